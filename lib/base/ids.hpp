@@ -1,0 +1,17 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace ymgr {
+
+/// "cert-20250118143215-7f3a91c04be2": kind, UTC second, 48 random bits. Sortable.
+std::string new_id(std::string_view kind, Time at);
+/// The `resume-…` name of a `req-…` id and back; anything else unchanged.
+std::string resume_id(std::string_view request_id);
+std::string request_id(std::string_view resume_or_request_id);
+/// kind "-" 14 digits "-" 12 lower-case hex digits; or, given by a caller with --request-id, 1 to 64 of [A-Za-z0-9._-].
+bool is_id(std::string_view kind, std::string_view text) noexcept;
+
+}  // namespace ymgr

@@ -1,0 +1,60 @@
+// Key Management: where private keys are made and live.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "secrets/secret_store.hpp"
+#include "x509/certificate.hpp"
+#include "x509/key.hpp"
+
+namespace ymgr {
+
+/// What is journaled of a key that a step has made: no secret in clear.
+struct EnsuredKey {
+  std::string reference;  // "sealed:NAME", "file:PATH"
+  PublicKey public_key;
+  /// For stores whose keys are written by the journal's own transaction: the sealed PKCS#8, base64. Else empty.
+  std::string box;
+};
+
+/// The half that workers use: makes keys and requests. One instance serves one worker and keeps the keys it decoded.
+class KeyStore {
+ public:
+  virtual ~KeyStore() = default;
+  /// Makes the key `name`, or, when `box` comes from a journal, takes that one up again: the same key every time.
+  /// @throws Error box-invalid, key-exists
+  virtual EnsuredKey ensure(std::string_view name, KeyAlgorithm, std::string_view box) = 0;
+  /// A key that exists already (renewal with the same key), by its reference. `box`: its sealed form where the store keeps
+  /// it in the database (see sealed_key_box), else empty. @throws Error key-not-found, box-invalid
+  virtual EnsuredKey open(std::string_view reference, std::string_view box) = 0;
+  /// A PKCS#10 request signed by the key. The key was ensured or opened on this instance.
+  virtual Der certificate_request(const EnsuredKey&, const RequestedNames&) = 0;
+  /// For files: the key itself, to be written where a server reads it.
+  /// @throws Error key-not-found when the store never gives keys out
+  virtual Secret export_pem(const EnsuredKey&) = 0;
+  /// Drops the decoded key; nothing on disk changes.
+  virtual void forget(const EnsuredKey&) = 0;
+};
+
+/// Keys sealed under the data key; exported by nothing.
+std::unique_ptr<KeyStore> open_sealed_keys(const DataKey&);
+/// Keys that end in a file: sealed in the journal until they are delivered, then read from `file:PATH`.
+std::unique_ptr<KeyStore> open_file_keys(const DataKey&);
+
+// The half that belongs to the command's own thread, inside its transactions.
+
+/// "api-example-com" for NAME: dots to '-', '*' to "wildcard", other characters to '-'; if another name took that, '-' and 8
+/// hex digits of SHA-256(name). `taken` tells whether a key of that name is there for another name.
+std::string key_name_for(std::string_view certificate_name, bool taken);
+/// Stores the box that `ensure` gave as secret "keys/NAME". @throws Error key-exists
+void record_sealed_key(sql::Connection&, const EnsuredKey&);
+/// @throws Error key-not-found
+std::string sealed_key_box(sql::Connection&, std::string_view reference);
+/// True: the private key is still there.
+bool key_is_there(sql::Connection&, std::string_view reference);
+/// Destroys a sealed key's rows (secure_delete is on), or overwrites and removes a file. Missing: fine.
+void destroy_key(sql::Connection&, std::string_view reference);
+
+}  // namespace ymgr

@@ -1,0 +1,96 @@
+// Policy Agent: rules in YAML; a decision names rule, value, limit, version and suggestion.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "x509/types.hpp"
+
+namespace ymgr {
+
+/// One certificate profile of the policy file.
+struct ProfileRules {
+  std::string name;                         // "tls-server"
+  KeyAlgorithm default_key = KeyAlgorithm::ec_p256;
+  Duration default_validity{}, max_validity{};
+  std::vector<std::string> eku, key_usage;  // what certificates of this profile carry
+  std::vector<KeyAlgorithm> algorithms;     // allowed
+  int min_rsa_bits = 3072;
+  std::vector<std::string> names_allowed, names_denied;  // patterns: "*.example.com" (any depth), "localhost", "10.0.0.0/8"
+  std::vector<SanKind> san_kinds;
+  bool name_is_san = false;                 // tls profiles add NAME as DNS or IP SAN
+  bool wildcards = false;
+  bool key_reuse = true;                    // on renewal
+  std::optional<Duration> max_key_age;
+  std::vector<std::string> roles;           // who may issue: admin, operator, user
+  std::size_t max_sans = 100;
+};
+
+struct PolicyRequest {
+  enum class Action { issue, renew, resume };
+  Action action = Action::issue;
+  std::string name, profile, role;          // role of the actor
+  std::string actor, owner;
+  std::string algorithm;                    // as to_string(KeyAlgorithm); or a CSR's own ("rsa-1024", "ec-p521")
+  int key_bits = 0;
+  std::string key_family;                   // "RSA", "EC", "Ed25519"
+  std::string public_key_sha256;            // hex; empty when the key is not made yet
+  bool key_denied = false;                  // the caller looked it up in denied_keys
+  bool key_reused = false;
+  std::optional<Duration> key_age;
+  std::vector<San> sans;                    // all of them
+  std::string common_name;
+  Duration validity{};
+};
+
+struct Violation {
+  std::string rule;        // "key.min_rsa_bits"
+  std::string value, limit;
+  std::string message;     // "Key size 2048 below minimum 3072"
+  std::string suggestion;  // "Use RSA key size ≥ 3072 bits"
+  std::string flag_hint;   // "--key rsa-3072, or --key ec-p256"
+};
+
+struct Decision {
+  std::string policy_version;
+  std::vector<Violation> violations;  // empty: approved
+  bool approved() const noexcept { return violations.empty(); }
+};
+
+class Policy {
+ public:
+  /// @throws Error policy-invalid with file, line, column and the nearest key
+  static Policy parse(std::string_view yaml, std::string_view file);
+  const std::string& version() const noexcept { return version_; }
+  const std::string& preset() const noexcept { return preset_; }
+  const std::map<std::string, ProfileRules>& profiles() const noexcept { return profiles_; }
+  /// @throws Error profile-unknown with the nearest name
+  const ProfileRules& profile(std::string_view name) const;
+  /// Smallest interval between two renewals of one name.
+  Duration min_renew_interval() const noexcept { return min_renew_interval_; }
+  /// Every rule is looked at; the order of violations is the order of the file's keys. `at` matters to the cabf preset,
+  /// whose maximum falls on 2026-03-15, 2027-03-15 and 2029-03-15.
+  Decision decide(const PolicyRequest&, Time at) const;
+  /// The rules as they apply (preset and defaults filled in), for `policy show`.
+  Json to_json(Time at) const;
+
+ private:
+  std::string version_, preset_;
+  std::map<std::string, ProfileRules> profiles_;
+  Duration min_renew_interval_{};
+  std::vector<std::string> denied_keys_;  // SHA-256 of SPKI, hex
+};
+
+/// The file that `ymgr init` writes. @param preset "internal" or "cabf"
+std::string default_policy(std::string_view preset);
+/// Throws the Error of a refused decision: "Policy violation: " and the first message, details policy_version, suggestion,
+/// violations (JSON text).
+[[noreturn]] void throw_violation(const Decision&, std::string_view request_id);
+/// The violations as a JSON array.
+Json to_json(const std::vector<Violation>&);
+
+}  // namespace ymgr
