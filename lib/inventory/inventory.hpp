@@ -1,0 +1,112 @@
+// Inventory Agent: the certificates table.
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "sql/connection.hpp"
+#include "x509/types.hpp"
+
+namespace ymgr {
+
+enum class CertificateStatus { active, superseded, revoked };
+std::string_view to_string(CertificateStatus) noexcept;
+
+/// One row of `certificates`.
+struct CertificateRow {
+  std::string cert_id, name, subject;
+  std::vector<San> sans;
+  std::string serial, issuer, ca_name;                          // issuer: its subject DN
+  std::string key_reference, key_algorithm, public_key_sha256;  // hex
+  Time key_created_at;
+  std::string profile, owner;
+  std::map<std::string, std::string> labels;
+  std::string policy_version;
+  Json violations;                          // array; null: complies
+  CertificateStatus status = CertificateStatus::active;
+  Time issued_at, not_before, expires_at;
+  std::string renew_before;                 // as given; empty: default
+  Time renew_at;
+  std::string renewed_from;                 // cert_id or empty
+  std::optional<Time> revoked_at, invalidity_at;
+  std::string revocation_reason;
+  std::string fingerprint, pem, csr;        // hex; PEM; PEM or empty
+  std::string host, installation;
+  std::string hook_state, hook_message;     // "", "ok", "pending"
+  std::optional<Time> hook_at;
+  std::string request_id, issued_by;
+};
+
+/// `--select owner=…,profile=…,name=…,status=…,label.KEY=…,expires-before=…,expires-after=…,ca=…,host=…,key=…`; values of name
+/// and owner may hold '*'. A condition may begin with '!'.
+struct Selection {
+  struct Condition {
+    std::string field, value;
+    bool negated = false;
+  };
+  std::vector<Condition> conditions;
+  bool empty() const noexcept { return conditions.empty(); }
+};
+/// @throws Error usage: unknown field with the nearest one, wrong value
+Selection parse_selection(std::string_view text);
+
+namespace inventory {
+
+/// In the caller's transaction. Labels go to their own table too. @throws Error database-failed: serial is there
+void insert(sql::Connection&, const CertificateRow&);
+std::optional<CertificateRow> by_id(sql::Connection&, std::string_view cert_id);
+/// Of one name, newest first.
+std::vector<CertificateRow> by_name(sql::Connection&, std::string_view name);
+/// Neither superseded nor revoked nor expired at `at`.
+std::optional<CertificateRow> active_by_name(sql::Connection&, std::string_view name, Time at);
+std::vector<CertificateRow> by_public_key(sql::Connection&, std::string_view public_key_sha256);
+/// A certificate argument: cert_id, then name (its active certificate, else its newest), then serial (colons or bare hex).
+/// @throws Error certificate-not-found with the nearest names, certificate-ambiguous
+CertificateRow resolve(sql::Connection&, std::string_view argument, Time at);
+
+struct ListQuery {
+  Selection selection;
+  std::optional<CertificateStatus> status;
+  bool expired = false;              // only expired ones
+  std::int64_t limit = 0;            // 0: all
+};
+/// Streams rows ordered by expiry; memory stays flat.
+void list(sql::Connection&, const ListQuery&, Time at, const std::function<void(const CertificateRow&)>& each);
+
+struct DueQuery {
+  Time at;
+  Selection selection;
+  std::optional<RenewBefore> renew_before;  // instead of each row's own
+  std::string host;                         // with only_host: what is installed here
+  bool only_host = false;
+  std::int64_t limit = 0;
+};
+/// Active certificates whose renew_at has come, soonest expiry first; includes expired ones. Index certificates_due.
+void due(sql::Connection&, const DueQuery&, const std::function<void(const CertificateRow&)>& each);
+/// Without reading them whole: how many.
+std::int64_t count_due(sql::Connection&, const DueQuery&);
+
+void supersede(sql::Connection&, std::string_view cert_id);
+void mark_revoked(sql::Connection&, std::string_view cert_id, Time revoked_at, Reason, std::optional<Time> invalidity_at);
+/// After unhold.
+void mark_active(sql::Connection&, std::string_view cert_id);
+void set_hook_result(sql::Connection&, std::string_view cert_id, std::string_view state, std::string_view message, Time at);
+void set_installation(sql::Connection&, std::string_view cert_id, std::string_view host, std::string_view installation);
+void set_violations(sql::Connection&, std::string_view cert_id, std::string_view policy_version, const Json& violations);
+std::vector<CertificateRow> with_pending_hooks(sql::Connection&, std::string_view host);
+
+void deny_key(sql::Connection&, std::string_view public_key_sha256, std::string_view reason, std::string_view cert_id, Time at);
+bool is_key_denied(sql::Connection&, std::string_view public_key_sha256);
+
+/// The members of one certificate as every answer shows them (cert_id, name, subject, sans, serial_number, …). The PEM
+/// ("certificate") only with WithPem::yes.
+enum class WithPem { no, yes };
+Json to_json(const CertificateRow&, Time at, WithPem);
+
+}  // namespace inventory
+}  // namespace ymgr

@@ -1,0 +1,121 @@
+// Login, sessions, users.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/audit.hpp"
+#include "base/clock.hpp"
+#include "secrets/secret_store.hpp"
+#include "sql/connection.hpp"
+
+namespace ymgr {
+
+enum class Role { admin, operator_, user, auditor };
+std::string_view to_string(Role) noexcept;  // "admin", "operator", …
+/// @throws Error usage listing the four
+Role parse_role(std::string_view text);
+
+/// What a command wants to do; roles are checked against one table (session/roles.cpp).
+enum class Right {
+  issue, renew, revoke, resume, reconcile, abandon, read_inventory, report, read_audit, checkpoint_audit, show_policy,
+  manage_users, manage_ca, backup
+};
+std::string_view to_string(Right) noexcept;
+bool allows(Role, Right) noexcept;
+
+struct Identity {
+  std::string user;
+  Role role = Role::user;
+};
+
+struct Credentials {
+  std::string user;
+  Secret password;
+};
+struct Authenticated {
+  Identity identity;
+  std::optional<DataKey> data_key;  // none for auditors
+};
+
+/// Credentials to an identity. Local: users table with Argon2id.
+class Authenticator {
+ public:
+  virtual ~Authenticator() = default;
+  /// Five wrong passwords lock the user for a minute, doubling to an hour.
+  /// @throws Error wrong-password (the same text and time for an unknown user), locked-out, user-disabled
+  virtual Authenticated authenticate(const Credentials&) = 0;
+};
+std::unique_ptr<Authenticator> open_local_authenticator(sql::Connection&);
+
+/// An open session.
+class Session {
+ public:
+  Session(Identity identity, std::string session_id, Time expires_at, std::optional<DataKey> data_key);
+  const Identity& identity() const noexcept { return identity_; }
+  const std::string& session_id() const noexcept { return session_id_; }  // empty: logged in for one command
+  Time expires_at() const noexcept { return expires_at_; }
+  bool has_data_key() const noexcept { return data_key_.has_value(); }
+  /// @throws Error role-denied: auditors have none
+  const DataKey& data_key() const;
+  /// @throws Error role-denied naming the right and the roles that have it
+  void require(Right) const;
+
+ private:
+  Identity identity_;
+  std::string session_id_;
+  Time expires_at_;
+  std::optional<DataKey> data_key_;
+};
+
+/// Where session files stand: XDG_RUNTIME_DIR/ymgr, else a folder of this user on another tmpfs; the caller chooses.
+struct SessionPlace {
+  std::string folder;      // 0700, ours
+  std::string profile_id;  // of the profile: one session file a profile
+};
+
+namespace session {
+
+/// Writes the session row and file (0600), ending a former session of this place. `life`: 8 h; admin 1 h.
+Session start(sql::Connection&, const SessionPlace&, Authenticated, Duration life);
+/// @throws Error not-logged-in, session-expired, clock-set-back, user-disabled, file-unsafe
+Session resume(sql::Connection&, const SessionPlace&);
+/// Ends it in the database and removes the file. @return false: there was none
+bool end(sql::Connection&, const SessionPlace&);
+/// Ends all sessions of a user.
+void end_all(sql::Connection&, std::string_view user);
+
+}  // namespace session
+
+struct User {
+  std::string name;
+  Role role = Role::user;
+  bool enabled = true;
+  Time created_at;
+  std::optional<Time> last_login_at, locked_until;
+};
+
+/// Users of the local profile. Every change is audited by the caller, in its transaction.
+namespace users {
+
+/// @throws Error user-exists, user-invalid, password-weak. The data key's box is made unless the role is auditor.
+void add(sql::Connection&, std::string_view name, Role, const Secret& password, const DataKey&, std::string_view by);
+std::vector<User> list(sql::Connection&);
+User get(sql::Connection&, std::string_view name);             // @throws user-not-found
+void set_enabled(sql::Connection&, std::string_view name, bool enabled);  // @throws last-admin; ends sessions
+void set_role(sql::Connection&, std::string_view name, Role, const DataKey&);  // auditor: deletes the box; @throws last-admin
+/// With the data key at hand (an admin, or the person): new box keys; unlocks.
+void set_password(sql::Connection&, std::string_view name, const Secret& password, const DataKey&);
+/// @throws Error password-weak: under 12 characters
+void check_password(const Secret&);
+void check_user_name(std::string_view name);
+
+/// A recovery key: 32 random bytes as text ("ymgr-recovery-…", base32 in groups); the data key is sealed under it.
+Secret make_recovery_key(sql::Connection&, const DataKey&);
+/// @throws Error box-invalid
+DataKey open_recovery(sql::Connection&, const Secret& recovery_key);
+
+}  // namespace users
+}  // namespace ymgr
