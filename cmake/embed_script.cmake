@@ -1,0 +1,7 @@
+set(text "")
+foreach(file ${FILES})
+  get_filename_component(stem ${file} NAME_WE)
+  file(READ ${file} content)
+  string(APPEND text "{\"${stem}\", R\"ymgr(${content})ymgr\"},\n")
+endforeach()
+file(WRITE ${OUTPUT} "${text}")
