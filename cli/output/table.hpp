@@ -1,0 +1,14 @@
+// Text for people: tables without borders, and name-value lines.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ymgr::cli {
+
+/// Two blanks between columns, upper-case header, the last column never padded; control characters made printable.
+std::string format_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
+/// "  name:  value", aligned. Empty values are left out.
+std::string format_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
+
+}  // namespace ymgr::cli

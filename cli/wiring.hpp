@@ -1,0 +1,55 @@
+// The only place that chooses adapters. Everything is opened when first asked for.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "audit/audit.hpp"
+#include "authority/authority.hpp"
+#include "base/notice.hpp"
+#include "policy/policy.hpp"
+#include "session/session.hpp"
+#include "sql/connection.hpp"
+#include "workflow/workbench.hpp"
+
+namespace ymgr::cli {
+
+/// Folders and files of the embedded profile.
+struct ProfilePaths {
+  std::string home;          // YMGR_HOME, config `home`, or XDG_DATA_HOME/ymgr
+  std::string database;      // home/ymgr.db
+  std::string policy;        // home/policy.yaml
+  std::string ca;            // home/ca
+  std::string installations; // home/install.d when YMGR_HOME is set, else /etc/ymgr/install.d (root) or XDG_CONFIG_HOME/ymgr/install.d
+};
+
+struct Config;  // cli/config.hpp
+
+class Wiring {
+ public:
+  Wiring(const Config&, Notices&);
+  ~Wiring();
+  const Config& config() const noexcept;
+  const ProfilePaths& paths() const noexcept;
+
+  /// Opened, owner and mode checked, schema checked (migrated when older).
+  sql::Connection& database();
+  /// The logged-in session: the session file's, or YMGR_USER and YMGR_PASSWORD_FILE for one command.
+  /// @throws Error not-logged-in, session-expired
+  const Session& session();
+  /// Where `login` puts the session.
+  SessionPlace session_place();
+  /// Read, compared with the hash in settings. @throws Error policy-unversioned, policy-invalid
+  const Policy& policy();
+  Authority& authority();
+  /// nullptr when the session has no data key.
+  const audit::HeadSigner* head_signer();
+  /// All of it, for a workflow.
+  Workbench& workbench();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ymgr::cli

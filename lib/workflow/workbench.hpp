@@ -1,0 +1,41 @@
+// What a workflow works with: the ports as wiring chose them, on the command's own thread.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "audit/audit.hpp"
+#include "authority/authority.hpp"
+#include "base/notice.hpp"
+#include "keys/key_store.hpp"
+#include "policy/policy.hpp"
+#include "session/session.hpp"
+#include "sql/connection.hpp"
+
+namespace ymgr {
+
+/// Who holds a lease: a process, told apart from another that got the same pid later.
+struct LeaseHolder {
+  std::string host, boot_id;
+  long pid = 0;
+  std::string start_time;  // field 22 of /proc/PID/stat
+  std::string to_text() const;  // "host/boot/pid/start"
+};
+LeaseHolder this_process(std::string_view host);
+/// True: the holder named by `text` ran on this host and is gone.
+bool is_dead(std::string_view text, const LeaseHolder& self);
+
+struct Workbench {
+  sql::Connection& db;
+  const Session& session;
+  const Policy& policy;
+  Authority& authority;
+  const audit::HeadSigner* head_signer;  // nullptr: auditor
+  Notices& notices;
+  LeaseHolder self;
+  std::size_t jobs = 1;                  // workers
+  std::string ca_folder;                 // where CRLs and CRL numbers are kept beside the database
+  std::string installations;             // folder of installation files
+};
+
+}  // namespace ymgr
