@@ -12,43 +12,44 @@
 
 namespace ymgr {
 
-/// One certificate profile of the policy file.
+/// One certificate profile of the policy file, the file's defaults and the preset filled in.
 struct ProfileRules {
-  std::string name;                         // "tls-server"
+  std::string name;  // "tls-server"
   KeyAlgorithm default_key = KeyAlgorithm::ec_p256;
-  Duration default_validity{}, max_validity{};
-  std::vector<std::string> eku, key_usage;  // what certificates of this profile carry
+  Duration default_validity{};              // zero: not fixed; ask Policy::default_validity either way
+  Duration max_validity{};                  // of the file; Policy::max_validity knows the preset's too
+  std::vector<std::string> eku, key_usage;  // what certificates of this profile carry, by RFC 5280 name
   std::vector<KeyAlgorithm> algorithms;     // allowed
   int min_rsa_bits = 3072;
-  std::vector<std::string> names_allowed, names_denied;  // patterns: "*.example.com" (any depth), "localhost", "10.0.0.0/8"
+  std::vector<std::string> names_allowed, names_denied;  // patterns of policy/names.hpp
   std::vector<SanKind> san_kinds;
-  bool name_is_san = false;                 // tls profiles add NAME as DNS or IP SAN
+  bool name_is_san = false;  // tls profiles add NAME as DNS or IP SAN
   bool wildcards = false;
-  bool key_reuse = true;                    // on renewal
+  bool key_reuse = true;  // on renewal
   std::optional<Duration> max_key_age;
-  std::vector<std::string> roles;           // who may issue: admin, operator, user
+  std::vector<std::string> roles;  // who may issue: admin, operator, user
   std::size_t max_sans = 100;
 };
 
 struct PolicyRequest {
   enum class Action { issue, renew, resume };
-  Action action = Action::issue;
-  std::string name, profile, role;          // role of the actor
-  std::string actor, owner;
-  std::string algorithm;                    // as to_string(KeyAlgorithm); or a CSR's own ("rsa-1024", "ec-p521")
+  Action action = Action::issue;    // resume: of an issue; a renewal that is resumed asks as renew
+  std::string name, profile, role;  // role of the actor
+  std::string actor, owner;         // role user: owner is the actor, and new names are the actor's own
+  std::string algorithm;            // as to_string(KeyAlgorithm); or a CSR's own ("rsa-1024", "ec-p521")
   int key_bits = 0;
-  std::string key_family;                   // "RSA", "EC", "Ed25519"
-  std::string public_key_sha256;            // hex; empty when the key is not made yet
-  bool key_denied = false;                  // the caller looked it up in denied_keys
+  std::string key_family;         // "RSA", "EC", "Ed25519"
+  std::string public_key_sha256;  // hex; empty when the key is not made yet
+  bool key_denied = false;        // the caller looked it up in denied_keys
   bool key_reused = false;
   std::optional<Duration> key_age;
-  std::vector<San> sans;                    // all of them
+  std::vector<San> sans;  // all of them
   std::string common_name;
-  Duration validity{};
+  Duration validity{};  // from notBefore through notAfter
 };
 
 struct Violation {
-  std::string rule;        // "key.min_rsa_bits"
+  std::string rule;  // "key.min_rsa_bits"
   std::string value, limit;
   std::string message;     // "Key size 2048 below minimum 3072"
   std::string suggestion;  // "Use RSA key size ≥ 3072 bits"
@@ -72,8 +73,14 @@ class Policy {
   const ProfileRules& profile(std::string_view name) const;
   /// Smallest interval between two renewals of one name.
   Duration min_renew_interval() const noexcept { return min_renew_interval_; }
-  /// Every rule is looked at; the order of violations is the order of the file's keys. `at` matters to the cabf preset,
-  /// whose maximum falls on 2026-03-15, 2027-03-15 and 2029-03-15.
+  /// The longest validity on that day. Under cabf, profiles with serverAuth have at most 398 days, from 2026-03-15 200,
+  /// from 2027-03-15 100, from 2029-03-15 47 (CA/Browser Forum, Baseline Requirements 6.3.2).
+  Duration max_validity(const ProfileRules& rules, Time at) const;
+  /// What a request without --validity gets: the profile's, never above the maximum; where the profile names none or the
+  /// preset's maximum is smaller, one day less than the maximum under cabf, 90 days otherwise.
+  Duration default_validity(const ProfileRules& rules, Time at) const;
+  /// Every rule is looked at; violations come in the order keys, names, validity, reuse, roles.
+  /// @throws Error profile-unknown
   Decision decide(const PolicyRequest&, Time at) const;
   /// The rules as they apply (preset and defaults filled in), for `policy show`.
   Json to_json(Time at) const;
@@ -88,9 +95,9 @@ class Policy {
 /// The file that `ymgr init` writes. @param preset "internal" or "cabf"
 std::string default_policy(std::string_view preset);
 /// Throws the Error of a refused decision: "Policy violation: " and the first message, details policy_version, suggestion,
-/// violations (JSON text).
+/// request_id, violations (JSON text). Code policy-violation, or key-denied when that is all there is.
 [[noreturn]] void throw_violation(const Decision&, std::string_view request_id);
-/// The violations as a JSON array.
+/// Objects {rule, value, limit, message, suggestion, hint}.
 Json to_json(const std::vector<Violation>&);
 
 }  // namespace ymgr
