@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,10 +17,18 @@ using ClockSource = Time (*)();
 /// For tests and the failpoint build only. nullptr: the wall clock again.
 void set_clock(ClockSource source) noexcept;
 
-constexpr std::int64_t to_micros(Time t) noexcept { return t.time_since_epoch().count(); }
-constexpr Time from_micros(std::int64_t us) noexcept { return Time(Duration(us)); }
-constexpr Time from_seconds(std::int64_t s) noexcept { return Time(std::chrono::seconds(s)); }
-constexpr Time floor_seconds(Time t) noexcept { return std::chrono::floor<std::chrono::seconds>(t); }
+constexpr std::int64_t to_micros(Time t) noexcept {
+  return t.time_since_epoch().count();
+}
+constexpr Time from_micros(std::int64_t us) noexcept {
+  return Time(Duration(us));
+}
+constexpr Time from_seconds(std::int64_t s) noexcept {
+  return Time(std::chrono::seconds(s));
+}
+constexpr Time floor_seconds(Time t) noexcept {
+  return std::chrono::floor<std::chrono::seconds>(t);
+}
 constexpr std::int64_t to_seconds(Time t) noexcept {
   return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
 }
@@ -28,14 +37,18 @@ constexpr std::int64_t to_seconds(Time t) noexcept {
 std::string format_time(Time t);
 /// 20260315143200, as ids have it.
 std::string format_compact(Time t);
-/// RFC 3339 (any offset), or a date, which means its first instant in UTC.
+/// RFC 3339 (any offset, fractions to the microsecond), or a date, which means its first instant in UTC. Years 0001 to
+/// 9999; a leap second is refused.
 /// @throws Error time-invalid
 Time parse_time(std::string_view text);
 
 /// "90d", "36h", "1h30m", "2w", "1y" (365 d); units s m h d w y. M (month) and bare numbers are refused.
+/// Several units stand in falling order, each once.
 /// @throws Error duration-invalid: also zero, negative, or above 100 years
 Duration parse_duration(std::string_view text);
-/// The shortest exact form in those units: "90d", "1h30m".
+/// nullopt where parse_duration throws.
+std::optional<Duration> read_duration(std::string_view text) noexcept;
+/// Days, hours, minutes, whole seconds, without those that are zero: "90d", "1h30m"; "0s".
 std::string format_duration(Duration d);
 /// For people: "in 28 days", "3 hours ago".
 std::string describe_distance(Time from, Time to);

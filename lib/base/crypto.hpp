@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,7 @@ Sha256 sha256(std::string_view data);
 std::string hex(const Sha256& digest);
 /// Raw random bytes.
 std::string random_bytes(std::size_t size);
+void fill_random(std::span<char> out);
 
 /// XChaCha20-Poly1305 with a random nonce; `bound_to` (path, version, …) is authenticated, not stored.
 /// @param key 32 bytes   @return 24 bytes nonce, ciphertext, 16 bytes tag
@@ -29,7 +31,7 @@ struct PasswordCost {
   std::uint64_t passes = 3;
   std::uint64_t memory_kib = 64 * 1024;  // never less than these
 };
-/// Argon2id, 32 bytes. @param salt 16 bytes
+/// Argon2id, 32 bytes. @param salt 16 bytes   @throws Error internal: cost below the minimum, or wrong salt
 Secret stretch_password(const Secret& password, std::string_view salt, const PasswordCost& cost);
 bool equal_constant_time(std::string_view a, std::string_view b) noexcept;
 
@@ -39,6 +41,7 @@ struct BoxKeys {
   Secret private_key;      // 32 bytes
 };
 BoxKeys make_box_keys();
+/// @return plain.size() + 48 bytes   @throws Error box-invalid: not a public key
 std::string seal_to(std::string_view public_key, std::string_view plain);
 /// @throws Error box-invalid
 Secret open_sealed_to(const BoxKeys& keys, std::string_view box);

@@ -22,7 +22,7 @@ enum class Code {
 
 struct CodeInfo {
   Code code;
-  std::string_view text;         // "csr-bad-signature": what JSON, `ymgr explain` and the agent's problem types show
+  std::string_view text;  // "csr-bad-signature": what JSON, `ymgr explain` and the agent's problem types show
   Kind kind;
   std::string_view sentence;     // one sentence, shown by `ymgr explain`
   std::string_view explanation;  // what to do, one or more sentences

@@ -35,8 +35,8 @@ std::string read_file(const std::string& path, std::size_t limit = default_file_
 std::optional<std::string> read_file_if_there(const std::string& path, std::size_t limit = default_file_limit);
 /// Standard input to its end. @throws Error file-too-large
 std::string read_stdin(std::size_t limit = default_file_limit);
-/// A secret in a file: a regular file (links refused), own or root's, no access for group and others; one trailing
-/// newline is dropped. CREDENTIALS_DIRECTORY files (0400) pass. @throws Error file-unsafe, file-not-found, file-denied
+/// A secret in a file: a regular file (links refused), own or root's, no access for group and others, 64 KiB at most; one
+/// trailing newline is dropped. Files of CREDENTIALS_DIRECTORY (0400, or root:root 0440 with an ACL) pass. @throws Error file-unsafe, file-not-found, file-denied
 Secret read_secret_file(const std::string& path);
 Secret read_secret_stdin();
 
@@ -45,35 +45,38 @@ struct FileMode {
   std::optional<gid_t> group;
 };
 enum class Existing { refuse, replace };
-/// Temporary file beside it, fsync, rename (or link, when refusing), fsync of the folder.
-/// @throws Error file-exists, disk-unusable, file-denied
-void write_file(const std::string& path, std::string_view data, const FileMode& mode = {}, Existing existing = Existing::replace);
-/// Creates one folder; @return false: it was there.
+/// Temporary file beside it, fsync, rename, fsync of the folder. What stood there is replaced whole, a link too.
+/// @throws Error file-exists, disk-unusable, file-denied; file-unsafe: a device, pipe or folder stands there
+void write_file(const std::string& path, std::string_view data, const FileMode& mode = {},
+                Existing existing = Existing::replace);
+/// Creates one folder with exactly this mode; @return false: it was there.
 bool make_folder(const std::string& path, mode_t mode);
 /// With its parents; created ones get `mode`.
 void make_folders(const std::string& path, mode_t mode);
 void sync_folder(const std::string& path);
-void remove_file(const std::string& path);    // missing: fine
-void remove_tree(const std::string& path);    // missing: fine; follows no links
+void remove_file(const std::string& path);  // missing: fine
+void remove_tree(const std::string& path);  // missing: fine; follows no links
 void rename_file(const std::string& from, const std::string& to);
-/// An atomic symlink change: makes `path` point to `target`.
+/// An atomic symlink change: makes `path` point to `target`; a file that stands there is replaced.
 void point_link(const std::string& path, const std::string& target);
+/// nullopt: missing, or not a link.
 std::optional<std::string> read_link(const std::string& path);
-bool exists(const std::string& path);
-bool is_folder(const std::string& path);
+bool exists(const std::string& path);                           // follows links
+bool is_folder(const std::string& path);                        // follows links
 std::vector<std::string> list_folder(const std::string& path);  // names, sorted; missing: empty
 
 /// Owned by this user (or root), no access for others beyond `allowed` (0700 for a profile, 0755 for install.d).
 /// @throws Error file-unsafe with a chmod or chown line as hint
 void require_private(const std::string& path, mode_t allowed, std::string_view what);
-/// @throws Error usage: no such group
+/// A name or a number. @throws Error usage: no such group
 gid_t group_id(const std::string& name);
 /// "640" or "0640". @throws Error usage: not octal, above 0777, or writable by others
 mode_t parse_file_mode(std::string_view text);
 
 /// An exclusive lock on a file, freed on destruction. nullopt: somebody else holds it.
 std::optional<Fd> try_lock(const std::string& path);
-/// Creates a folder of this name that only we can enter and removes it at the end.
+/// Creates a folder that only we can enter and removes it at the end: /tmp/PREFIX-XXXXXX, or PREFIX-XXXXXX when the
+/// prefix has a slash.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(std::string_view prefix);

@@ -11,7 +11,8 @@ std::string new_id(std::string_view kind, Time at);
 /// The `resume-…` name of a `req-…` id and back; anything else unchanged.
 std::string resume_id(std::string_view request_id);
 std::string request_id(std::string_view resume_or_request_id);
-/// kind "-" 14 digits "-" 12 lower-case hex digits; or, given by a caller with --request-id, 1 to 64 of [A-Za-z0-9._-].
+/// kind "-" 14 digits "-" 12 lower-case hex digits; for kind "req" also what a caller gives with --request-id: 1 to 64 of
+/// [A-Za-z0-9._-], beginning with a letter or digit.
 bool is_id(std::string_view kind, std::string_view text) noexcept;
 
 }  // namespace ymgr

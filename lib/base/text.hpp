@@ -1,5 +1,6 @@
 // Small text helpers, ASCII only unless said otherwise.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,7 +25,8 @@ std::optional<std::string> from_base64url(std::string_view text);  // strict, no
 /// Decimal, no sign, no leading blanks; nullopt on overflow or any other character.
 std::optional<std::int64_t> parse_number(std::string_view text) noexcept;
 bool is_utf8(std::string_view text) noexcept;
-/// Control characters (C0, C1, DEL) and invalid UTF-8 become '?': safe on a terminal and in a log.
+/// Control characters (C0, C1, DEL, line separators, bidirectional overrides) and invalid UTF-8 become '?': safe on a
+/// terminal and in a log.
 std::string printable(std::string_view text);
 /// Columns that a terminal needs (wcwidth).
 std::size_t display_width(std::string_view utf8) noexcept;
@@ -32,7 +34,7 @@ std::size_t display_width(std::string_view utf8) noexcept;
 /// The candidate with the smallest edit distance, if that is 2 or less (1 for texts of 3 or fewer); else nullopt.
 std::optional<std::string> nearest(std::string_view text, std::span<const std::string_view> candidates);
 /// Splits as a POSIX shell would split quoted words, without any expansion.
-/// @throws Error usage: open quote
+/// @throws Error usage: open quote, or a backslash at the end
 std::vector<std::string> split_words(std::string_view text);
 /// `text` in single quotes where a shell needs them.
 std::string shell_quote(std::string_view text);

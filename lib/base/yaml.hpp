@@ -19,9 +19,9 @@ struct YamlNode {
   Type type = Type::null;
   std::string scalar;
   bool quoted = false;
-  std::vector<YamlNode> items;                                // of a sequence
-  std::vector<std::pair<YamlNode, YamlNode>> members;         // of a mapping: key node (for its place), value
-  int line = 0, column = 0;                                   // from 1
+  std::vector<YamlNode> items;                         // of a sequence
+  std::vector<std::pair<YamlNode, YamlNode>> members;  // of a mapping: key node (for its place), value
+  int line = 0, column = 0;                            // from 1
 
   const YamlNode* find(std::string_view key) const noexcept;
 };
@@ -43,9 +43,9 @@ class YamlReader {
   YamlReader(const YamlNode& node, std::string_view file, Code code, std::string_view what);
   std::optional<std::string> text(std::string_view key);
   std::optional<std::int64_t> number(std::string_view key, std::int64_t min, std::int64_t max);
-  std::optional<bool> boolean(std::string_view key);                       // true and false only
+  std::optional<bool> boolean(std::string_view key);  // true and false only
   std::optional<Duration> duration(std::string_view key);
-  std::optional<std::vector<std::string>> texts(std::string_view key);     // a sequence of scalars, or one scalar
+  std::optional<std::vector<std::string>> texts(std::string_view key);  // a sequence of scalars, or one scalar
   const YamlNode* node(std::string_view key);
   /// The value must be one of `choices`.
   std::optional<std::string> choice(std::string_view key, std::span<const std::string_view> choices);
