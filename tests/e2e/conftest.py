@@ -1,0 +1,84 @@
+"""End-to-end tests run the real programs, each test in a box of its own (tests/support/harness.py).
+
+    def test_a_certificate_is_issued(ymgr, box):          # ymgr: the release program, logged in as admin of a new profile
+        answer = ymgr.json("issue", "web1.example.com", "--out", "web1")
+        assert openssl("verify", "-x509_strict", …)       # from harness import openssl, curl, pkilint, free_port, wait_for
+
+    def test_without_a_profile(bare): …                   # bare: the same program, no profile yet
+    def test_killed(failpoint): failpoint.armed("kill@3")("issue", "web1", exit=-9)
+
+    ymgr(…) returns .exit, .stdout, .stderr, .json and fails on another exit status than `exit=` (0; None: any);
+    ymgr.json(…) adds --json and returns the document; box.profile, box.work (the working folder), box.file(), box.secret(),
+    box.snapshot(). `@pytest.mark.sanitized` runs a test a second time with the sanitized program. `needs_root` tests run
+    only as root (disk(kib) is a small file system of its own), `needs_user` never do. A missing program is a failure.
+"""
+
+import os
+import pathlib
+import tempfile
+
+import pytest
+
+from harness import FAILPOINT, RELEASE, SANITIZED, Box, Ymgr, run
+
+
+def pytest_generate_tests(metafunc):
+    if "program" in metafunc.fixturenames:
+        programs = [RELEASE, SANITIZED] if metafunc.definition.get_closest_marker("sanitized") else [RELEASE]
+        metafunc.parametrize("program", programs, ids=["release", "sanitized"][: len(programs)])
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory):
+    """A profile with an admin and an open session, made once and copied by each test."""
+    box = Box(tmp_path_factory.mktemp("template"))
+    ymgr = Ymgr(RELEASE, box)
+    ymgr.init()
+    ymgr.login()
+    yield box
+    box.remove()
+
+
+@pytest.fixture
+def empty_box(tmp_path):
+    box = Box(tmp_path)
+    yield box
+    box.remove()
+
+
+@pytest.fixture
+def box(empty_box, _template):
+    empty_box.copy_from(_template)
+    return empty_box
+
+
+@pytest.fixture
+def bare(program, empty_box):
+    return Ymgr(program, empty_box)
+
+
+@pytest.fixture
+def ymgr(program, box):
+    return Ymgr(program, box)
+
+
+@pytest.fixture
+def failpoint(box):
+    return Ymgr(FAILPOINT, box)
+
+
+@pytest.fixture
+def disk():
+    """disk(kib) mounts a file system of that size and returns its folder."""
+    mounted = []
+
+    def mount(kib):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-disk-"))
+        run(["mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=0700", "tmpfs", folder])
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        run(["umount", "-l", folder])
+        os.rmdir(folder)
