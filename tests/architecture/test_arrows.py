@@ -44,15 +44,15 @@ OWNERS = {
 }
 SYSTEM = re.compile(  # C++, C and POSIX headers
     r"[a-z_]+|(sys|arpa|netinet|linux)/\w+\.h|"
-    r"(dirent|errno|fcntl|fnmatch|grp|langinfo|limits|locale|netdb|poll|pthread|pwd|signal|spawn|stdint|stdio|stdlib|string"
+    r"(dirent|errno|fcntl|fnmatch|grp|langinfo|limits|locale|netdb|poll|pthread|pwd|sched|signal|spawn|stdint|stdio|stdlib|string"
     r"|syslog|termios|time|unistd|wchar|wordexp)\.h"
 )
 
 # Words that only the named files may use, and why.
 WORDS = {
     r"<thread>|<future>|std::(jthread|thread|async)\b(?!::)|\bpthread_create\b": (
-        "lib/base/workers.*",
-        "only base/workers starts threads",
+        "lib/base/workers.* lib/http/server.cpp",
+        "only base/workers starts threads, and the HTTP server the one it sleeps on",
     ),
     r"\b(secure_)?getenv\b|\benviron\b": (
         "cli/* lib/base/failpoint_on.cpp",
