@@ -18,7 +18,7 @@ namespace ymgr {
 struct LeaseHolder {
   std::string host, boot_id;
   long pid = 0;
-  std::string start_time;  // field 22 of /proc/PID/stat
+  std::string start_time;       // field 22 of /proc/PID/stat
   std::string to_text() const;  // "host/boot/pid/start"
 };
 LeaseHolder this_process(std::string_view host);
@@ -33,9 +33,9 @@ struct Workbench {
   const audit::HeadSigner* head_signer;  // nullptr: auditor
   Notices& notices;
   LeaseHolder self;
-  std::size_t jobs = 1;                  // workers
-  std::string ca_folder;                 // where CRLs and CRL numbers are kept beside the database
-  std::string installations;             // folder of installation files
+  std::size_t jobs = 1;       // workers
+  std::string ca_folder;      // where CRLs and CRL numbers are kept beside the database
+  std::string installations;  // folder of installation files
 };
 
 }  // namespace ymgr

@@ -1,0 +1,386 @@
+#include "workflow/certificate_item.hpp"
+
+#include <algorithm>
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+
+namespace ymgr {
+namespace {
+
+Json texts(const std::vector<std::string>& items) {
+  return Json::texts(items);
+}
+
+Json plan_json(const PlannedCertificate& plan) {
+  Json sans = Json::array();
+  for (const auto& san : plan.names.sans) sans.push(to_string(san));
+  return Json::object({{"serial", plan.serial},
+                       {"common_name", plan.names.common_name},
+                       {"sans", sans},
+                       {"not_before", to_micros(plan.not_before)},
+                       {"not_after", to_micros(plan.not_after)},
+                       {"eku", texts(plan.eku)},
+                       {"key_usage", texts(plan.key_usage)}});
+}
+
+PlannedCertificate plan_from(const Json& json) {
+  PlannedCertificate plan;
+  plan.serial = json.at("serial").text();
+  plan.names.common_name = json.at("common_name").text();
+  for (const auto& san : json.at("sans").items()) plan.names.sans.push_back(parse_san(san.text()));
+  plan.not_before = from_micros(json.at("not_before").integer());
+  plan.not_after = from_micros(json.at("not_after").integer());
+  plan.eku = json.texts_or_empty("eku");
+  plan.key_usage = json.texts_or_empty("key_usage");
+  return plan;
+}
+
+KeyStore& store_of(const CertificateItem& item, CertificatePorts& ports) {
+  return item.key_place == KeyPlace::file ? *ports.file_keys : *ports.sealed_keys;
+}
+
+/// The key on this worker: made, taken up again from its box, or opened for reuse.
+const EnsuredKey& key_of(CertificateItem& item, CertificatePorts& ports) {
+  if (item.key) return *item.key;
+  auto& store = store_of(item, ports);
+  if (item.key_reused) {
+    item.key = std::make_shared<const EnsuredKey>(store.open(item.key_reference, item.key_box));
+  } else {
+    const TraceSpan span("keygen");
+    item.key = std::make_shared<const EnsuredKey>(store.ensure(item.key_name, item.algorithm, item.key_box));
+  }
+  return *item.key;
+}
+
+Progress ensure_key(CertificateItem& item, CertificatePorts& ports, Attempt) {
+  if (item.key_place == KeyPlace::external) return Progress::done;
+  const auto& key = key_of(item, ports);
+  item.key_reference = key.reference;
+  if (!item.key_reused) item.key_box = key.box;
+  return Progress::done;
+}
+
+Progress make_request(CertificateItem& item, CertificatePorts& ports, Attempt) {
+  if (item.key_place == KeyPlace::external) return Progress::done;
+  item.csr =
+      to_pem(store_of(item, ports).certificate_request(key_of(item, ports), item.plan.names), "CERTIFICATE REQUEST");
+  return Progress::done;
+}
+
+Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt) {
+  const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
+  if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
+  auto issued = ports.signer->sign(*der, item.plan);
+  item.certificate = std::move(issued.certificate);
+  item.issuer_id = std::move(issued.issuer_id);
+  item.ca_name = std::move(issued.ca_name);
+  return Progress::done;
+}
+
+Progress deliver(CertificateItem& item, CertificatePorts& ports, Attempt) {
+  if (item.place) {
+    Secret pem;
+    if (item.key_place == KeyPlace::file && item.place->with_key)
+      pem = ports.file_keys->export_pem(key_of(item, ports));
+    installation::deliver(*item.place, {item.cert_id, *item.certificate, ports.chain, pem.empty() ? nullptr : &pem});
+  }
+  if (item.key) store_of(item, ports).forget(*item.key);
+  item.key.reset();
+  item.key_box.clear();  // the key stands where it belongs
+  return Progress::done;
+}
+
+CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
+  const auto& certificate = *item.certificate;
+  CertificateRow row;
+  row.cert_id = item.cert_id;
+  row.name = item.name;
+  row.subject = certificate.subject;
+  row.sans = certificate.sans;
+  row.serial = certificate.serial;
+  row.issuer = certificate.issuer;
+  row.ca_name = item.ca_name;
+  row.key_reference = item.key_reference;
+  row.key_algorithm =
+      certificate.key.algorithm ? std::string(to_string(*certificate.key.algorithm)) : certificate.key.family;
+  row.public_key_sha256 = hex(certificate.key.sha256);
+  row.key_created_at = item.key_created_at;
+  row.profile = item.profile;
+  row.owner = item.owner;
+  row.labels = item.labels;
+  row.policy_version = item.policy_version;
+  row.issued_at = now();
+  row.not_before = certificate.not_before;
+  row.expires_at = certificate.not_after;
+  row.renew_before = item.renew_before;
+  row.renew_at = item.renew_before.empty()
+                     ? default_due_at(row.not_before, row.expires_at)
+                     : parse_renew_before(item.renew_before).due_at(row.not_before, row.expires_at);
+  row.renewed_from = item.renewed_from;
+  row.fingerprint = hex(certificate.fingerprint);
+  row.pem = certificate.pem;
+  if (item.csr_given) row.csr = item.csr;
+  if (!item.installation.empty()) {
+    row.host = recording.host;
+    row.installation = item.installation;
+  }
+  row.request_id = recording.request_id;
+  row.issued_by = recording.actor;
+  return row;
+}
+
+}  // namespace
+
+std::string_view to_string(KeyPlace place) noexcept {
+  switch (place) {
+    case KeyPlace::sealed: return "sealed";
+    case KeyPlace::file: return "file";
+    case KeyPlace::external: return "external";
+  }
+  return "sealed";
+}
+
+KeyPlace parse_key_place(std::string_view text) {
+  if (text == "sealed") return KeyPlace::sealed;
+  if (text == "file") return KeyPlace::file;
+  throw Error(Code::usage, "no key store " + printable(text), "--key-store sealed or --key-store file");
+}
+
+Json CertificateItem::journal() const {
+  Json label_members = Json::object();
+  for (const auto& [name_, value] : labels) label_members.set(name_, value);
+  Json json = Json::object({{"cert_id", cert_id},
+                            {"name", name},
+                            {"profile", profile},
+                            {"owner", owner},
+                            {"labels", label_members},
+                            {"policy_version", policy_version},
+                            {"renew_before", renew_before},
+                            {"renewed_from", renewed_from},
+                            {"installation", installation},
+                            {"key_place", to_string(key_place)},
+                            {"algorithm", to_string(algorithm)},
+                            {"key_reused", key_reused},
+                            {"key_created_at", to_micros(key_created_at)},
+                            {"key_name", key_name},
+                            {"key_reference", key_reference},
+                            {"csr_given", csr_given},
+                            {"plan", plan_json(plan)}});
+  const bool issued = certificate.has_value();
+  if (!key_box.empty() && !key_reused && !(issued && key_place == KeyPlace::sealed)) json.set("key_box", key_box);
+  if (!csr.empty() && !issued) json.set("csr", csr);
+  return json;
+}
+
+CertificateItem CertificateItem::from(const StoredItem& stored) {
+  CertificateItem item;
+  const Json& json = stored.data;
+  item.position = stored.position;
+  item.target = stored.target;
+  item.state = stored.state;
+  item.status = stored.status == "done"      ? Status::done
+                : stored.status == "waiting" ? Status::waiting
+                : stored.status == "open"    ? Status::open
+                                             : Status::failed;
+  item.attempt = Attempt::again;
+  item.cert_id = json.at("cert_id").text();
+  item.name = json.at("name").text();
+  item.profile = json.at("profile").text();
+  item.owner = json.at("owner").text();
+  item.policy_version = json.at("policy_version").text();
+  item.renew_before = json.at("renew_before").text();
+  item.renewed_from = json.at("renewed_from").text();
+  item.installation = json.at("installation").text();
+  for (const auto& [name, value] : json.at("labels").members()) item.labels[name] = value.text();
+  const auto& place = json.at("key_place").text();
+  item.key_place = place == "external" ? KeyPlace::external : parse_key_place(place);
+  item.algorithm = parse_key_algorithm(json.at("algorithm").text()).value_or(KeyAlgorithm::ec_p256);
+  item.key_reused = json.at("key_reused").boolean();
+  item.key_created_at = from_micros(json.at("key_created_at").integer());
+  item.key_name = json.at("key_name").text();
+  item.key_reference = json.at("key_reference").text();
+  item.key_box = json.text_or("key_box", "");
+  item.csr = json.text_or("csr", "");
+  item.csr_given = json.at("csr_given").boolean();
+  item.plan = plan_from(json.at("plan"));
+  return item;
+}
+
+namespace {
+
+/// The rows of an issued certificate, in the transaction of its mark: inventory, CA, key, and the end of the one it replaces.
+Record record_issued(const CertificateItem& from) {
+  return [item = std::make_shared<const CertificateItem>(from)](Recording& recording) {
+    const auto row = row_of(*item, recording);
+    inventory::insert(recording.db, row);
+    recording.authority.record_issued({*item->certificate, item->issuer_id, item->ca_name}, row.cert_id);
+    if (item->key_place == KeyPlace::sealed && !item->key_reused) record_sealed_key(recording.db, *item->key);
+    if (!row.renewed_from.empty()) inventory::supersede(recording.db, row.renewed_from);
+    recording.audit = Json::object({{"cert_id", row.cert_id},
+                                    {"serial_number", row.serial},
+                                    {"ca", row.ca_name},
+                                    {"not_before", format_time(row.not_before)},
+                                    {"not_after", format_time(row.expires_at)},
+                                    {"fingerprint", row.fingerprint},
+                                    {"key_reference", row.key_reference},
+                                    {"renewed_from", row.renewed_from.empty() ? Json() : Json(row.renewed_from)}});
+  };
+}
+
+/// A renewed certificate whose installation has a deploy hook owes one run of it; the hook ledger says so from here on.
+Record record_delivered(const CertificateItem& item) {
+  const bool owes_hook = item.place && !item.place->deploy_hook.empty() && !item.renewed_from.empty();
+  return [owes_hook, cert_id = item.cert_id, installation = item.installation](Recording& recording) {
+    if (owes_hook) inventory::set_hook_result(recording.db, cert_id, "pending", "", now());
+    if (!installation.empty()) recording.audit.set("installation", installation);
+    recording.audit.set("cert_id", cert_id);
+  };
+}
+
+constexpr Step<CertificateItem, CertificatePorts> steps[] = {
+    {"key_created", Durability::grouped, ensure_key},
+    {"csr_created", Durability::grouped, make_request},
+    {"issued", Durability::before_next, sign, record_issued},
+    {"delivered", Durability::grouped, deliver, record_delivered}};
+
+std::vector<Certificate> signing_chain(sql::Connection& db) {
+  auto ca = active_ca(db);
+  std::vector<Certificate> chain{*ca.certificate};
+  chain.insert(chain.end(), ca.chain.begin(), ca.chain.end());
+  return chain;
+}
+
+bool is_issued(const CertificateItem& item) {
+  return item.state == "issued" || item.state == "delivered";
+}
+
+/// The status of a whole batch: 0, the one reason's, or 9.
+int batch_exit(const std::vector<int>& exits) {
+  const bool all_equal = std::adjacent_find(exits.begin(), exits.end(), std::not_equal_to<>()) == exits.end();
+  if (exits.empty()) return 0;
+  return all_equal ? exits.front() : 9;
+}
+
+Json failed_item(const CertificateItem& item) {
+  const Error& error = *item.error;
+  return Json::object({{"name", item.name},
+                       {"success", false},
+                       {"error", error.what()},
+                       {"code", info(error.code()).text},
+                       {"suggestion", error.hint()},
+                       {"retryable", error.retryable()},
+                       {"state", item.state}});
+}
+
+}  // namespace
+
+void run_certificate_items(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
+  if (items.empty()) return;
+  const auto chain = signing_chain(bench.db);
+  run_items<CertificateItem, CertificatePorts>(bench, request_id, items, steps, [&] {
+    auto ports = std::make_unique<CertificatePorts>();
+    ports->sealed_keys = open_sealed_keys(bench.session.data_key());
+    ports->file_keys = open_file_keys(bench.session.data_key());
+    ports->signer = bench.authority.open_signer();
+    ports->chain = chain;
+    return ports;
+  });
+}
+
+std::vector<CertificateItem> load_certificate_items(Workbench& bench, const std::string& request_id) {
+  std::vector<CertificateItem> items;
+  for (const auto& stored : operations::items(bench.db, request_id)) {
+    if (stored.status != "open") continue;
+    auto item = CertificateItem::from(stored);
+    if (!item.installation.empty()) {
+      item.place = installation::load(bench.installations, item.installation);
+      if (!item.place)
+        throw Error(Code::installation_invalid, "no installation file for " + item.installation + " on this host",
+                    "resume on the host that has it, or repeat the command that began this operation");
+    }
+    if (is_issued(item)) {
+      const auto row = inventory::by_id(bench.db, item.cert_id);
+      if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id + " although the journal issued it");
+      item.certificate = parse_certificate(row->pem);
+    } else if (item.key_reused && item.key_place == KeyPlace::sealed) {
+      item.key_box = sealed_key_box(bench.db, item.key_reference);
+    }
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+void plan_certificate(CertificateItem& item, const ProfileRules& rules, Duration validity, Time at) {
+  item.target = item.name;
+  item.cert_id = new_id("cert", at);
+  item.plan.serial = new_serial();
+  item.plan.not_before = floor_seconds(at) - std::chrono::minutes(1);  // clocks of those who check it differ
+  item.plan.not_after = item.plan.not_before + validity - std::chrono::seconds(1);
+  item.plan.eku = rules.eku;
+  item.plan.key_usage = rules.key_usage;
+}
+
+Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view outcome) {
+  const auto row = inventory::by_id(bench.db, item.cert_id);
+  if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id);
+  Json json = inventory::to_json(*row, now(), inventory::WithPem::yes);
+  json.set("success", true);
+  json.set("result", outcome);
+  json.set("key", item.key_reused ? "reused" : item.key_place == KeyPlace::external ? "external" : "new");
+  if (item.place) json.set("files", installation::to_json(*item.place));
+  return json;
+}
+
+namespace {
+
+CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items,
+                            std::string_view outcome) {
+  CertificateAnswer answer;
+  answer.request_id = request_id;
+  for (const auto& item : items) {
+    if (item.status == Item::Status::done) {
+      answer.items.push_back(answer_item(bench, item, outcome));
+      answer.exits.push_back(0);
+      answer.changed = true;
+    } else if (item.error) {
+      answer.items.push_back(failed_item(item));
+      answer.exits.push_back(exit_status(item.error->kind()));
+      answer.changed = answer.changed || is_issued(item);
+    }
+  }
+  answer.exit = batch_exit(answer.exits);
+  return answer;
+}
+
+}  // namespace
+
+CertificateAnswer finish_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
+                                      const std::string& target, const std::vector<CertificateItem>& items,
+                                      std::string_view outcome) {
+  auto answer = answer_of(bench, request_id, items, outcome);
+  answer.state = operations::end(bench, request_id, kind, target,
+                                 Json::object({{"items", answer.items.size()}, {"exit", answer.exit}}));
+  answer.resumable = answer.state == "open";
+  return answer;
+}
+
+CertificateAnswer stored_answer(Workbench& bench, const std::string& request_id, std::string_view outcome) {
+  std::vector<CertificateItem> items;
+  for (const auto& stored : operations::items(bench.db, request_id)) {
+    auto item = CertificateItem::from(stored);
+    if (stored.error.is_object()) {
+      const auto* code = find_code(stored.error.text_or("code", "internal"));
+      item.error.emplace(code ? code->code : Code::internal, stored.error.text_or("error", "failed"),
+                         stored.error.text_or("suggestion", ""));
+    }
+    if (!item.installation.empty()) item.place = installation::load(bench.installations, item.installation);
+    items.push_back(std::move(item));
+  }
+  auto answer = answer_of(bench, request_id, items, outcome);
+  answer.changed = false;
+  answer.state = operations::get(bench.db, request_id).state;
+  return answer;
+}
+
+}  // namespace ymgr

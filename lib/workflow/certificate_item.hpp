@@ -1,0 +1,79 @@
+// The steps from a plan to a delivered certificate, shared by issue and renew.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inventory/inventory.hpp"
+#include "workflow/engine.hpp"
+#include "workflow/installation.hpp"
+#include "workflow/operation.hpp"
+
+namespace ymgr {
+
+enum class KeyPlace { sealed, file, external };  // external: somebody else's, we only have a request
+std::string_view to_string(KeyPlace) noexcept;
+/// "sealed" or "file". @throws Error usage
+KeyPlace parse_key_place(std::string_view text);
+
+/// One certificate on its way. Everything but `place` and the part after it is journaled.
+struct CertificateItem : Item {
+  std::string cert_id, name, profile, owner, policy_version, renew_before, renewed_from, installation;
+  std::map<std::string, std::string> labels;
+  KeyPlace key_place = KeyPlace::sealed;
+  KeyAlgorithm algorithm = KeyAlgorithm::ec_p256;
+  bool key_reused = false;
+  Time key_created_at;
+  std::string key_name;  // sealed: its name; file: its path
+  std::string key_reference;
+  std::string key_box;  // sealed PKCS#8, base64, until the key stands where it belongs
+  std::string csr;      // PEM
+  PlannedCertificate plan;
+  bool csr_given = false;
+
+  std::optional<Installation> place;  // read from this host's installation file
+  std::optional<Certificate> certificate;
+  std::string issuer_id, ca_name;  // who signed it
+  std::shared_ptr<const EnsuredKey> key;
+
+  Json journal() const;
+  static CertificateItem from(const StoredItem&);
+};
+
+/// What a worker has.
+struct CertificatePorts {
+  std::unique_ptr<KeyStore> sealed_keys, file_keys;
+  std::unique_ptr<Signer> signer;
+  std::vector<Certificate> chain;  // of the signing CA: itself first, the root last
+};
+
+/// Runs the items of an operation that this process holds, to the end of each.
+void run_certificate_items(Workbench&, const std::string& request_id, std::vector<CertificateItem>&);
+/// Reads the open items of an operation and what they need to go on: certificates already issued, installations of this host,
+/// sealed boxes of keys to be reused.
+std::vector<CertificateItem> load_certificate_items(Workbench&, const std::string& request_id);
+
+/// Fixes everything an effect can be found by: cert_id, serial, validity, key name. `at`: now.
+void plan_certificate(CertificateItem&, const ProfileRules&, Duration validity, Time at);
+
+/// What issue and renew answer, for one certificate and for many.
+struct CertificateAnswer {
+  std::string request_id, state;  // state of the operation
+  std::vector<Json> items;        // one a certificate: name, success, cert_id, …, or error, code, suggestion, state
+  std::vector<int> exits;         // one an item
+  bool changed = false;
+  int exit = 0;  // of the whole: design: 0, 9, or the one reason's
+  bool resumable = false;
+};
+/// One item's members; `outcome`: "issued", "renewed", "unchanged", "planned".
+Json answer_item(Workbench&, const CertificateItem&, std::string_view outcome);
+/// Ends the operation and makes the answer of its items.
+CertificateAnswer finish_certificates(Workbench&, const std::string& request_id, const std::string& kind,
+                                      const std::string& target, const std::vector<CertificateItem>&,
+                                      std::string_view outcome);
+/// The answer that was given, from the journal, for a repeated --request-id.
+CertificateAnswer stored_answer(Workbench&, const std::string& request_id, std::string_view outcome);
+
+}  // namespace ymgr

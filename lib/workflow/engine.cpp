@@ -1,0 +1,255 @@
+#include "workflow/engine.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <variant>
+
+#include "base/workers.hpp"
+#include "workflow/operation.hpp"
+
+namespace ymgr {
+namespace {
+
+struct Park {
+  std::size_t position;
+};
+struct Stop {
+  std::size_t position;
+  std::string target;
+  Error error;
+};
+using Entry = std::variant<Mark, Park, Stop>;
+
+std::string_view status_text(Item::Status status) {
+  switch (status) {
+    case Item::Status::open: return "open";
+    case Item::Status::waiting: return "waiting";
+    case Item::Status::done: return "done";
+    case Item::Status::failed: return "failed";
+  }
+  return "open";
+}
+
+Json error_json(const Error& error) {
+  return Json::object({{"code", info(error.code()).text}, {"error", error.what()}, {"suggestion", error.hint()}});
+}
+
+/// Writes entries in one transaction, on the command's own thread.
+class Committer {
+ public:
+  Committer(Workbench& bench, std::string request_id)
+      : bench_(bench), request_id_(std::move(request_id)), holder_(bench.self.to_text()) {}
+
+  void commit(const std::vector<Entry>& entries) {
+    const TraceSpan span("commit");
+    bench_.db.transaction(sql::Access::write, [&] {
+      keep_lease();
+      std::map<std::size_t, const Mark*> last;  // several marks of an item in one group need one update
+      for (const auto& entry : entries)
+        if (const auto* mark = std::get_if<Mark>(&entry)) last[mark->position] = mark;
+      for (const auto& [position, mark] : last) write_mark(*mark);
+      std::vector<audit::Event> events;
+      for (const auto& entry : entries) std::visit([&](const auto& e) { write(e, events); }, entry);
+      audit::append(bench_.db, bench_.session.identity().user, events, bench_.head_signer);
+    });
+  }
+
+  /// @throws Error operation-running: somebody else took the operation over
+  void keep_lease() {
+    const auto at = to_micros(now());
+    const auto kept = bench_.db.run(
+        "UPDATE operations SET updated_at = $1, lease_until = $2 WHERE request_id = $3 AND lease_holder = $4 "
+        "AND state IN ('open', 'waiting')",
+        {at, at + operations::lease_time.count(), request_id_, holder_});
+    if (kept == 0)
+      throw Error(Code::operation_running, "another process took over the operation " + request_id_,
+                  "ymgr operation show " + request_id_);
+  }
+
+ private:
+  void write_mark(const Mark& mark) {
+    bench_.db.run(
+        "UPDATE operation_items SET status = $1, state = $2, data = $3, error = NULL, updated_at = $4 "
+        "WHERE request_id = $5 AND position = $6",
+        {status_text(mark.status), mark.state, mark.data, to_micros(now()), request_id_,
+         static_cast<std::int64_t>(mark.position)});
+  }
+
+  void write(const Mark& mark, std::vector<audit::Event>& events) {
+    Recording recording{bench_.db, bench_.authority, request_id_, bench_.session.identity().user, bench_.self.host};
+    if (mark.record) mark.record(recording);
+    events.push_back({request_id_, mark.state, mark.target, std::move(recording.audit)});
+  }
+
+  void write(const Park& park, std::vector<audit::Event>&) { set_status("waiting", Json(), park.position); }
+
+  void write(const Stop& stop, std::vector<audit::Event>& events) {
+    const Json error = error_json(stop.error);
+    set_status(stop.error.retryable() ? "open" : "failed", error, stop.position);
+    events.push_back({request_id_, stop.error.retryable() ? "stopped" : "failed", stop.target, error});
+  }
+
+  void set_status(std::string_view status, const Json& error, std::size_t position) {
+    const std::string text = error.is_null() ? std::string() : dump_json(error);
+    const sql::Value value = error.is_null() ? sql::Value() : sql::Value(std::string_view(text));
+    bench_.db.run(
+        "UPDATE operation_items SET status = $1, error = $2, updated_at = $3 WHERE request_id = $4 AND position = $5",
+        {status, value, to_micros(now()), request_id_, static_cast<std::int64_t>(position)});
+  }
+
+  Workbench& bench_;
+  std::string request_id_, holder_;
+};
+
+/// A single item: everything happens on the command's thread.
+class InlineJournal : public Journal {
+ public:
+  explicit InlineJournal(Committer& committer) : committer_(committer) {}
+  void mark(Mark mark) override { entries_.emplace_back(std::move(mark)); }
+  void park(std::size_t position) override { entries_.emplace_back(Park{position}); }
+  void stop(std::size_t position, const std::string& target, const Error& error) override {
+    entries_.emplace_back(Stop{position, target, error});
+  }
+  void flush() override {
+    if (entries_.empty()) return;
+    const auto entries = std::move(entries_);
+    entries_.clear();
+    committer_.commit(entries);
+  }
+
+ private:
+  Committer& committer_;
+  std::vector<Entry> entries_;
+};
+
+/// Between workers and the command's thread.
+class SharedJournal : public Journal {
+ public:
+  SharedJournal(Committer& committer, std::size_t total, Notices& notices)
+      : committer_(committer), total_(total), notices_(notices) {}
+
+  void mark(Mark mark) override { push(std::move(mark)); }
+  void park(std::size_t position) override { push(Park{position}); }
+  void stop(std::size_t position, const std::string& target, const Error& error) override {
+    push(Stop{position, target, error});
+  }
+
+  void flush() override {
+    std::unique_lock lock(mutex_);
+    const auto wanted = queued_;
+    if (wanted > committed_ && !failure_) {
+      wanted_ = std::max(wanted_, wanted);
+      work_.notify_one();
+      done_.wait(lock, [&] { return committed_ >= wanted || failure_; });
+    }
+    if (failure_) throw Error(*failure_);
+  }
+
+  void worker_done() {
+    const std::lock_guard lock(mutex_);
+    --workers_;
+    work_.notify_one();
+  }
+
+  void serve(std::size_t workers) {
+    std::unique_lock lock(mutex_);
+    workers_ += workers;  // worker_done may have been called already
+    while (true) {
+      const bool woken = work_.wait_for(lock, operations::lease_time / 3, [&] {
+        return workers_ == 0 || wanted_ > committed_ || queue_.size() >= group_limit;
+      });
+      if (!failure_ && (!queue_.empty() || !woken)) commit(lock);
+      if (workers_ == 0 && (queue_.empty() || failure_)) break;
+    }
+    if (failure_) throw Error(*failure_);
+  }
+
+ private:
+  static constexpr std::size_t group_limit = 400;
+
+  void push(Entry entry) {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(entry));
+    ++queued_;
+    if (queue_.size() >= group_limit) work_.notify_one();
+  }
+
+  void commit(std::unique_lock<std::mutex>& lock) {
+    const std::vector<Entry> entries(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
+    queue_.clear();
+    lock.unlock();
+    std::optional<Error> failure;
+    try {
+      committer_.commit(entries);
+    } catch (const Error& error) {
+      failure = error;
+    }
+    for (const auto& entry : entries) {
+      const auto* mark = std::get_if<Mark>(&entry);
+      if (std::holds_alternative<Stop>(entry) || (mark && mark->status == Item::Status::done)) ++ended_;
+    }
+    notices_.progress(ended_, total_);
+    lock.lock();
+    committed_ += entries.size();
+    if (failure) failure_ = std::move(failure);
+    done_.notify_all();
+  }
+
+  Committer& committer_;
+  const std::size_t total_;
+  Notices& notices_;
+  std::size_t ended_ = 0;
+  std::mutex mutex_;
+  std::condition_variable work_, done_;
+  std::deque<Entry> queue_;
+  std::size_t queued_ = 0, committed_ = 0, wanted_ = 0;
+  std::size_t workers_ = 0;  // wraps below zero while serve has not begun
+  std::optional<Error> failure_;
+};
+
+}  // namespace
+
+namespace engine {
+
+void distribute(Workbench& bench, const std::string& request_id, std::size_t count, std::size_t workers,
+                const std::function<void(std::size_t, std::size_t, std::size_t, Journal&)>& run,
+                const std::function<void(std::size_t)>& finish) {
+  Committer committer(bench, request_id);
+  if (count <= 1) {
+    InlineJournal journal(committer);
+    if (count == 1) run(0, 0, 1, journal);
+    journal.flush();
+    finish(0);
+    return;
+  }
+  SharedJournal journal(committer, count, bench.notices);
+  const std::size_t chunk = std::clamp<std::size_t>(count / (workers * 4), 1, 50);
+  std::atomic<std::size_t> next{0};
+  run_workers(
+      workers,
+      [&](std::size_t worker) {
+        struct Done {
+          SharedJournal& journal;
+          ~Done() { journal.worker_done(); }
+        } const done{journal};
+        const CryptoThread crypto;
+        struct Finish {
+          const std::function<void(std::size_t)>& call;
+          std::size_t worker;
+          ~Finish() { call(worker); }
+        } const finished{finish, worker};
+        while (true) {
+          const auto begin = next.fetch_add(chunk);
+          if (begin >= count) break;
+          run(worker, begin, std::min(begin + chunk, count), journal);
+        }
+      },
+      [&] { journal.serve(workers); });
+}
+
+}  // namespace engine
+}  // namespace ymgr

@@ -1,0 +1,168 @@
+// The Orchestrator's engine: one way to do a workflow. A workflow is a table of steps; the engine runs a step over a chunk of
+// items, marks what is done, and holds the failpoints, so that a new step is covered the day it is written.
+#pragma once
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/failpoint.hpp"
+#include "base/interrupt.hpp"
+#include "base/json.hpp"
+#include "base/trace.hpp"
+#include "sql/connection.hpp"
+#include "workflow/workbench.hpp"
+#include "x509/key.hpp"
+
+namespace ymgr {
+
+enum class Attempt { first, again };             // again: resumed or answer lost: look before doing
+enum class Durability { grouped, before_next };  // before_next: on disk before the next step begins
+enum class Progress { done, waiting };           // waiting: card absent, approval missing; parked, no error
+
+/// What a step's record function may do: write rows in the transaction of the mark, on the command's own thread.
+struct Recording {
+  sql::Connection& db;
+  Authority& authority;
+  const std::string &request_id, &actor, &host;
+  Json audit = Json::object();  // becomes the data of the step's audit event
+};
+using Record = std::function<void(Recording&)>;
+
+/// What every item of an operation has; workflows derive theirs from it and add `Json journal() const`, which must hold no
+/// secret in clear.
+struct Item {
+  enum class Status { open, waiting, done, failed };
+  std::size_t position = 0;
+  std::string target;             // certificate name or card serial
+  std::string state = "planned";  // of the last step done; journals keep it, so it is never renamed
+  Status status = Status::open;
+  Attempt attempt = Attempt::first;
+  std::optional<Error> error;  // of the step that stopped it
+};
+
+/// `run` touches only the item and ports, on a worker. Run twice with Attempt::again = run once. `record`, if any, is asked
+/// right after it for what the command's thread writes with the mark; it captures copies.
+template <class I, class Ports>
+struct Step {
+  const char* state;  // what JSON shows when the step is done ("csr_created")
+  Durability durability;
+  Progress (*run)(I&, Ports&, Attempt);
+  Record (*record)(const I&) = nullptr;
+};
+
+struct Mark {
+  std::size_t position = 0;
+  std::string target, state, data;
+  Item::Status status = Item::Status::open;
+  Record record;
+};
+
+/// Workers queue marks, the command's own thread commits them in groups.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  /// Item state, item data, the step's rows and the audit event `state`, all in one transaction, some time later.
+  virtual void mark(Mark) = 0;
+  /// Parked, no error.
+  virtual void park(std::size_t position) = 0;
+  /// unreachable: stays open; every other kind: failed. An audit event says so.
+  virtual void stop(std::size_t position, const std::string& target, const Error&) = 0;
+  /// Returns once everything marked before by this thread is committed. @throws Error when it can't be
+  virtual void flush() = 0;
+};
+
+namespace engine {
+
+/// Runs `body` for one item; an Error ends the item, not the batch.
+template <class I>
+void guard(I& item, Journal& journal, const std::function<void()>& body) {
+  try {
+    throw_if_interrupted();
+    body();
+  } catch (const Error& error) {
+    item.error = error;
+    if (error.kind() != Kind::unreachable) item.status = Item::Status::failed;
+    journal.stop(item.position, item.target, error);
+  }
+}
+
+template <class I>
+bool is_running(const I& item) {
+  return item.status == Item::Status::open && !item.error;
+}
+
+template <class I, class Ports>
+void run_step(I& item, const Step<I, Ports>& step, bool last, Ports& ports, Journal& journal) {
+  failpoint(step.state, "before");
+  const TraceSpan span(step.state);
+  if (step.run(item, ports, item.attempt) == Progress::waiting) {
+    item.status = Item::Status::waiting;
+    return journal.park(item.position);
+  }
+  failpoint(step.state, "after");
+  item.state = step.state;
+  if (last) item.status = Item::Status::done;
+  journal.mark({item.position, item.target, item.state, dump_json(item.journal()), item.status,
+                step.record ? step.record(item) : Record{}});
+}
+
+/// Runs a chunk of items to their ends, step by step, each from where it stood; never throws for an item's own error.
+template <class I, class Ports>
+void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, Ports& ports, Journal& journal) {
+  std::vector<std::size_t> next(items.size(), 0);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    for (std::size_t s = 0; s < steps.size(); ++s)
+      if (items[i].state == steps[s].state) next[i] = s + 1;
+  for (std::size_t s = 0; s < steps.size(); ++s) {
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (next[i] <= s && is_running(items[i]))
+        guard(items[i], journal, [&] { run_step(items[i], steps[s], s + 1 == steps.size(), ports, journal); });
+    if (steps[s].durability == Durability::before_next || s + 1 == steps.size()) {
+      try {
+        journal.flush();
+      } catch (const Error&
+                   error) {  // nothing of this chunk is known to be on disk: every item stays where its journal says
+        for (auto& item : items)
+          if (!item.error && item.status != Item::Status::waiting) {
+            item.status = Item::Status::open;
+            item.error = error;
+          }
+        return;
+      }
+    }
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (next[i] <= s && is_running(items[i])) guard(items[i], journal, [&] { failpoint(steps[s].state, "marked"); });
+  }
+}
+
+/// Spreads `count` items over workers in chunks of up to 50 and commits their marks meanwhile; a single item runs on the
+/// caller's thread.
+/// @param run     runs items [begin, end) on worker `worker` with that journal
+/// @param finish  called on the worker's thread after its last item: drops what was made under its OpenSSL context
+void distribute(Workbench&, const std::string& request_id, std::size_t count, std::size_t workers,
+                const std::function<void(std::size_t worker, std::size_t begin, std::size_t end, Journal&)>& run,
+                const std::function<void(std::size_t worker)>& finish);
+
+}  // namespace engine
+
+/// Runs the open items of an operation that this process holds. `open_ports` is called on this thread, once a worker.
+template <class I, class Ports>
+void run_items(Workbench& bench, const std::string& request_id, std::vector<I>& items,
+               std::span<const Step<I, Ports>> steps, const std::function<std::unique_ptr<Ports>()>& open_ports) {
+  const std::size_t workers = std::min(std::max<std::size_t>(bench.jobs, 1), items.size());
+  std::vector<std::unique_ptr<Ports>> ports;
+  for (std::size_t w = 0; w < workers; ++w) ports.push_back(open_ports());
+  engine::distribute(
+      bench, request_id, items.size(), workers,
+      [&](std::size_t worker, std::size_t begin, std::size_t end, Journal& journal) {
+        engine::run_chunk(std::span(items).subspan(begin, end - begin), steps, *ports[worker], journal);
+      },
+      [&](std::size_t worker) { ports[worker].reset(); });
+}
+
+}  // namespace ymgr

@@ -1,0 +1,260 @@
+#include "workflow/operation.hpp"
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+
+namespace ymgr::operations {
+namespace {
+
+constexpr std::string_view columns =
+    "request_id, kind, target, state, inputs, actor, item_count, lease_holder, lease_until, created_at, updated_at, "
+    "result";
+
+StoredOperation read(const sql::Row& row) {
+  StoredOperation op;
+  op.request_id = row.text(0);
+  op.kind = row.text(1);
+  op.target = row.text(2);
+  op.state = row.text(3);
+  op.inputs = parse_json(row.text(4));
+  op.actor = row.text(5);
+  op.item_count = row.integer(6);
+  op.lease_holder = row.text(7);
+  op.lease_until = from_micros(row.integer(8));
+  op.created_at = from_micros(row.integer(9));
+  op.updated_at = from_micros(row.integer(10));
+  if (!row.is_null(11)) op.result = parse_json(row.text(11));
+  return op;
+}
+
+bool is_open(const StoredOperation& op) {
+  return op.state == "open" || op.state == "waiting";
+}
+
+std::string inputs_hash(const Json& inputs) {
+  return hex(sha256(canonical_json(inputs)));
+}
+
+/// A live process holds it: the lease runs, and its holder is not known to be dead.
+void require_free(const StoredOperation& op, const LeaseHolder& self) {
+  if (op.lease_holder.empty() || op.lease_holder == self.to_text()) return;
+  if (op.lease_until <= now() || is_dead(op.lease_holder, self)) return;
+  throw Error(Code::operation_running, "another process is working on " + op.request_id,
+              "wait for it to end; ymgr operation show " + op.request_id,
+              {{"request_id", op.request_id}, {"lease_until", format_time(op.lease_until)}});
+}
+
+void write_operation(Workbench& bench, const NewOperation& op, std::string_view state, bool with_lease,
+                     const Json& result) {
+  const auto at = to_micros(now());
+  const std::string inputs = canonical_json(op.inputs), hash = hex(sha256(inputs)), holder = bench.self.to_text();
+  const std::string result_text = result.is_null() ? std::string() : dump_json(result);
+  using sql::Value;
+  bench.db.run(
+      "INSERT INTO operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, "
+      "lease_holder, "
+      "lease_until, created_at, updated_at, result) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$11,$12)",
+      {op.request_id, op.kind, op.target, state, inputs, hash, bench.session.identity().user,
+       static_cast<std::int64_t>(op.items.size()), with_lease ? Value(std::string_view(holder)) : Value(),
+       with_lease ? Value(at + lease_time.count()) : Value(), at,
+       result.is_null() ? Value() : Value(std::string_view(result_text))});
+}
+
+void write_items(Workbench& bench, const NewOperation& op, std::string_view status) {
+  static constexpr std::string_view names[] = {"request_id", "position", "kind", "target",
+                                               "status",     "state",    "data", "updated_at"};
+  std::size_t next = 0;
+  std::string data;
+  const auto at = to_micros(now());
+  bench.db.insert_many("operation_items", names, [&](std::span<sql::Value> row) {
+    if (next == op.items.size()) return false;
+    const auto& item = op.items[next];
+    data = dump_json(item.data);
+    row[0] = op.request_id;
+    row[1] = static_cast<std::int64_t>(next);
+    row[2] = op.kind;
+    row[3] = item.target;
+    row[4] = status;
+    row[5] = "planned";
+    row[6] = data;
+    row[7] = at;
+    ++next;
+    return true;
+  });
+}
+
+void append_events(Workbench& bench, const NewOperation& op) {
+  auto events = op.events;
+  for (auto& event : events) event.request_id = op.request_id;
+  audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+}
+
+[[noreturn]] void throw_open(const StoredOperation& op) {
+  throw Error(Code::operation_open, "an operation on " + op.target + " with other inputs is open: " + op.request_id,
+              "ymgr resume " + resume_id(op.request_id) + ", or ymgr operation abandon " + op.request_id,
+              {{"request_id", op.request_id}, {"resume_id", resume_id(op.request_id)}});
+}
+
+}  // namespace
+
+std::optional<StoredOperation> find(sql::Connection& db, std::string_view id) {
+  const std::string key = ymgr::request_id(id);
+  std::optional<StoredOperation> found;
+  db.run("SELECT " + std::string(columns) + " FROM operations WHERE request_id = $1", {key},
+         [&](const sql::Row& row) { found = read(row); });
+  return found;
+}
+
+StoredOperation get(sql::Connection& db, std::string_view id) {
+  if (auto found = find(db, id)) return std::move(*found);
+  throw Error(Code::operation_not_found, "no operation " + printable(id), "ymgr operation list");
+}
+
+std::optional<StoredOperation> find_open(sql::Connection& db, std::string_view kind, std::string_view target) {
+  std::string id;
+  db.run("SELECT request_id FROM operation_items WHERE kind = $1 AND target = $2 AND status IN ('open', 'waiting')",
+         {kind, target}, [&](const sql::Row& row) { id = row.text(0); });
+  return id.empty() ? std::nullopt : find(db, id);
+}
+
+std::vector<StoredItem> items(sql::Connection& db, std::string_view request_id) {
+  std::vector<StoredItem> found;
+  db.run(
+      "SELECT position, target, state, status, data, error FROM operation_items WHERE request_id = $1 ORDER BY "
+      "position",
+      {request_id}, [&](const sql::Row& row) {
+        StoredItem item{static_cast<std::size_t>(row.integer(0)),
+                        std::string(row.text(1)),
+                        std::string(row.text(2)),
+                        std::string(row.text(3)),
+                        parse_json(row.text(4)),
+                        Json()};
+        if (!row.is_null(5)) item.error = parse_json(row.text(5));
+        found.push_back(std::move(item));
+      });
+  return found;
+}
+
+std::vector<StoredOperation> list(sql::Connection& db, bool open_only, std::int64_t limit) {
+  std::vector<StoredOperation> found;
+  const std::string where = open_only ? " WHERE state IN ('open', 'waiting')" : "";
+  db.run(
+      "SELECT " + std::string(columns) + " FROM operations" + where + " ORDER BY created_at DESC, request_id LIMIT $1",
+      {limit}, [&](const sql::Row& row) { found.push_back(read(row)); });
+  return found;
+}
+
+Json to_json(const StoredOperation& op) {
+  return Json::object({{"request_id", op.request_id},
+                       {"resume_id", is_open(op) ? Json(resume_id(op.request_id)) : Json()},
+                       {"kind", op.kind},
+                       {"target", op.target},
+                       {"state", op.state},
+                       {"items", op.item_count},
+                       {"actor", op.actor},
+                       {"created_at", format_time(op.created_at)},
+                       {"updated_at", format_time(op.updated_at)}});
+}
+
+void create(Workbench& bench, const NewOperation& op) {
+  for (const auto& item : op.items)
+    if (const auto open = find_open(bench.db, op.kind, item.target)) throw_open(*open);
+  write_operation(bench, op, "open", true, Json());
+  write_items(bench, op, "open");
+  append_events(bench, op);
+}
+
+void create_refused(Workbench& bench, const NewOperation& op, const Error& error) {
+  write_operation(bench, op, "refused", false,
+                  Json::object({{"error", error.what()}, {"code", info(error.code()).text}}));
+  write_items(bench, op, "refused");
+  append_events(bench, op);
+}
+
+void take_over(Workbench& bench, std::string_view id) {
+  bench.db.transaction(sql::Access::write, [&] {
+    const auto op = get(bench.db, id);
+    if (!is_open(op))
+      throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
+                  "ymgr operation show " + op.request_id);
+    require_free(op, bench.self);
+    const auto at = to_micros(now());
+    bench.db.run(
+        "UPDATE operations SET state = 'open', lease_holder = $1, lease_until = $2, updated_at = $3 WHERE request_id = "
+        "$4",
+        {bench.self.to_text(), at + lease_time.count(), at, op.request_id});
+    bench.db.run("UPDATE operation_items SET status = 'open' WHERE request_id = $1 AND status = 'waiting'",
+                 {op.request_id});
+    audit::append(bench.db, bench.session.identity().user,
+                  {{op.request_id, op.kind + ".resumed", op.target, Json::object()}}, bench.head_signer);
+  });
+}
+
+std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted) {
+  const auto same = [&](const StoredOperation& op) {
+    return op.kind == wanted.kind && inputs_hash(op.inputs) == inputs_hash(wanted.inputs);
+  };
+  if (const auto op = find(bench.db, wanted.request_id)) {
+    if (!same(*op))
+      throw Error(Code::request_id_used, "the request id " + wanted.request_id + " was used with other inputs",
+                  "ymgr operation show " + wanted.request_id);
+    if (is_open(*op)) take_over(bench, op->request_id);
+    return Earlier{op->request_id, !is_open(*op), op->result};
+  }
+  for (const auto& item : wanted.items) {
+    const auto op = find_open(bench.db, wanted.kind, item.target);
+    if (!op) continue;
+    if (!same(*op)) throw_open(*op);
+    take_over(bench, op->request_id);
+    return Earlier{op->request_id, false, Json()};
+  }
+  return std::nullopt;
+}
+
+std::string end(Workbench& bench, const std::string& request_id, const std::string& kind, const std::string& target,
+                const Json& result) {
+  std::string state;
+  bench.db.transaction(sql::Access::write, [&] {
+    std::int64_t open = 0, waiting = 0, failed = 0;
+    bench.db.run("SELECT status, count(*) FROM operation_items WHERE request_id = $1 GROUP BY status", {request_id},
+                 [&](const sql::Row& row) {
+                   if (row.text(0) == "open") open = row.integer(1);
+                   if (row.text(0) == "waiting") waiting = row.integer(1);
+                   if (row.text(0) == "failed") failed = row.integer(1);
+                 });
+    state = open > 0 ? "open" : waiting > 0 ? "waiting" : failed > 0 ? "failed" : "done";
+    const std::string text = dump_json(result);
+    bench.db.run(
+        "UPDATE operations SET state = $1, lease_holder = NULL, lease_until = NULL, updated_at = $2, result = $3 "
+        "WHERE request_id = $4 AND lease_holder = $5",
+        {state, to_micros(now()), text, request_id, bench.self.to_text()});
+    const std::string event = state == "open" ? "interrupted" : state;
+    audit::append(bench.db, bench.session.identity().user, {{request_id, kind + "." + event, target, Json::object()}},
+                  bench.head_signer);
+  });
+  return state;
+}
+
+void abandon(Workbench& bench, std::string_view id, std::string_view note) {
+  bench.db.transaction(sql::Access::write, [&] {
+    const auto op = get(bench.db, id);
+    if (!is_open(op))
+      throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
+                  "ymgr operation show " + op.request_id);
+    require_free(op, bench.self);
+    const auto at = to_micros(now());
+    bench.db.run(
+        "UPDATE operations SET state = 'abandoned', lease_holder = NULL, lease_until = NULL, updated_at = $1 WHERE "
+        "request_id = $2",
+        {at, op.request_id});
+    bench.db.run(
+        "UPDATE operation_items SET status = 'abandoned', updated_at = $1 WHERE request_id = $2 AND status IN ('open', "
+        "'waiting')",
+        {at, op.request_id});
+    audit::append(bench.db, bench.session.identity().user,
+                  {{op.request_id, op.kind + ".abandoned", op.target, Json::object({{"note", note}})}},
+                  bench.head_signer);
+  });
+}
+
+}  // namespace ymgr::operations

@@ -1,0 +1,82 @@
+// Operations: the journal's rows, who holds them, how they end.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.hpp"
+#include "workflow/engine.hpp"
+#include "workflow/workbench.hpp"
+
+namespace ymgr {
+
+struct StoredItem {
+  std::size_t position = 0;
+  std::string target, state, status;
+  Json data, error;
+};
+struct StoredOperation {
+  std::string request_id, kind, target, state;
+  Json inputs;
+  std::string actor;
+  std::int64_t item_count = 0;
+  std::string lease_holder;
+  Time lease_until, created_at, updated_at;
+  Json result;
+};
+
+struct NewItem {
+  std::string target;
+  Json data;
+};
+struct NewOperation {
+  std::string request_id;  // given by the caller, or fresh
+  std::string kind, target;
+  Json inputs;  // what must be equal for a second run to be the same; holds no secret
+  std::vector<NewItem> items;
+  std::vector<audit::Event> events;  // intent and policy; request_id is filled in
+};
+
+namespace operations {
+
+inline constexpr Duration lease_time = std::chrono::seconds(60);
+
+/// `id`: req-… or resume-…. @throws Error operation-not-found
+StoredOperation get(sql::Connection&, std::string_view id);
+std::optional<StoredOperation> find(sql::Connection&, std::string_view id);
+/// The open operation that has an open item of this identity.
+std::optional<StoredOperation> find_open(sql::Connection&, std::string_view kind, std::string_view target);
+std::vector<StoredItem> items(sql::Connection&, std::string_view request_id);
+/// Newest first. `open_only`: open and waiting.
+std::vector<StoredOperation> list(sql::Connection&, bool open_only, std::int64_t limit);
+Json to_json(const StoredOperation&);
+
+/// Writes operation, items and events and takes the lease, in the caller's transaction.
+/// @throws Error operation-open: an open item has the same identity
+void create(Workbench&, const NewOperation&);
+/// An operation that ends before it begins: refused by policy. In the caller's transaction.
+void create_refused(Workbench&, const NewOperation&, const Error&);
+/// Takes the lease of an open or waiting operation, in a transaction of its own.
+/// @throws Error operation-running: a live process holds it · operation-ended
+void take_over(Workbench&, std::string_view request_id);
+/// A run of the same identity came before: decides whether `wanted` is that operation again.
+/// @return its request id when the inputs are the same (taken over), nullopt when nothing stands in the way
+/// @throws Error operation-open: other inputs · operation-running · request-id-used
+struct Earlier {
+  std::string request_id;
+  bool ended = false;
+  Json result;  // of an ended one
+};
+std::optional<Earlier> find_earlier(Workbench&, const NewOperation& wanted);
+
+/// Ends the operation as its items stand: done when all are, failed when none is open any more, else open or waiting and the
+/// lease is given back. With the result that will be shown and the audit event KIND.STATE.
+/// @return the state
+std::string end(Workbench&, const std::string& request_id, const std::string& kind, const std::string& target,
+                const Json& result);
+/// Gives it up: open items become abandoned. @throws Error operation-running, operation-ended
+void abandon(Workbench&, std::string_view id, std::string_view note);
+
+}  // namespace operations
+}  // namespace ymgr

@@ -1,0 +1,44 @@
+#include "workflow/workbench.hpp"
+
+#include <unistd.h>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+
+namespace ymgr {
+namespace {
+
+/// Field 22 of /proc/PID/stat: clock ticks after boot; empty when there is no such process.
+std::string start_time_of(long pid) {
+  const auto stat = read_file_if_there("/proc/" + std::to_string(pid) + "/stat", 4096);
+  if (!stat) return {};
+  const auto name_end = stat->rfind(')');  // the name may hold blanks and brackets
+  if (name_end == std::string::npos) return {};
+  const auto fields = split(std::string_view(*stat).substr(name_end + 2), ' ');
+  return fields.size() > 19 ? fields[19] : std::string();
+}
+
+}  // namespace
+
+std::string LeaseHolder::to_text() const {
+  return host + "/" + boot_id + "/" + std::to_string(pid) + "/" + start_time;
+}
+
+LeaseHolder this_process(std::string_view host) {
+  LeaseHolder self;
+  self.host = host;
+  self.boot_id = trim(read_file_if_there("/proc/sys/kernel/random/boot_id", 128).value_or(""));
+  self.pid = getpid();
+  self.start_time = start_time_of(self.pid);
+  return self;
+}
+
+bool is_dead(std::string_view text, const LeaseHolder& self) {
+  const auto parts = split(text, '/');
+  if (parts.size() != 4 || parts[0] != self.host) return false;
+  if (parts[1] != self.boot_id) return true;
+  const auto pid = parse_number(parts[2]);
+  return !pid || start_time_of(static_cast<long>(*pid)) != parts[3];
+}
+
+}  // namespace ymgr
