@@ -18,10 +18,23 @@ std::string_view to_string(Role) noexcept;  // "admin", "operator", …
 /// @throws Error usage listing the four
 Role parse_role(std::string_view text);
 
-/// What a command wants to do; roles are checked against one table (session/roles.cpp).
+/// What a command wants to do; roles are checked against one table (session/roles.cpp). A user's rights reach as far as
+/// the user's own certificates and keys: the workflows compare the owner.
 enum class Right {
-  issue, renew, revoke, resume, reconcile, abandon, read_inventory, report, read_audit, checkpoint_audit, show_policy,
-  manage_users, manage_ca, backup
+  issue,
+  renew,
+  revoke,
+  resume,
+  reconcile,
+  abandon,
+  read_inventory,
+  report,
+  read_audit,
+  checkpoint_audit,
+  show_policy,
+  manage_users,
+  manage_ca,
+  backup
 };
 std::string_view to_string(Right) noexcept;
 bool allows(Role, Right) noexcept;
@@ -45,7 +58,8 @@ class Authenticator {
  public:
   virtual ~Authenticator() = default;
   /// Five wrong passwords lock the user for a minute, doubling to an hour.
-  /// @throws Error wrong-password (the same text and time for an unknown user), locked-out, user-disabled
+  /// @throws Error wrong-password (the same text and time for an unknown user), locked-out, user-disabled (only after the
+  /// right password)
   virtual Authenticated authenticate(const Credentials&) = 0;
 };
 std::unique_ptr<Authenticator> open_local_authenticator(sql::Connection&);
@@ -78,9 +92,12 @@ struct SessionPlace {
 
 namespace session {
 
-/// Writes the session row and file (0600), ending a former session of this place. `life`: 8 h; admin 1 h.
+/// Writes the session row and file (0600), ending a former session of this place. `life`: 8 h; admin 1 h. Writes a file, so
+/// not for the inside of a transaction.
 Session start(sql::Connection&, const SessionPlace&, Authenticated, Duration life);
-/// @throws Error not-logged-in, session-expired, clock-set-back, user-disabled, file-unsafe
+/// The role is the user's present one. An expired session is ended. Writes nothing otherwise.
+/// @throws Error not-logged-in (also: ended, damaged file), session-expired, clock-set-back: more than a minute before its
+/// begin, user-disabled, file-unsafe, box-invalid
 Session resume(sql::Connection&, const SessionPlace&);
 /// Ends it in the database and removes the file. @return false: there was none
 bool end(sql::Connection&, const SessionPlace&);
@@ -97,24 +114,27 @@ struct User {
   std::optional<Time> last_login_at, locked_until;
 };
 
-/// Users of the local profile. Every change is audited by the caller, in its transaction.
+/// Users of the local profile. Every change is audited by the caller, in its transaction; add and set_password take the
+/// time of one Argon2id run in it.
 namespace users {
 
 /// @throws Error user-exists, user-invalid, password-weak. The data key's box is made unless the role is auditor.
 void add(sql::Connection&, std::string_view name, Role, const Secret& password, const DataKey&, std::string_view by);
 std::vector<User> list(sql::Connection&);
-User get(sql::Connection&, std::string_view name);             // @throws user-not-found
+User get(sql::Connection&, std::string_view name);                        // @throws user-not-found
 void set_enabled(sql::Connection&, std::string_view name, bool enabled);  // @throws last-admin; ends sessions
-void set_role(sql::Connection&, std::string_view name, Role, const DataKey&);  // auditor: deletes the box; @throws last-admin
+void set_role(sql::Connection&, std::string_view name, Role,
+              const DataKey&);  // auditor: deletes the box; @throws last-admin
 /// With the data key at hand (an admin, or the person): new box keys; unlocks.
 void set_password(sql::Connection&, std::string_view name, const Secret& password, const DataKey&);
 /// @throws Error password-weak: under 12 characters
 void check_password(const Secret&);
 void check_user_name(std::string_view name);
 
-/// A recovery key: 32 random bytes as text ("ymgr-recovery-…", base32 in groups); the data key is sealed under it.
+/// A recovery key: 32 random bytes as text ("ymgr-recovery-ABCD-…", base32 with a checksum, in groups of 4); the data key
+/// is sealed under it in settings ("recovery.box"). A new one makes the former useless.
 Secret make_recovery_key(sql::Connection&, const DataKey&);
-/// @throws Error box-invalid
+/// Either case, with or without the dashes. @throws Error box-invalid: mistyped, another profile's, or none was made
 DataKey open_recovery(sql::Connection&, const Secret& recovery_key);
 
 }  // namespace users
