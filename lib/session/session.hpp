@@ -121,11 +121,14 @@ namespace users {
 /// @throws Error user-exists, user-invalid, password-weak. The data key's box is made unless the role is auditor.
 void add(sql::Connection&, std::string_view name, Role, const Secret& password, const DataKey&, std::string_view by);
 std::vector<User> list(sql::Connection&);
-User get(sql::Connection&, std::string_view name);                        // @throws user-not-found
-void set_enabled(sql::Connection&, std::string_view name, bool enabled);  // @throws last-admin; ends sessions
-void set_role(sql::Connection&, std::string_view name, Role,
-              const DataKey&);  // auditor: deletes the box; @throws last-admin
-/// With the data key at hand (an admin, or the person): new box keys; unlocks.
+User get(sql::Connection&, std::string_view name);  // @throws user-not-found
+/// Disabling ends the user's sessions, enabling unlocks. @throws Error user-not-found, last-admin
+void set_enabled(sql::Connection&, std::string_view name, bool enabled);
+/// To auditor: deletes the box; from auditor: seals the data key anew. Both end the user's sessions; between other roles
+/// open sessions take the new role up. @throws Error user-not-found, last-admin
+void set_role(sql::Connection&, std::string_view name, Role, const DataKey&);
+/// With the data key at hand (an admin, or the person): new box keys; unlocks; ends the user's sessions.
+/// @throws Error user-not-found, password-weak
 void set_password(sql::Connection&, std::string_view name, const Secret& password, const DataKey&);
 /// @throws Error password-weak: under 12 characters
 void check_password(const Secret&);
