@@ -9,9 +9,10 @@ namespace ymgr {
 /// @param state  the step or effect   @param where  "before", "after", "marked"
 void failpoint(std::string_view state, std::string_view where);
 /// Called first in main with the environment's YMGR_FAILPOINT and YMGR_TEST_CLOCK; the release ignores both.
-/// YMGR_FAILPOINT is kill@N | error@N | full@N for the N-th call of failpoint, counted across threads from 1;
+/// YMGR_FAILPOINT is kill@N | error@N | full@N for the N-th call of failpoint, counted across threads from 1, or several
+/// of them with commas; an injected error has an unknown outcome at "after".
 /// YMGR_TEST_CLOCK is an RFC 3339 time that now() starts from. Prints "failpoints: N" to the file named by
-/// YMGR_FAILPOINT_COUNT at the end, so that a loop knows when it is through.
+/// YMGR_FAILPOINT_COUNT at the end, so that a loop knows when it is through. @throws Error usage, time-invalid
 void arm_failpoints();
 
 }  // namespace ymgr

@@ -31,14 +31,16 @@ struct YamlLimits {
   std::size_t depth = 16;
 };
 
-/// One document. Duplicate keys are refused.
+/// One document; an empty text is null. Keys are scalars; duplicate ones are refused, and so are control characters.
 /// @throws Error yaml-invalid, details file, line, column
 YamlNode parse_yaml(std::string_view text, std::string_view file, const YamlLimits& limits = {});
 
 /// Reads a mapping with a fixed set of keys. Each getter marks its key as known; finish() refuses all others with file,
 /// line, column and the nearest known key. Errors carry the code given here (config-invalid, policy-invalid, …).
+/// A key without a value counts as absent. The node must outlive the reader.
 class YamlReader {
  public:
+  /// @param what  "a profile": named in messages
   /// @throws Error when `node` is neither a mapping nor null
   YamlReader(const YamlNode& node, std::string_view file, Code code, std::string_view what);
   std::optional<std::string> text(std::string_view key);
@@ -55,9 +57,13 @@ class YamlReader {
   const YamlNode& mapping() const noexcept { return node_; }
 
  private:
+  const YamlNode* scalar(std::string_view key, std::string_view want);
+  [[noreturn]] void wrong(const YamlNode& value, std::string_view key, std::string_view want) const;
+
   const YamlNode& node_;
   std::string file_;
   Code code_;
+  std::string what_;
   std::vector<std::string> known_;
 };
 
