@@ -28,7 +28,8 @@ Secret with_check(const Secret& key) {
 unsigned five_bits(std::string_view bytes, std::size_t index) noexcept {
   unsigned value = 0;
   for (std::size_t bit = index * 5; bit < index * 5 + 5; ++bit) {
-    value = value << 1 | (static_cast<unsigned char>(bytes[bit / 8]) >> (7 - bit % 8) & 1U);
+    const unsigned byte = static_cast<unsigned char>(bytes[bit / 8]);
+    value = value << 1 | (byte >> (7 - bit % 8) & 1U);
   }
   return value;
 }
