@@ -1,4 +1,5 @@
 -- Times are epoch microseconds, texts UTF-8, JSON where a comment says so. Column for column the same on PostgreSQL.
+-- min_client: 1
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL, updated_at BIGINT NOT NULL);
 
 CREATE TABLE users (

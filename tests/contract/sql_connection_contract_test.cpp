@@ -1,0 +1,259 @@
+// What every database must do alike: the whole of lib/ is written against this.
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/database.hpp"
+#include "support/expect_error.hpp"
+
+namespace {
+using namespace ymgr;
+using sql::Access;
+using sql::Connection;
+using sql::Row;
+
+/// Opens one more connection to the same migrated, otherwise empty database.
+using Connect = std::function<std::unique_ptr<Connection>()>;
+
+constexpr auto insert_setting = "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)";
+constexpr auto insert_user =
+    "INSERT INTO users (name, role, status, password_salt, password_cost, password_verifier, box_public, box_private, "
+    "created_at, created_by) VALUES ($1, $2, 'active', '', '', '', '', '', 0, '')";
+
+std::int64_t count(Connection& c, std::string_view table) {
+  return test::integer_of(c, "SELECT count(*) FROM " + std::string(table));
+}
+
+void values_come_back(Connection& c) {
+  const std::string long_text(100'000, 'x');
+  const std::string_view texts[] = {"", "a", "it's \"quoted\"; --", "Größe 鍵 🔑", "line\nline", long_text, {}};
+  for (const auto text : texts) {
+    std::string back = "none";
+    bool is_null = true;
+    c.run("SELECT CAST($1 AS TEXT)", {text}, [&](const Row& row) {
+      back = row.text(0);
+      is_null = row.is_null(0);
+    });
+    CHECK(back == text);
+    CHECK_FALSE(is_null);
+  }
+  for (const std::int64_t n : {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::min(),
+                               std::numeric_limits<std::int64_t>::max(), std::int64_t{1'742'999'999'123'456}})
+    CHECK(test::integer_of(c, "SELECT CAST($1 AS BIGINT)", {n}) == n);
+  c.run("SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT)", {std::monostate{}, std::monostate{}}, [&](const Row& row) {
+    CHECK(row.is_null(0));
+    CHECK(row.text(0).empty());
+    CHECK(row.is_null(1));
+    CHECK(row.integer(1) == 0);
+  });
+}
+
+void parameters_are_bound_by_number(Connection& c) {
+  std::string got;
+  c.run("SELECT CAST($2 AS TEXT) || CAST($1 AS TEXT) || CAST($2 AS TEXT)", {"one", "two"},
+        [&](const Row& row) { got = row.text(0); });
+  CHECK(got == "twoonetwo");
+  CHECK_CODE(c.run("SELECT CAST($1 AS TEXT)", {}), Code::internal);
+  CHECK_CODE(c.run("SELECT CAST($1 AS TEXT)", {"a", "b"}), Code::internal);
+  CHECK_CODE(c.run(insert_setting, {"nul", std::string_view("a\0b", 3), 1}), Code::database_failed);
+  CHECK(count(c, "settings") == 0);
+}
+
+void run_tells_how_many_rows_changed(Connection& c) {
+  CHECK(c.run(insert_setting, {"a", "1", 1}) == 1);
+  CHECK(c.run(insert_setting, {"b", "1", 1}) == 1);
+  CHECK(c.run("SELECT name FROM settings", {}) == 0);
+  CHECK(c.run("UPDATE settings SET value = $1 WHERE updated_at = $2", {"2", 1}) == 2);
+  CHECK(c.run("UPDATE settings SET value = $1 WHERE name = $2", {"3", "nobody"}) == 0);
+  CHECK(c.run("INSERT INTO settings (name, value, updated_at) VALUES ($1, 'x', 0) ON CONFLICT DO NOTHING", {"a"}) == 0);
+  CHECK(
+      c.run("INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET value "
+            "= excluded.value",
+            {"a", "9", 1}) == 1);
+  std::vector<std::string> names;
+  CHECK(c.run("DELETE FROM settings WHERE updated_at = $1 RETURNING name", {1},
+              [&](const Row& row) { names.emplace_back(row.text(0)); }) == 2);
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{"a", "b"});
+}
+
+void a_statement_runs_inside_its_own_rows(Connection& c) {
+  for (const auto* name : {"a", "b", "c"}) c.run(insert_setting, {name, name, 1});
+  const auto text = "SELECT name FROM settings WHERE name > $1 ORDER BY name";
+  std::string got;
+  c.run(text, {""}, [&](const Row& row) {
+    got.append(row.text(0)).append(":");
+    c.run(text, {row.text(0)}, [&](const Row& inner) { got.append(inner.text(0)); });
+    got.append(" ");
+  });
+  CHECK(got == "a:bc b:c c: ");
+}
+
+void constraints_are_named(Connection& c) {
+  c.run(insert_user, {"anna", "admin"});
+  struct Case {
+    const char* text;
+    std::vector<sql::Value> params;
+    const char *constraint, *table;
+    bool unique;
+  };
+  const Case cases[] = {
+      {insert_user, {"anna", "user"}, "unique", "users", true},
+      {insert_user, {"berta", "emperor"}, "check", "users", false},
+      {"INSERT INTO user_sessions (session_id, user_name, created_at, expires_at) VALUES ($1, $2, 0, 0)",
+       {"s", "nobody"},
+       "foreign",
+       "user_sessions",
+       false},
+      {"INSERT INTO settings (name, value, updated_at) VALUES ($1, NULL, 0)", {"a"}, "other", "settings", false},
+      {"UPDATE users SET role = $1", {"emperor"}, "check", "users", false},
+  };
+  for (const auto& row : cases) {
+    CAPTURE(row.text);
+    const auto error = test::error_of([&] { c.run(row.text, row.params); });
+    REQUIRE(error);
+    CHECK(error->code() == Code::database_failed);
+    REQUIRE(error->detail("constraint"));
+    CHECK(*error->detail("constraint") == row.constraint);
+    CHECK(*error->detail("table") == row.table);
+    CHECK(sql::is_unique_violation(*error) == row.unique);
+  }
+  CHECK_FALSE(sql::is_unique_violation(std::runtime_error("other")));
+  CHECK_CODE(c.run("SELECT nonsense FROM nowhere", {}), Code::database_failed);
+}
+
+void insert_many_inserts_all_or_nothing(Connection& c) {
+  const std::string_view columns[] = {"path", "version", "box", "created_at"};
+  const auto insert = [&](std::int64_t first, std::int64_t last) {
+    auto n = first;
+    std::string path;
+    c.insert_many("secrets", columns, [&](std::span<sql::Value> row) {
+      if (n > last) return false;
+      path = "p" + std::to_string(n);
+      row[0] = path;
+      row[1] = n;
+      row[2] = n % 2 == 0 ? sql::Value(std::monostate{}) : sql::Value("box");
+      row[3] = 7;
+      ++n;
+      return true;
+    });
+  };
+  insert(1, 2500);
+  CHECK(count(c, "secrets") == 2500);
+  CHECK(test::integer_of(c, "SELECT count(*) FROM secrets WHERE box IS NULL") == 1250);
+  CHECK(test::integer_of(c, "SELECT sum(version) FROM secrets") == 2500 * 2501 / 2);
+  CHECK(test::text_of(c, "SELECT path FROM secrets WHERE version = $1", {1999}) == "p1999");
+  CHECK_THROWS_AS(insert(2501 - 10, 2600), Error);
+  CHECK(count(c, "secrets") == 2500);
+  insert(1, 0);
+  CHECK(count(c, "secrets") == 2500);
+}
+
+void transactions_are_whole(Connection& c, Connection& other) {
+  CHECK_THROWS_AS(c.transaction(Access::write,
+                                [&] {
+                                  c.run(insert_setting, {"a", "1", 1});
+                                  throw std::runtime_error("stop");
+                                }),
+                  std::runtime_error);
+  CHECK(count(c, "settings") == 0);
+  c.transaction(Access::write, [&] {
+    c.run(insert_setting, {"a", "1", 1});
+    CHECK(count(other, "settings") == 0);
+    c.transaction(Access::write, [&] { c.run(insert_setting, {"b", "1", 1}); });
+    c.transaction(Access::read, [&] { CHECK(count(c, "settings") == 2); });
+    CHECK(count(other, "settings") == 0);
+  });
+  CHECK(count(other, "settings") == 2);
+}
+
+void a_failed_part_spoils_the_whole(Connection& c) {
+  const auto swallow = [&] {
+    c.transaction(Access::write, [&] {
+      c.run(insert_setting, {"a", "1", 1});
+      CHECK_THROWS_AS(c.transaction(Access::write, [] { throw std::runtime_error("stop"); }), std::runtime_error);
+    });
+  };
+  CHECK_CODE(swallow(), Code::internal);
+  CHECK(count(c, "settings") == 0);
+  c.transaction(Access::write, [&] { c.run(insert_setting, {"a", "1", 1}); });
+  CHECK(count(c, "settings") == 1);
+  CHECK_CODE(c.transaction(Access::read, [&] { c.transaction(Access::write, [] {}); }), Code::internal);
+}
+
+void a_read_transaction_sees_one_state(Connection& c, Connection& other) {
+  c.run(insert_setting, {"a", "1", 1});
+  c.transaction(Access::read, [&] {
+    CHECK(count(c, "settings") == 1);
+    other.run(insert_setting, {"b", "1", 1});
+    CHECK(count(c, "settings") == 1);
+  });
+  CHECK(count(c, "settings") == 2);
+}
+
+void a_lease_is_taken_once(Connection& c, Connection& other) {
+  c.run(insert_setting, {"lease", "", 0});
+  const auto take = [](Connection& connection, std::string_view holder) {
+    std::string got;
+    connection.run(
+        "UPDATE settings SET value = $1, updated_at = $2 + 10 WHERE name = 'lease' AND updated_at <= $2 RETURNING "
+        "value",
+        {holder, 100}, [&](const Row& row) { got = row.text(0); });
+    return got;
+  };
+  CHECK(take(c, "c") == "c");
+  CHECK(take(other, "other").empty());
+  CHECK(test::text_of(c, "SELECT value FROM settings") == "c");
+}
+
+void connection_contract(const std::function<Connect()>& fresh) {
+  const auto on = [&](const std::function<void(Connection&)>& part) { part(*fresh()()); };
+  const auto on_two = [&](const std::function<void(Connection&, Connection&)>& part) {
+    const auto connect = fresh();
+    part(*connect(), *connect());
+  };
+  SUBCASE("values come back as they went in") {
+    on(values_come_back);
+  }
+  SUBCASE("parameters are bound by number") {
+    on(parameters_are_bound_by_number);
+  }
+  SUBCASE("run tells how many rows changed") {
+    on(run_tells_how_many_rows_changed);
+  }
+  SUBCASE("a statement runs inside its own rows") {
+    on(a_statement_runs_inside_its_own_rows);
+  }
+  SUBCASE("constraints are named") {
+    on(constraints_are_named);
+  }
+  SUBCASE("insert_many inserts all or nothing") {
+    on(insert_many_inserts_all_or_nothing);
+  }
+  SUBCASE("transactions are whole") {
+    on_two(transactions_are_whole);
+  }
+  SUBCASE("a failed part spoils the whole transaction") {
+    on(a_failed_part_spoils_the_whole);
+  }
+  SUBCASE("a read transaction sees one state") {
+    on_two(a_read_transaction_sees_one_state);
+  }
+  SUBCASE("a lease is taken once") {
+    on_two(a_lease_is_taken_once);
+  }
+}
+
+TEST_CASE("SQLite keeps the contract of a connection") {
+  connection_contract([]() -> Connect {
+    const auto database = std::make_shared<test::TestDatabase>();
+    return [database] { return database->another(); };
+  });
+}
+
+}  // namespace
