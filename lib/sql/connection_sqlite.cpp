@@ -80,13 +80,13 @@ class SqliteConnection final : public Connection {
     const auto changed_before = sqlite3_total_changes64(db_.get());
     const SqliteRow row(statement);
     int result = sqlite3_step(statement);
-    const bool changed = sqlite3_total_changes64(db_.get()) != changed_before;
-    const auto changes = changed ? sqlite3_changes64(db_.get()) : 0;
     for (; result == SQLITE_ROW; result = sqlite3_step(statement)) {
       if (each) each(row);
     }
     if (result != SQLITE_DONE) throw sqlite_error(db_.get(), result, settings_.path, text);
-    return changes;
+    // sqlite3_changes keeps the count of an earlier statement when this one counts nothing.
+    const bool counts = sqlite3_stmt_readonly(statement) == 0 && sqlite3_total_changes64(db_.get()) != changed_before;
+    return counts ? sqlite3_changes64(db_.get()) : 0;
   }
 
   void insert_many(std::string_view table, std::span<const std::string_view> columns, const NextRow& next) override {

@@ -80,6 +80,8 @@ void run_tells_how_many_rows_changed(Connection& c) {
               [&](const Row& row) { names.emplace_back(row.text(0)); }) == 2);
   std::sort(names.begin(), names.end());
   CHECK(names == std::vector<std::string>{"a", "b"});
+  CHECK(c.run("DELETE FROM settings", {}) == 0);
+  CHECK(c.run("SELECT CAST(1 AS BIGINT)", {}, [&](const Row&) { c.run(insert_setting, {"c", "1", 1}); }) == 0);
 }
 
 void a_statement_runs_inside_its_own_rows(Connection& c) {
