@@ -38,7 +38,6 @@ OWNERS = {
     "yaml-cpp/*": "lib/base/yaml.cpp",
     "sodium.h": "lib/base/crypto.cpp",
     "openssl/*": "lib/x509/*.cpp",
-    "SQLiteCpp/*": "lib/sql/*.cpp",
     "sqlite3.h": "lib/sql/*.cpp",
     "microhttpd.h": "lib/http/*.cpp",
 }
@@ -183,7 +182,7 @@ GOOD = [
     ("lib/base/text.cpp", 'std::snprintf(buffer, 9, "%d", 1);  // printf("") and getenv are not called here'),
     ("lib/base/text.cpp", 'auto hint = "std::cout, getenv(HOME), exit(1)";'),
     ("lib/workflow/issue.cpp", '#include "base/error.hpp"\n#include "keys/key_store.hpp"'),
-    ("lib/sql/sqlite.cpp", "#include <SQLiteCpp/SQLiteCpp.h>\n#include <sqlite3.h>"),
+    ("lib/sql/sqlite.cpp", "#include <sqlite3.h>"),
     ("cli/main.cpp", 'std::getenv("HOME"); std::exit(2); std::cout << 1;'),
 ]
 
