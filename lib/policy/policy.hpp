@@ -54,6 +54,7 @@ struct Violation {
   std::string message;     // "Key size 2048 below minimum 3072"
   std::string suggestion;  // "Use RSA key size ≥ 3072 bits"
   std::string flag_hint;   // "--key rsa-3072, or --key ec-p256"
+  std::string name = {};   // of the certificate, where a decision joins many
 };
 
 struct Decision {

@@ -1,0 +1,290 @@
+#include "workflow/installation.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/failpoint.hpp"
+#include "base/text.hpp"
+#include "base/yaml.hpp"
+
+namespace ymgr::installation {
+namespace {
+
+constexpr std::size_t versions_kept = 5;
+constexpr std::string_view link_names[] = {"privkey.pem", "cert.pem", "chain.pem", "fullchain.pem"};
+
+std::string quoted(std::string_view text) {
+  return dump_json(Json(text));
+}  // a JSON string is a YAML scalar
+
+void put(std::string& yaml, std::string_view key, const std::string& value) {
+  if (!value.empty()) yaml += std::string(key) + ": " + quoted(value) + "\n";
+}
+
+void put(std::string& yaml, std::string_view key, const std::vector<std::string>& argv) {
+  if (!argv.empty()) yaml += std::string(key) + ": " + dump_json(Json::texts(argv)) + "\n";
+}
+
+/// Nobody else may change what we run and where we write.
+void require_safe(const std::string& path) {
+  struct stat st {};
+  if (lstat(path.c_str(), &st) != 0) throw system_error("read", path, errno);
+  if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022) != 0)
+    throw Error(Code::installation_invalid, path + " must be a file of root or yourself that nobody else can write",
+                "chown and chmod go-w " + shell_quote(path));
+}
+
+void require_absolute(const YamlReader& reader, const YamlNode& mapping, std::string_view key,
+                      const std::string& path) {
+  if (!path.empty() && path.front() != '/')
+    throw reader.error(*mapping.find(key), std::string(key) + " must be an absolute path");
+}
+
+FileMode file_mode(const Installation& place) {
+  FileMode mode;
+  if (!place.file_mode.empty()) mode.mode = parse_file_mode(place.file_mode);
+  if (!place.file_group.empty()) {
+    mode.group = group_id(place.file_group);
+    if (place.file_mode.empty()) mode.mode = 0640;
+  }
+  return mode;
+}
+
+std::string join_pem(std::span<const Certificate> chain, bool with_root) {
+  std::string pem;
+  for (const auto& certificate : chain)
+    if (with_root || certificate.subject != certificate.issuer) pem += certificate.pem;
+  return pem;
+}
+
+/// A folder that others may enter when a group was named, since they must reach the files in it.
+mode_t folder_mode(const FileMode& mode) {
+  return mode.group || (mode.mode & 077) != 0 ? 0755 : 0700;
+}
+
+std::string version_folder(const Installation& place, std::string_view cert_id) {
+  return place.out + "/versions/" + std::string(cert_id);
+}
+
+/// The first delivery into a folder: names of ours that are plain files belong to somebody else.
+void refuse_strangers(const Installation& place) {
+  for (const auto name : link_names) {
+    const std::string path = place.out + "/" + std::string(name);
+    struct stat st {};
+    if (lstat(path.c_str(), &st) == 0 && !S_ISLNK(st.st_mode))
+      throw Error(Code::file_exists, path + " is there and was not made by ymgr",
+                  "move it away, or choose another --out");
+  }
+}
+
+void write_version(const Installation& place, const Delivery& delivery, const FileMode& mode) {
+  const std::string folder = version_folder(place, delivery.cert_id);
+  const std::string fresh = place.out + "/versions/." + delivery.cert_id;
+  if (exists(folder)) return;  // renamed into place only when whole
+  remove_tree(fresh);
+  make_folder(fresh, folder_mode(mode));
+  const auto& pem = delivery.certificate.pem;
+  const std::string intermediates = join_pem(delivery.chain, false);
+  if (delivery.key_pem) write_file(fresh + "/privkey.pem", delivery.key_pem->reveal(), mode);
+  FileMode open = mode;
+  open.mode = mode.mode | 0444;  // certificates are public
+  write_file(fresh + "/cert.pem", pem, open);
+  write_file(fresh + "/chain.pem", join_pem(delivery.chain, true), open);
+  write_file(fresh + "/fullchain.pem", pem + intermediates, open);
+  sync_folder(fresh);
+  rename_file(fresh, folder);
+  sync_folder(place.out + "/versions");
+}
+
+void remove_old_versions(const Installation& place, std::string_view current) {
+  auto names = list_folder(place.out + "/versions");
+  std::erase_if(names, [](const std::string& name) { return !name.starts_with("cert-"); });
+  while (names.size() > versions_kept) {  // ids sort by time
+    if (names.front() != current) remove_tree(place.out + "/versions/" + names.front());
+    names.erase(names.begin());
+  }
+}
+
+void deliver_folder(const Installation& place, const Delivery& delivery) {
+  const auto mode = file_mode(place);
+  make_folders(place.out, 0755);
+  refuse_strangers(place);
+  make_folders(place.out + "/versions", folder_mode(mode));
+  write_version(place, delivery, mode);
+  failpoint("version_written", "after");
+  const std::string target = "versions/" + delivery.cert_id;
+  if (read_link(place.out + "/current") != target) point_link(place.out + "/current", target);
+  failpoint("current_flipped", "after");
+  for (const auto name : link_names) {
+    if (name == "privkey.pem" && !delivery.key_pem) continue;
+    const std::string path = place.out + "/" + std::string(name), to = "current/" + std::string(name);
+    if (read_link(path) != to) point_link(path, to);
+  }
+  remove_old_versions(place, delivery.cert_id);
+}
+
+void deliver_pkcs12(const Installation& place, const Delivery& delivery) {
+  if (!delivery.key_pem)
+    throw Error(Code::usage, "a PKCS#12 file holds its key, but the key of " + place.name + " stays sealed",
+                "--key-store file");
+  const auto password = read_secret_file(place.pkcs12_password_file);
+  const auto key = PrivateKey::from_pem(*delivery.key_pem);
+  write_file(place.pkcs12, make_pkcs12(key, delivery.certificate, delivery.chain, password, place.name),
+             file_mode(place));
+}
+
+}  // namespace
+
+std::string file_name(std::string_view certificate_name) {
+  std::string name;
+  for (const char c : certificate_name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '_' || c == '@' || (c == '.' && !name.empty());
+    if (plain)
+      name += c;
+    else if (c == '*')
+      name += "wildcard";
+    else
+      name += "%" + to_hex(std::string_view(&c, 1));
+  }
+  return name + ".yaml";
+}
+
+Installation parse(std::string_view yaml, std::string_view file) {
+  const auto document = parse_yaml(yaml, file);
+  YamlReader reader(document, file, Code::installation_invalid, "an installation");
+  Installation place;
+  place.name = reader.text("name").value_or("");
+  place.out = reader.text("out").value_or("");
+  place.pkcs12 = reader.text("pkcs12").value_or("");
+  place.pkcs12_password_file = reader.text("pkcs12_password_file").value_or("");
+  place.with_key = reader.boolean("with_key").value_or(true);
+  place.file_mode = reader.text("file_mode").value_or("");
+  place.file_group = reader.text("file_group").value_or("");
+  place.pre_hook = reader.texts("pre_hook").value_or(std::vector<std::string>{});
+  place.deploy_hook = reader.texts("deploy_hook").value_or(std::vector<std::string>{});
+  place.post_hook = reader.texts("post_hook").value_or(std::vector<std::string>{});
+  reader.finish();
+  require_absolute(reader, document, "out", place.out);
+  require_absolute(reader, document, "pkcs12", place.pkcs12);
+  require_absolute(reader, document, "pkcs12_password_file", place.pkcs12_password_file);
+  if (place.name.empty()) throw reader.error(document, "an installation needs a name", "name: www.example.com");
+  if (place.out.empty() && place.pkcs12.empty())
+    throw reader.error(document, "an installation needs out or pkcs12", "out: /etc/ssl/www.example.com");
+  if (place.pkcs12.empty() != place.pkcs12_password_file.empty())
+    throw reader.error(document, "pkcs12 and pkcs12_password_file go together");
+  if (!place.file_mode.empty()) parse_file_mode(place.file_mode);
+  return place;
+}
+
+std::string to_yaml(const Installation& place) {
+  std::string yaml;
+  put(yaml, "name", place.name);
+  put(yaml, "out", place.out);
+  put(yaml, "pkcs12", place.pkcs12);
+  put(yaml, "pkcs12_password_file", place.pkcs12_password_file);
+  if (!place.with_key) yaml += "with_key: false\n";
+  put(yaml, "file_mode", place.file_mode);
+  put(yaml, "file_group", place.file_group);
+  put(yaml, "pre_hook", place.pre_hook);
+  put(yaml, "deploy_hook", place.deploy_hook);
+  put(yaml, "post_hook", place.post_hook);
+  return yaml;
+}
+
+std::optional<Installation> load(const std::string& folder, std::string_view certificate_name) {
+  const std::string path = folder + "/" + file_name(certificate_name);
+  if (!exists(path)) return std::nullopt;
+  require_safe(path);
+  auto place = parse(read_file(path, 64 * 1024), path);
+  if (place.name != certificate_name)
+    throw Error(Code::installation_invalid,
+                path + " is named after " + std::string(certificate_name) + " but says " + place.name,
+                "rename the file or mend its name");
+  return place;
+}
+
+std::vector<Installation> load_all(const std::string& folder) {
+  std::vector<Installation> places;
+  for (const auto& name : list_folder(folder)) {
+    if (!name.ends_with(".yaml")) continue;
+    const std::string path = folder + "/" + name;
+    require_safe(path);
+    places.push_back(parse(read_file(path, 64 * 1024), path));
+  }
+  return places;
+}
+
+bool save(const std::string& folder, const Installation& place, Existing existing) {
+  const auto there = load(folder, place.name);
+  if (there && *there == place) return false;
+  const std::string path = folder + "/" + file_name(place.name);
+  if (there && existing == Existing::refuse)
+    throw Error(Code::installation_exists, "another installation of " + place.name + " stands in " + path,
+                "edit or remove it, or replace it with --force");
+  make_folders(folder, 0755);
+  write_file(path, to_yaml(place), {0644, std::nullopt});
+  return true;
+}
+
+void remove(const std::string& folder, std::string_view certificate_name) {
+  remove_file(folder + "/" + file_name(certificate_name));
+}
+
+std::string key_reference(const Installation& place) {
+  return "file:" + (place.out.empty() ? place.pkcs12 : place.out + "/privkey.pem");
+}
+
+void deliver(const Installation& place, const Delivery& delivery) {
+  if (!place.out.empty()) deliver_folder(place, delivery);
+  if (!place.pkcs12.empty()) deliver_pkcs12(place, delivery);
+}
+
+bool is_delivered(const Installation& place, const Certificate& certificate) {
+  if (!place.pkcs12.empty() && !exists(place.pkcs12)) return false;
+  if (place.out.empty()) return true;
+  const auto there = read_file_if_there(place.out + "/cert.pem");
+  if (!there || *there != certificate.pem) return false;
+  if (!exists(place.out + "/fullchain.pem") || !exists(place.out + "/chain.pem")) return false;
+  if (!place.with_key) return true;
+  return exists(place.out + "/privkey.pem") && is_pair(certificate, PrivateKey::from_pem(read_key(place)));
+}
+
+Secret read_key(const Installation& place) {
+  const std::string path = place.out + "/privkey.pem";
+  if (place.out.empty() || !exists(path))
+    throw Error(Code::key_not_found, "no private key at " + path, "renew with --new-key");
+  std::string text = read_file(path, 64 * 1024);
+  return Secret::absorb(text);
+}
+
+Paths paths(const Installation& place) {
+  Paths result;
+  if (!place.out.empty()) {
+    if (place.with_key) result.key = place.out + "/privkey.pem";
+    result.certificate = place.out + "/cert.pem";
+    result.chain = place.out + "/chain.pem";
+    result.fullchain = place.out + "/fullchain.pem";
+  }
+  result.pkcs12 = place.pkcs12;
+  return result;
+}
+
+Json to_json(const Installation& place) {
+  const auto all = paths(place);
+  Json json = Json::object();
+  const auto add = [&](std::string_view name, const std::string& path) {
+    if (!path.empty()) json.set(name, path);
+  };
+  add("key", all.key);
+  add("certificate", all.certificate);
+  add("chain", all.chain);
+  add("fullchain", all.fullchain);
+  add("pkcs12", all.pkcs12);
+  return json;
+}
+
+}  // namespace ymgr::installation

@@ -1,0 +1,383 @@
+#include "workflow/issue.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+
+namespace ymgr {
+namespace {
+
+/// A request with everything filled in, and what stands there already.
+struct Wanted {
+  IssueRequest request;
+  CertificateItem item;
+  Duration validity{};
+  std::optional<Csr> csr;
+  std::optional<CertificateRow> unchanged;
+};
+
+void add_san(std::vector<San>& sans, const San& san) {
+  if (std::find(sans.begin(), sans.end(), san) == sans.end()) sans.push_back(san);
+}
+
+std::string name_of(const IssueRequest& request, const std::optional<Csr>& csr) {
+  if (!request.name.empty()) return check_certificate_name(request.name);
+  if (csr && !csr->common_name.empty()) return check_certificate_name(csr->common_name);
+  if (csr && !csr->sans.empty()) return check_certificate_name(csr->sans.front().value);
+  throw Error(Code::usage, "the certificate needs a NAME", "the request has neither a common name nor a SAN");
+}
+
+Wanted fill_in(Workbench& bench, IssueRequest request) {
+  Wanted wanted;
+  if (!request.csr.empty()) wanted.csr = parse_csr(request.csr);
+  const auto& rules = bench.policy.profile(request.profile);
+  auto& item = wanted.item;
+  item.name = name_of(request, wanted.csr);
+  item.target = item.name;
+  item.profile = rules.name;
+  item.owner = request.owner.empty() ? bench.session.identity().user : request.owner;
+  item.labels = request.labels;
+  item.renew_before = request.renew_before;
+  item.policy_version = bench.policy.version();
+  item.algorithm = request.key.value_or(rules.default_key);
+  auto& names = item.plan.names;
+  names.common_name = item.name.size() <= 64 ? item.name : std::string();
+  if (rules.name_is_san) add_san(names.sans, san_of_name(item.name));
+  if (wanted.csr)
+    for (const auto& san : wanted.csr->sans) add_san(names.sans, san);
+  for (const auto& san : request.sans) add_san(names.sans, san);
+  if (wanted.csr) {
+    item.key_place = KeyPlace::external;
+    item.csr = to_pem(wanted.csr->der, "CERTIFICATE REQUEST");
+    item.csr_given = true;
+    item.key_reference = "external";
+  } else {
+    item.key_place = request.key_place.value_or(request.place ? KeyPlace::file : KeyPlace::sealed);
+  }
+  if (request.place) {
+    request.place->name = item.name;
+    request.place->with_key = item.key_place == KeyPlace::file;
+    item.installation = item.name;
+    item.place = request.place;
+  }
+  if (item.key_place == KeyPlace::file && !item.place)
+    throw Error(Code::usage, "--key-store file needs a place for the key", "--out DIR or --pkcs12 FILE");
+  wanted.validity = request.validity.value_or(rules.default_validity);
+  wanted.request = std::move(request);
+  return wanted;
+}
+
+/// What must be equal for a second run to be the same run.
+Json inputs_of(const std::vector<Wanted>& all, const IssueOptions& options) {
+  Json list = Json::array();
+  for (const auto& wanted : all) {
+    const auto& item = wanted.item;
+    Json sans = Json::array();
+    for (const auto& san : item.plan.names.sans) sans.push(to_string(san));
+    Json labels = Json::object();
+    for (const auto& [name, value] : item.labels) labels.set(name, value);
+    list.push(
+        Json::object({{"name", item.name},
+                      {"sans", sans},
+                      {"profile", item.profile},
+                      {"key", item.csr_given ? hex(wanted.csr->key.sha256) : std::string(to_string(item.algorithm))},
+                      {"validity", format_duration(wanted.validity)},
+                      {"owner", item.owner},
+                      {"labels", labels},
+                      {"key_store", to_string(item.key_place)},
+                      {"renew_before", item.renew_before},
+                      {"installation", item.place ? hex(sha256(installation::to_yaml(*item.place))) : std::string()}}));
+  }
+  return Json::object({{"certificates", list}, {"another", options.when_active == WhenActive::another}});
+}
+
+/// The certificate that stands there is what is asked for, and not due.
+bool is_good(const CertificateRow& row, const Wanted& wanted, Time at) {
+  const auto& item = wanted.item;
+  if (row.profile != item.profile || row.renew_at <= at || row.sans != item.plan.names.sans) return false;
+  if (wanted.request.key && row.key_algorithm != to_string(*wanted.request.key)) return false;
+  if (wanted.csr && row.public_key_sha256 != hex(wanted.csr->key.sha256)) return false;
+  return !item.place || installation::is_delivered(*item.place, parse_certificate(row.pem));
+}
+
+/// Settles the names that have an active certificate.
+void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
+  std::vector<std::string> active;
+  for (auto& wanted : all) {
+    wanted.unchanged.reset();
+    wanted.item.renewed_from.clear();
+    if (options.when_active == WhenActive::another) continue;
+    const auto row = inventory::active_by_name(bench.db, wanted.item.name, at);
+    if (!row) continue;
+    if (options.when_active == WhenActive::refuse) {
+      active.push_back(row->name);
+    } else if (is_good(*row, wanted, at)) {
+      wanted.unchanged = row;
+    } else {
+      if (bench.session.identity().role == Role::user && row->owner != bench.session.identity().user)
+        throw Error(Code::role_denied, "the active certificate of " + row->name + " belongs to " + row->owner,
+                    "ask its owner or an operator");
+      wanted.item.renewed_from = row->cert_id;
+    }
+  }
+  if (active.empty()) return;
+  const std::string more = active.size() > 1 ? " (and " + std::to_string(active.size() - 1) + " more)" : "";
+  throw Error(Code::name_active, "there is an active certificate of " + active.front() + more,
+              "ymgr renew " + shell_quote(active.front()) + ", or --ensure to accept it, or --another to make one more",
+              {{"names", dump_json(Json::texts(active))}});
+}
+
+NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
+  NewOperation op;
+  op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
+  op.kind = "issue";
+  op.inputs = inputs_of(all, options);
+  std::set<std::string> names;
+  std::size_t position = 0;
+  for (auto& wanted : all) {
+    if (wanted.unchanged) continue;
+    auto& item = wanted.item;
+    item.position = position++;
+    item.key_created_at = at;
+    plan_certificate(item, bench.policy.profile(item.profile), wanted.validity, at);
+    if (item.key_place == KeyPlace::sealed) {
+      item.key_name = free_key_name(bench, item);
+      if (!names.insert(item.key_name).second) item.key_name += "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1);
+    } else if (item.key_place == KeyPlace::file) {
+      item.key_reference = installation::key_reference(*item.place);
+      item.key_name = item.key_reference.substr(item.key_reference.find(':') + 1);
+    }
+    op.items.push_back({item.target, item.journal()});
+  }
+  op.target = op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
+  return op;
+}
+
+std::vector<CertificateItem> items_of(const std::vector<Wanted>& all) {
+  std::vector<CertificateItem> items;
+  for (const auto& wanted : all)
+    if (!wanted.unchanged) items.push_back(wanted.item);
+  return items;
+}
+
+/// Puts the unchanged ones back to their places among the others.
+void merge_unchanged(const std::vector<Wanted>& all, CertificateAnswer& answer) {
+  std::vector<Json> items;
+  std::vector<int> exits;
+  std::size_t next = 0;
+  for (const auto& wanted : all) {
+    if (!wanted.unchanged) {
+      if (next == answer.items.size()) continue;
+      items.push_back(std::move(answer.items[next]));
+      exits.push_back(answer.exits[next++]);
+      continue;
+    }
+    Json json = inventory::to_json(*wanted.unchanged, now(), inventory::WithPem::yes);
+    json.set("success", true);
+    json.set("result", "unchanged");
+    if (wanted.item.place) json.set("files", installation::to_json(*wanted.item.place));
+    items.push_back(std::move(json));
+    exits.push_back(0);
+  }
+  answer.items = std::move(items);
+  answer.exits = std::move(exits);
+}
+
+/// @throws Error installation-exists, before anything is planned
+void check_installations(Workbench& bench, const std::vector<Wanted>& all, Existing existing) {
+  if (existing == Existing::replace) return;
+  for (const auto& wanted : all) {
+    if (!wanted.item.place) continue;
+    const auto there = installation::load(bench.installations, wanted.item.name);
+    if (there && *there != *wanted.item.place)
+      throw Error(Code::installation_exists,
+                  "another installation of " + wanted.item.name + " stands in " + bench.installations + "/" +
+                      installation::file_name(wanted.item.name),
+                  "edit or remove it, or replace it with --force");
+  }
+}
+
+/// After the plan is on disk: a run that is killed in between is finished by the same command, which comes by here again.
+void save_installations(Workbench& bench, const std::vector<Wanted>& all) {
+  for (const auto& wanted : all)
+    if (wanted.item.place) installation::save(bench.installations, *wanted.item.place, Existing::replace);
+}
+
+CertificateAnswer planned_answer(const std::vector<CertificateItem>& items) {
+  CertificateAnswer answer;
+  answer.state = "planned";
+  for (const auto& item : items) {
+    Json sans = Json::array();
+    for (const auto& san : item.plan.names.sans) sans.push(to_string(san));
+    answer.items.push_back(Json::object({{"name", item.name},
+                                         {"success", true},
+                                         {"result", "planned"},
+                                         {"sans", sans},
+                                         {"profile", item.profile},
+                                         {"owner", item.owner},
+                                         {"key_algorithm", to_string(item.algorithm)},
+                                         {"key_store", to_string(item.key_place)},
+                                         {"policy_version", item.policy_version},
+                                         {"renewed_from", item.renewed_from.empty() ? Json() : Json(item.renewed_from)},
+                                         {"not_before", format_time(item.plan.not_before)},
+                                         {"expires_at", format_time(item.plan.not_after)}}));
+    answer.exits.push_back(0);
+  }
+  return answer;
+}
+
+}  // namespace
+
+std::string free_key_name(Workbench& bench, const CertificateItem& item) {
+  const auto taken = [&](const std::string& name) {
+    bool found = false;
+    bench.db.run("SELECT 1 FROM secrets WHERE path = $1 LIMIT 1", {"keys/" + name},
+                 [&](const sql::Row&) { found = true; });
+    return found;
+  };
+  const auto plain = key_name_for(item.name, false);
+  if (!taken(plain)) return plain;
+  const auto longer = key_name_for(item.name, true);
+  return taken(longer) ? plain + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1) : longer;
+}
+
+PolicyRequest policy_request(Workbench& bench, const CertificateItem& item, PolicyRequest::Action action) {
+  PolicyRequest request;
+  request.action = action;
+  request.name = item.name;
+  request.profile = item.profile;
+  request.role = to_string(bench.session.identity().role);
+  request.actor = bench.session.identity().user;
+  request.owner = item.owner;
+  request.common_name = item.plan.names.common_name;
+  request.sans = item.plan.names.sans;
+  request.validity = item.plan.not_after - item.plan.not_before + std::chrono::seconds(1);
+  request.key_reused = item.key_reused;
+  if (item.key_reused) request.key_age = now() - item.key_created_at;
+  if (item.csr_given) {
+    const auto key = parse_csr(item.csr).key;
+    request.key_family = key.family;
+    request.key_bits = key.bits;
+    request.algorithm =
+        key.algorithm ? std::string(to_string(*key.algorithm)) : lower(key.family) + "-" + std::to_string(key.bits);
+    request.public_key_sha256 = hex(key.sha256);
+    request.key_denied = inventory::is_key_denied(bench.db, request.public_key_sha256);
+  } else {
+    request.algorithm = to_string(item.algorithm);
+    request.key_bits = key_bits(item.algorithm);
+    request.key_family = key_family(item.algorithm);
+  }
+  return request;
+}
+
+std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateItem>& items,
+                                PolicyRequest::Action action, const std::string& request_id,
+                                std::vector<audit::Event>& events) {
+  Decision all;
+  for (const auto& item : items) {
+    auto decision = bench.policy.decide(policy_request(bench, item, action), now());
+    all.policy_version = decision.policy_version;
+    Json data = Json::object({{"policy_version", decision.policy_version}});
+    if (!decision.approved()) data.set("violations", to_json(decision.violations));
+    events.push_back(
+        {request_id, decision.approved() ? "policy.approved" : "policy.refused", item.name, std::move(data)});
+    for (auto& violation : decision.violations) {
+      violation.name = item.name;
+      all.violations.push_back(std::move(violation));
+    }
+  }
+  if (all.approved()) return std::nullopt;
+  try {
+    throw_violation(all, request_id);
+  } catch (const Error& error) {
+    return error;
+  }
+}
+
+CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, const IssueOptions& options) {
+  bench.session.require(Right::issue);
+  std::vector<Wanted> all;
+  for (auto& request : requests) all.push_back(fill_in(bench, std::move(request)));
+  std::optional<Error> refused;
+  std::optional<operations::Earlier> earlier;
+  NewOperation op;
+  const auto plan = [&] {
+    const Time at = now();
+    refused.reset();
+    look_for_active(bench, all, options, at);
+    op = plan_operation(bench, all, options, at);
+    if (op.items.empty()) return;
+    for (const auto& wanted : all)
+      if (!wanted.unchanged)
+        op.events.push_back(
+            {op.request_id, "issue.requested", wanted.item.name,
+             Json::object({{"profile", wanted.item.profile},
+                           {"owner", wanted.item.owner},
+                           {"key", wanted.item.csr_given ? "csr" : std::string(to_string(wanted.item.algorithm))},
+                           {"validity", format_duration(wanted.validity)}})});
+    refused = ask_policy(bench, items_of(all), PolicyRequest::Action::issue, op.request_id, op.events);
+  };
+  if (options.dry_run) {
+    plan();
+    if (refused) throw Error(*refused);
+    auto answer = planned_answer(items_of(all));
+    merge_unchanged(all, answer);
+    return answer;
+  }
+  check_installations(bench, all, options.installation);
+  bench.db.transaction(sql::Access::write, [&] {
+    NewOperation wanted_op;
+    wanted_op.request_id = options.request_id;
+    wanted_op.kind = "issue";
+    wanted_op.inputs = inputs_of(all, options);
+    for (const auto& wanted : all) wanted_op.items.push_back({wanted.item.target, Json()});
+    earlier = operations::find_earlier(bench, wanted_op);
+    if (earlier) return;
+    plan();
+    if (op.items.empty()) return;
+    if (refused) return operations::create_refused(bench, op, *refused);
+    operations::create(bench, op);
+  });
+  if (refused) throw Error(*refused);
+  save_installations(bench, all);
+  CertificateAnswer answer;
+  if (earlier && earlier->ended) {
+    answer = stored_answer(bench, earlier->request_id, "issued");
+  } else if (earlier) {
+    answer = resume_certificates(bench, earlier->request_id, "issue", "issued");
+  } else if (!op.items.empty()) {
+    auto items = items_of(all);
+    run_certificate_items(bench, op.request_id, items);
+    answer = finish_certificates(bench, op.request_id, op.kind, op.target, items, "issued");
+  }
+  merge_unchanged(all, answer);
+  return answer;
+}
+
+CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
+                                      std::string_view outcome) {
+  auto items = load_certificate_items(bench, request_id);
+  std::vector<CertificateItem> unsigned_items;
+  for (const auto& item : items)
+    if (!item.certificate) unsigned_items.push_back(item);
+  std::vector<audit::Event> events;
+  const auto refused = ask_policy(bench, unsigned_items, PolicyRequest::Action::resume, request_id, events);
+  if (refused) {
+    bench.db.transaction(sql::Access::write,
+                         [&] { audit::append(bench.db, bench.session.identity().user, events, bench.head_signer); });
+    const auto op = operations::get(bench.db, request_id);
+    operations::end(bench, request_id, kind, op.target, Json());
+    throw Error(*refused);
+  }
+  run_certificate_items(bench, request_id, items);
+  const auto op = operations::get(bench.db, request_id);
+  operations::end(bench, request_id, kind, op.target, Json::object({{"items", op.item_count}}));
+  auto answer = stored_answer(bench, request_id, outcome);
+  for (const auto& item : items) answer.changed = answer.changed || item.status == Item::Status::done;
+  answer.resumable = answer.state == "open";
+  return answer;
+}
+
+}  // namespace ymgr

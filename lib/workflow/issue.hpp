@@ -1,0 +1,52 @@
+// Workflow 1 and 4: certificates for names, one or many.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "workflow/certificate_item.hpp"
+
+namespace ymgr {
+
+/// What is wanted of one certificate. Everything left open comes from the policy's profile.
+struct IssueRequest {
+  std::string name;       // may be empty with a CSR: its CN or first SAN
+  std::vector<San> sans;  // beside NAME
+  std::string profile = "tls-server";
+  std::optional<KeyAlgorithm> key;
+  std::optional<Duration> validity;
+  std::string owner;  // empty: the actor
+  std::map<std::string, std::string> labels;
+  std::optional<KeyPlace> key_place;  // file when there is an installation, else sealed
+  std::string csr;                    // PEM or DER; empty: we make the key
+  std::string renew_before;           // "30d", "33%"; empty: default
+  std::optional<Installation> place;  // out, pkcs12, hooks; its name is filled in
+};
+
+enum class WhenActive { refuse, ensure, another };  // an active certificate of that name is there
+
+struct IssueOptions {
+  std::string request_id;
+  WhenActive when_active = WhenActive::refuse;
+  Existing installation = Existing::refuse;  // replace: --force
+  bool dry_run = false;
+};
+
+/// Plans all of them, asks the policy once for all, and only then makes keys. Items come back in the order of `requests`.
+/// @throws Error policy-violation (audited, with every violation), name-active, operation-open, name-invalid, profile-unknown
+CertificateAnswer issue(Workbench&, std::vector<IssueRequest> requests, const IssueOptions&);
+
+/// The one policy gate for a planned certificate: issue, renew and resume ask through it.
+PolicyRequest policy_request(Workbench&, const CertificateItem&, PolicyRequest::Action);
+/// Merges the violations of many; `name` is noted in each. nullopt: all approved.
+std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&, PolicyRequest::Action,
+                                const std::string& request_id, std::vector<audit::Event>& events);
+/// Goes on with an operation of issue or renew that this process has taken over: policy first for what is not signed yet.
+/// @return every item of the operation, those done before included
+CertificateAnswer resume_certificates(Workbench&, const std::string& request_id, const std::string& kind,
+                                      std::string_view outcome);
+/// The name of a new sealed key that nobody has.
+std::string free_key_name(Workbench&, const CertificateItem&);
+
+}  // namespace ymgr
