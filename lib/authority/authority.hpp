@@ -70,7 +70,7 @@ struct CaInfo {
   std::optional<Certificate> certificate;  // nullopt while pending
   std::vector<Certificate> chain;          // above it, root last
   std::string csr;                         // PEM while pending
-  std::string root_key;                    // "sealed-own-passphrase", "sealed-admin-password", "file", "outside"; roots only
+  std::string root_key;  // "sealed-own-passphrase", "sealed-admin-password", "file", "outside"; roots only
   std::int64_t crl_number = 0;
   std::optional<Time> crl_this_update, crl_next_update;
 };
@@ -80,16 +80,16 @@ std::vector<CaInfo> list_cas(sql::Connection&);
 CaInfo active_ca(sql::Connection&);
 
 struct LocalCaPlan {
-  std::string name = "ymgr";                     // organization; CN becomes "NAME Root CA", "NAME Issuing CA 1"
-  KeyAlgorithm key = KeyAlgorithm::ec_p256;      // of root and issuing CA
-  Duration root_life{}, issuing_life{};          // 15 y, 5 y when zero
+  std::string name = "ymgr";                 // organization; CN becomes "NAME Root CA", "NAME Issuing CA 1"
+  KeyAlgorithm key = KeyAlgorithm::ec_p256;  // of root and issuing CA
+  Duration root_life{}, issuing_life{};      // 15 y, 5 y when zero
   NameConstraints constraints;
-  CertificateUrls urls;                          // of the certificates it will issue
+  CertificateUrls urls;  // of the certificates it will issue
   enum class Root { sealed_own_passphrase, sealed_admin_password, file, outside } root = Root::sealed_admin_password;
 };
 struct LocalCaResult {
-  std::string root_pem, issuing_pem, csr_pem;    // empty where there is none
-  Secret root_key_pem;                           // for Root::file: the caller writes it and forgets it
+  std::string root_pem, issuing_pem, csr_pem;  // empty where there is none
+  Secret root_key_pem;                         // for Root::file: the caller writes it and forgets it
 };
 /// Root and issuing CA of a new profile, in the caller's transaction. The issuing key is sealed under the data key, the
 /// root key under `root_passphrase` (Argon2id). Root::outside makes a pending issuing CA with a request only.
@@ -113,16 +113,22 @@ Crl sign_root_crl(sql::Connection&, const RootKey&, const std::string& folder);
 std::unique_ptr<Authority> open_local_authority(sql::Connection&, const DataKey&, std::string folder);
 /// Writes stored CRLs and CA certificates as files (ca/ISSUER_ID.crl DER, ca/chain.pem, ca/root.pem, …) for whoever serves them.
 void publish_ca_files(sql::Connection&, const std::string& folder);
-/// Makes or, at half its life, renews the delegated OCSP signer: ca/ocsp.key (0600) and ca/ocsp.pem, 30 days.
-/// @return true: renewed
+/// Makes or, at half its life, renews the delegated OCSP signer: ca/ocsp.key (0600) and ca/ocsp.pem, 30 days; of retired CAs
+/// that still live ocsp-ISSUER_ID.key and .pem.   @return true: renewed
 bool refresh_ocsp_signer(sql::Connection&, const DataKey&, const std::string& folder, bool force);
 
-/// What `ca serve` answers, without the data key: GET /ca.pem, /chain.pem, /root.pem, /crl, /crl/ISSUER_ID.crl, OCSP by GET
-/// /ocsp/BASE64 and POST /ocsp.
+/// What `ca serve` answers, without the data key:
+///   GET /ca.pem /chain.pem /root.pem          the CA that signs, with all above it, and the root, PEM
+///   GET /ca.crt /ca/ISSUER_ID.crt             DER, for authority information access
+///   GET /crl /crl/ISSUER_ID.crl               the newest stored CRL, DER
+///   GET /ocsp/BASE64 (RFC 6960 A.1)  POST /ocsp
+/// OCSP: good for issued and not revoked, unknown for serials never issued; another CA's certificates: unauthorized;
+/// no valid signer in the folder: tryLater.
 struct CaAnswer {
   int status = 200;
   std::string content_type, body;
-  std::optional<Duration> max_age;
+  std::optional<Duration> max_age;  // nullopt: not to be cached
+  std::string allow;                // with 405
 };
 class CaResponder {
  public:
