@@ -1,0 +1,35 @@
+// Hooks: programs of the host that want to know of a renewed certificate.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "inventory/inventory.hpp"
+#include "workflow/installation.hpp"
+#include "workflow/workbench.hpp"
+
+namespace ymgr::hooks {
+
+inline constexpr Duration time_limit = std::chrono::seconds(120);
+
+/// Runs `argv` without a shell, its output on our stderr, stdin empty, in a process group that is ended after the limit.
+/// @return empty when it exited 0, else why not: "exit status 3", "ended by signal 9", "not there", "took longer than 2m"
+std::string run(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+                const std::vector<std::pair<std::string, std::string>>& variables, Duration limit);
+
+/// The variables of a deploy hook: YMGR_HOOK_NAME, _CERT_ID, _SERIAL, _OLD_SERIAL, _DOMAINS, _NOT_AFTER, _CERT_PATH, _KEY_PATH,
+/// _KEY_REUSED.
+std::vector<std::pair<std::string, std::string>> variables(sql::Connection&, const CertificateRow&,
+                                                           const Installation&);
+
+struct Outcome {
+  std::int64_t run = 0, failed = 0;
+  std::vector<std::string> messages;  // "web1: systemctl reload nginx: exit status 1"
+};
+/// Every pre- or post-hook of `places`, each distinct one once.
+enum class Moment { pre, post };
+Outcome run_once(Workbench&, const std::vector<Installation>& places, Moment);
+/// The hook ledger: every deploy hook that this host still owes, those that failed in earlier runs included.
+Outcome run_pending(Workbench&);
+
+}  // namespace ymgr::hooks

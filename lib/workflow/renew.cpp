@@ -1,0 +1,410 @@
+#include "workflow/renew.hpp"
+
+#include <algorithm>
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "workflow/issue.hpp"
+
+namespace ymgr {
+namespace {
+
+/// A renewal of `row` with nothing planned yet.
+CertificateItem item_from(const CertificateRow& row) {
+  CertificateItem item;
+  item.name = row.name;
+  item.target = row.name;
+  item.profile = row.profile;
+  item.owner = row.owner;
+  item.labels = row.labels;
+  item.renew_before = row.renew_before;
+  item.renewed_from = row.cert_id;
+  item.installation = row.installation;
+  item.algorithm = parse_key_algorithm(row.key_algorithm).value_or(KeyAlgorithm::ec_p256);
+  item.key_created_at = row.key_created_at;
+  item.key_reference = row.key_reference;
+  item.key_reused = true;
+  item.key_place = row.key_reference.starts_with("file:")     ? KeyPlace::file
+                   : row.key_reference.starts_with("sealed:") ? KeyPlace::sealed
+                                                              : KeyPlace::external;
+  item.csr = row.csr;
+  item.csr_given = !row.csr.empty();
+  item.plan.names.common_name = row.name.size() <= 64 ? row.name : std::string();
+  item.plan.names.sans = row.sans;
+  return item;
+}
+
+void take_request(CertificateItem& item, const std::string& text) {
+  if (item.key_place != KeyPlace::external)
+    throw Error(Code::usage, "the key of " + item.name + " is kept here, it needs no request", "renew without --csr");
+  const auto csr = parse_csr(text);
+  item.csr = to_pem(csr.der, "CERTIFICATE REQUEST");
+  item.key_reused = false;
+}
+
+void take_fresh_key(CertificateItem& item, const std::optional<KeyAlgorithm>& algorithm, Time at) {
+  item.key_reused = false;
+  item.key_created_at = at;
+  if (algorithm) item.algorithm = *algorithm;
+}
+
+/// Names, serial, validity and key of the new certificate.
+void plan_item(Workbench& bench, CertificateItem& item, const RenewOptions& options, KeyChoice key, Time at) {
+  const auto& rules = bench.policy.profile(item.profile);
+  if (!options.csr.empty()) take_request(item, options.csr);
+  const bool only_pkcs12 = item.place && item.place->out.empty();  // its key can't be read back for another certificate
+  if (item.key_place != KeyPlace::external && (key == KeyChoice::fresh || only_pkcs12))
+    take_fresh_key(item, options.algorithm, at);
+  item.policy_version = bench.policy.version();
+  plan_certificate(item, rules, options.validity.value_or(rules.default_validity), at);
+  if (item.key_place == KeyPlace::sealed && !item.key_reused) item.key_name = free_key_name(bench, item);
+  if (item.key_place == KeyPlace::file && item.place) {
+    item.key_reference = installation::key_reference(*item.place);
+    item.key_name = item.key_reference.substr(item.key_reference.find(':') + 1);
+  }
+}
+
+/// The installation of this host, if the certificate is installed here.
+void find_place(Workbench& bench, CertificateItem& item, const CertificateRow& row) {
+  if (row.installation.empty() || row.host != bench.self.host) {
+    if (item.key_place == KeyPlace::file)
+      throw Error(Code::installation_invalid, "the key of " + row.name + " is a file of host " + row.host,
+                  "renew it there");
+    item.installation.clear();
+    return;
+  }
+  item.place = installation::load(bench.installations, row.installation);
+  if (!item.place)
+    throw Error(Code::installation_invalid,
+                "no installation file for " + row.installation + " in " + bench.installations,
+                "write it again, or issue the certificate anew");
+}
+
+Duration min_interval(const Workbench& bench, const CertificateRow& row) {
+  return std::min(bench.policy.min_renew_interval(), Duration((row.expires_at - row.not_before) / 4));
+}
+
+bool renewed_recently(const Workbench& bench, const CertificateRow& row, Time at) {
+  return !row.renewed_from.empty() && row.issued_at + min_interval(bench, row) > at;
+}
+
+bool may_touch(const Workbench& bench, const CertificateRow& row) {
+  const auto& who = bench.session.identity();
+  return who.role != Role::user || row.owner == who.user;
+}
+
+void require_renewable(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at) {
+  if (!may_touch(bench, row))
+    throw Error(Code::role_denied, "the certificate of " + row.name + " belongs to " + row.owner,
+                "ask its owner or an operator");
+  if (row.status != CertificateStatus::active)
+    throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is " + std::string(to_string(row.status)),
+                row.status == CertificateStatus::revoked ? "ymgr issue " + shell_quote(row.name)
+                                                         : "ymgr renew " + shell_quote(row.name));
+  if (!options.force && renewed_recently(bench, row, at))
+    throw Error(Code::renewed_recently,
+                row.name + " was renewed " + describe_distance(at, row.issued_at) + ", less than " +
+                    format_duration(min_interval(bench, row)),
+                "wait, or renew now with --force");
+}
+
+/// Signing somebody else's stored request again needs a policy that lets keys be reused.
+bool needs_request(Workbench& bench, const CertificateItem& item, const RenewOptions& options) {
+  return item.key_place == KeyPlace::external && options.csr.empty() &&
+         (item.csr.empty() || !bench.policy.profile(item.profile).key_reuse);
+}
+
+NewOperation operation_of(const std::vector<CertificateItem>& items, const RenewOptions& options, Json inputs,
+                          Time at) {
+  NewOperation op;
+  op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
+  op.kind = "renew";
+  op.inputs = std::move(inputs);
+  for (const auto& item : items) {
+    op.items.push_back({item.target, item.journal()});
+    op.events.push_back(
+        {op.request_id, "renew.requested", item.name,
+         Json::object({{"renewed_from", item.renewed_from}, {"key", item.key_reused ? "reused" : "new"}})});
+  }
+  op.target = op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
+  return op;
+}
+
+std::vector<Installation> places_of(const std::vector<CertificateItem>& items) {
+  std::vector<Installation> places;
+  for (const auto& item : items)
+    if (item.place) places.push_back(*item.place);
+  return places;
+}
+
+void add_outcome(hooks::Outcome& to, const hooks::Outcome& from) {
+  to.run += from.run;
+  to.failed += from.failed;
+  to.messages.insert(to.messages.end(), from.messages.begin(), from.messages.end());
+}
+
+/// Runs planned items with the hooks around them.
+void run_with_hooks(Workbench& bench, const NewOperation& op, std::vector<CertificateItem> items, RenewAnswer& answer) {
+  for (std::size_t i = 0; i < items.size(); ++i) items[i].position = i;
+  for (auto& item : items)
+    if (item.key_reused && item.key_place == KeyPlace::sealed)
+      item.key_box = sealed_key_box(bench.db, item.key_reference);
+  const auto places = places_of(items);
+  add_outcome(answer.hooks, hooks::run_once(bench, places, hooks::Moment::pre));
+  run_certificate_items(bench, op.request_id, items);
+  static_cast<CertificateAnswer&>(answer) =
+      finish_certificates(bench, op.request_id, op.kind, op.target, items, "renewed");
+  add_outcome(answer.hooks, hooks::run_pending(bench));
+  add_outcome(answer.hooks, hooks::run_once(bench, places, hooks::Moment::post));
+}
+
+void set_exit(RenewAnswer& answer) {
+  if (answer.exit == 0 && answer.hooks.failed > 0) answer.exit = 10;
+}
+
+/// Keys that may not be used again get a successor without anybody's asking: nothing may expire for want of a flag.
+KeyChoice choice_for(Workbench& bench, CertificateItem item, const CertificateRow& row, const RenewOptions& options,
+                     Time at) {
+  if (options.key == KeyChoice::fresh) return KeyChoice::fresh;
+  if (item.key_place == KeyPlace::external) return KeyChoice::reuse;
+  if (inventory::is_key_denied(bench.db, row.public_key_sha256)) return KeyChoice::fresh;
+  const auto& rules = bench.policy.profile(item.profile);
+  const bool too_old = rules.max_key_age && at - row.key_created_at > *rules.max_key_age;
+  return rules.key_reuse && !too_old ? KeyChoice::reuse : KeyChoice::fresh;
+}
+
+struct DuePlan {
+  std::vector<CertificateItem> items;
+  std::vector<Json> failed;  // could not be planned
+  std::vector<int> exits;
+  std::int64_t elsewhere = 0, waiting = 0;
+};
+
+void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at, DuePlan& plan) {
+  if (!may_touch(bench, row) || (!options.force && renewed_recently(bench, row, at))) return;
+  if (operations::find_open(bench.db, "renew", row.name)) {
+    ++plan.elsewhere;
+    return;
+  }
+  auto item = item_from(row);
+  try {
+    find_place(bench, item, row);
+    if (needs_request(bench, item, options)) {
+      ++plan.waiting;
+      return;
+    }
+    plan_item(bench, item, options, choice_for(bench, item, row, options, at), at);
+  } catch (const Error& error) {  // one certificate that can't be planned must not keep the others from being renewed
+    plan.failed.push_back(Json::object({{"name", row.name},
+                                        {"success", false},
+                                        {"error", error.what()},
+                                        {"code", info(error.code()).text},
+                                        {"suggestion", error.hint()},
+                                        {"cert_id", row.cert_id}}));
+    plan.exits.push_back(exit_status(error.kind()));
+    return;
+  }
+  plan.items.push_back(std::move(item));
+}
+
+DuePlan plan_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, Time at) {
+  DuePlan plan;
+  inventory::DueQuery query;
+  query.at = at;
+  query.selection = due.selection;
+  query.renew_before = due.renew_before;
+  query.host = bench.self.host;
+  query.only_host = due.scope == Scope::host;
+  query.limit = due.limit;
+  std::vector<CertificateRow> rows;
+  inventory::due(bench.db, query, [&](const CertificateRow& row) { rows.push_back(row); });
+  for (const auto& row : rows) plan_due_row(bench, row, options, at, plan);
+  return plan;
+}
+
+/// Each item alone before the policy: what it refuses fails, the rest goes on.
+void drop_refused(Workbench& bench, DuePlan& plan, const std::string& request_id, std::vector<audit::Event>& events) {
+  std::vector<CertificateItem> approved;
+  for (auto& item : plan.items) {
+    const auto refused = ask_policy(bench, {item}, PolicyRequest::Action::renew, request_id, events);
+    if (!refused) {
+      approved.push_back(std::move(item));
+      continue;
+    }
+    plan.failed.push_back(Json::object({{"name", item.name},
+                                        {"success", false},
+                                        {"error", refused->what()},
+                                        {"code", info(refused->code()).text},
+                                        {"suggestion", refused->hint()},
+                                        {"cert_id", item.renewed_from}}));
+    plan.exits.push_back(exit_status(refused->kind()));
+  }
+  plan.items = std::move(approved);
+}
+
+/// Renewals that a process began and did not live to end.
+void finish_orphans(Workbench& bench, RenewAnswer& answer) {
+  for (const auto& op : operations::list(bench.db, true, 1000)) {
+    if (op.kind != "renew") continue;
+    try {
+      operations::take_over(bench, op.request_id);
+    } catch (const Error& error) {
+      if (error.code() != Code::operation_running && error.code() != Code::operation_ended) throw;
+      continue;  // somebody lives who does it
+    }
+    const auto resumed = resume_certificates(bench, op.request_id, op.kind, "renewed");
+    answer.items.insert(answer.items.end(), resumed.items.begin(), resumed.items.end());
+    answer.exits.insert(answer.exits.end(), resumed.exits.begin(), resumed.exits.end());
+    answer.changed = answer.changed || resumed.changed;
+  }
+}
+
+std::optional<Time> next_expiry(sql::Connection& db) {
+  std::optional<Time> next;
+  db.run("SELECT min(expires_at) FROM certificates WHERE status = 'active'", {}, [&](const sql::Row& row) {
+    if (!row.is_null(0)) next = from_micros(row.integer(0));
+  });
+  return next;
+}
+
+/// CRLs and the OCSP signer age too.
+void look_after_ca(Workbench& bench, RenewAnswer& answer) {
+  if (!bench.session.has_data_key()) return;
+  bench.db.transaction(sql::Access::write,
+                       [&] { answer.crl_refreshed = !bench.authority.refresh_crls(false).empty(); });
+  answer.ocsp_refreshed = refresh_ocsp_signer(bench.db, bench.session.data_key(), bench.ca_folder, false);
+  if (answer.crl_refreshed) publish_ca_files(bench.db, bench.ca_folder);
+}
+
+void planned(RenewAnswer& answer, const std::vector<CertificateItem>& items) {
+  answer.state = "planned";
+  for (const auto& item : items) {
+    answer.items.push_back(Json::object({{"name", item.name},
+                                         {"success", true},
+                                         {"result", "planned"},
+                                         {"renewed_from", item.renewed_from},
+                                         {"key", item.key_reused ? "reused" : "new"},
+                                         {"expires_at", format_time(item.plan.not_after)}}));
+    answer.exits.push_back(0);
+  }
+}
+
+int exit_of(const std::vector<int>& exits) {
+  if (exits.empty()) return 0;
+  const bool equal = std::adjacent_find(exits.begin(), exits.end(), std::not_equal_to<>()) == exits.end();
+  return equal ? exits.front() : 9;
+}
+
+}  // namespace
+
+RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOptions& options) {
+  bench.session.require(Right::renew);
+  RenewAnswer answer;
+  std::vector<CertificateItem> items;
+  std::optional<Error> refused;
+  std::optional<operations::Earlier> earlier;
+  NewOperation op;
+  const auto plan = [&] {
+    const Time at = now();
+    items.clear();
+    refused.reset();
+    const auto row = inventory::resolve(bench.db, argument, at);
+    auto item = item_from(row);
+    find_place(bench, item, row);
+    const Json inputs = Json::object({{"name", row.name},
+                                      {"new_key", options.key == KeyChoice::fresh},
+                                      {"csr", options.csr.empty() ? std::string() : hex(sha256(options.csr))}});
+    op = NewOperation{options.request_id, "renew", row.name, inputs, {{row.name, Json()}}, {}};
+    if (!options.dry_run && (earlier = operations::find_earlier(bench, op))) return;
+    require_renewable(bench, row, options, at);
+    if (needs_request(bench, item, options))
+      throw Error(Code::certificate_state, "the key of " + row.name + " is not ours, and its policy wants a new one",
+                  "ymgr renew " + shell_quote(row.name) + " --csr FILE");
+    plan_item(bench, item, options, options.key, at);
+    op = operation_of({item}, options, inputs, at);
+    items.push_back(std::move(item));
+    refused = ask_policy(bench, items, PolicyRequest::Action::renew, op.request_id, op.events);
+  };
+  if (options.dry_run) {
+    plan();
+    if (refused) throw Error(*refused);
+    planned(answer, items);
+    return answer;
+  }
+  bench.db.transaction(sql::Access::write, [&] {
+    plan();
+    if (earlier) return;
+    if (refused)
+      operations::create_refused(bench, op, *refused);
+    else
+      operations::create(bench, op);
+  });
+  if (refused) throw Error(*refused);
+  if (earlier && earlier->ended) {
+    static_cast<CertificateAnswer&>(answer) = stored_answer(bench, earlier->request_id, "renewed");
+  } else if (earlier) {
+    static_cast<CertificateAnswer&>(answer) = resume_certificates(bench, earlier->request_id, "renew", "renewed");
+    add_outcome(answer.hooks, hooks::run_pending(bench));
+  } else {
+    run_with_hooks(bench, op, std::move(items), answer);
+  }
+  set_exit(answer);
+  return answer;
+}
+
+RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+  bench.session.require(Right::renew);
+  RenewAnswer answer;
+  if (options.dry_run) {
+    std::vector<audit::Event> unused;
+    auto plan = plan_due(bench, due, options, now());
+    drop_refused(bench, plan, "", unused);
+    planned(answer, plan.items);
+    answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
+    answer.exits.insert(answer.exits.end(), plan.exits.begin(), plan.exits.end());
+    answer.exit = exit_of(answer.exits);
+    answer.elsewhere = plan.elsewhere;
+    answer.waiting = plan.waiting;
+    answer.next_expiry = next_expiry(bench.db);
+    return answer;
+  }
+  RenewAnswer orphans;
+  finish_orphans(bench, orphans);
+  DuePlan plan;
+  NewOperation op;
+  bench.db.transaction(sql::Access::write, [&] {
+    const Time at = now();
+    plan = plan_due(bench, due, options, at);
+    std::vector<audit::Event> events;
+    const std::string id = options.request_id.empty() ? new_id("req", at) : options.request_id;
+    drop_refused(bench, plan, id, events);
+    op = operation_of(plan.items, options, Json::object({{"due", true}}), at);
+    op.request_id = id;
+    op.events.insert(op.events.end(), events.begin(), events.end());
+    for (auto& event : op.events) event.request_id = id;
+    if (!plan.items.empty())
+      operations::create(bench, op);
+    else if (!op.events.empty())
+      audit::append(bench.db, bench.session.identity().user, op.events, bench.head_signer);
+  });
+  if (!plan.items.empty())
+    run_with_hooks(bench, op, std::move(plan.items), answer);
+  else
+    add_outcome(answer.hooks, hooks::run_pending(bench));
+  const auto prepend = [&](const std::vector<Json>& items, const std::vector<int>& exits) {
+    answer.items.insert(answer.items.begin(), items.begin(), items.end());
+    answer.exits.insert(answer.exits.begin(), exits.begin(), exits.end());
+  };
+  prepend(plan.failed, plan.exits);
+  prepend(orphans.items, orphans.exits);
+  answer.changed = answer.changed || orphans.changed;
+  answer.exit = exit_of(answer.exits);
+  answer.elsewhere = plan.elsewhere;
+  answer.waiting = plan.waiting;
+  look_after_ca(bench, answer);
+  answer.next_expiry = next_expiry(bench.db);
+  set_exit(answer);
+  return answer;
+}
+
+}  // namespace ymgr

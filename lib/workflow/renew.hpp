@@ -1,0 +1,49 @@
+// Workflow 2: renewal, of one certificate or of all that are due.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "workflow/certificate_item.hpp"
+#include "workflow/hooks.hpp"
+
+namespace ymgr {
+
+enum class KeyChoice { reuse, fresh };
+enum class Scope {
+  host,
+  all
+};  // host: what is installed here or lives in this profile; all: what other hosts have installed too
+
+struct RenewOptions {
+  std::string request_id;
+  KeyChoice key = KeyChoice::reuse;
+  std::optional<KeyAlgorithm> algorithm;  // of a new key
+  std::optional<Duration> validity;       // default: as the profile says
+  std::string csr;                        // a new request for a certificate whose key is somebody else's
+  bool force = false;                     // also within the minimum interval
+  bool dry_run = false;
+};
+
+struct DueOptions {
+  Selection selection;
+  std::optional<RenewBefore> renew_before;
+  Scope scope = Scope::host;
+  std::int64_t limit = 0;
+};
+
+struct RenewAnswer : CertificateAnswer {
+  hooks::Outcome hooks;
+  std::int64_t elsewhere = 0;  // another process is renewing these just now
+  std::int64_t waiting = 0;    // need somebody: a new request, a device
+  bool crl_refreshed = false, ocsp_refreshed = false;
+  std::optional<Time> next_expiry;  // of any active certificate
+};
+
+/// `argument`: cert_id, name or serial.
+/// @throws Error certificate-not-found, certificate-state: revoked or superseded · renewed-recently · policy-violation
+RenewAnswer renew(Workbench&, const std::string& argument, const RenewOptions&);
+/// What is due now, by one plan; unfinished renewals of processes that died are finished first. Nothing due: an empty answer, exit 0.
+/// Also retries hooks that are owed, refreshes CRLs and the OCSP signer.
+RenewAnswer renew_due(Workbench&, const DueOptions&, const RenewOptions&);
+
+}  // namespace ymgr
