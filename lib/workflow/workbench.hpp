@@ -34,9 +34,10 @@ struct Workbench {
   const audit::HeadSigner* head_signer;  // nullptr: auditor
   Notices& notices;
   LeaseHolder self;
-  std::size_t jobs = 1;       // workers
-  std::string ca_folder;      // where CRLs and CRL numbers are kept beside the database
-  std::string installations;  // folder of installation files
+  std::size_t jobs = 1;                  // workers
+  std::string ca_folder;                 // where CRLs and CRL numbers are kept beside the database
+  std::string installations;             // folder of installation files
+  std::vector<std::string> environment;  // for hooks: NAME=VALUE
 };
 
 }  // namespace ymgr
