@@ -13,8 +13,6 @@
 namespace ymgr {
 namespace {
 
-using Member = std::pair<YamlNode, YamlNode>;
-
 Error error_at(std::string_view file, int line, int column, const std::string& reason) {
   const std::string row = std::to_string(line), col = std::to_string(column);
   return Error(Code::yaml_invalid, std::string(file) + ":" + row + ":" + col + ": " + reason, {},
@@ -36,10 +34,10 @@ void require_printable(std::string_view text, std::string_view file) {
 }
 
 /// The later of the first two keys that are equal.
-const YamlNode* repeated_key(const std::vector<Member>& members) {
+const YamlNode* repeated_key(const std::vector<YamlMember>& members) {
   std::vector<const YamlNode*> keys;
   keys.reserve(members.size());
-  for (const Member& member : members) keys.push_back(&member.first);
+  for (const YamlMember& member : members) keys.push_back(&member.key);
   std::ranges::stable_sort(keys, {}, [](const YamlNode* key) -> std::string_view { return key->scalar; });
   const auto same = [](const YamlNode* a, const YamlNode* b) { return a->scalar == b->scalar; };
   const auto found = std::ranges::adjacent_find(keys, same);
@@ -125,7 +123,7 @@ class Builder final : public YAML::EventHandler {
     if (parent.type == YamlNode::Type::sequence) {
       parent.items.push_back(std::move(made));
     } else if (key) {
-      parent.members.emplace_back(std::move(*key), std::move(made));
+      parent.members.push_back({std::move(*key), std::move(made)});
       key.reset();
     } else if (made.type == YamlNode::Type::scalar) {
       key = std::move(made);
@@ -145,8 +143,8 @@ class Builder final : public YAML::EventHandler {
 
 const YamlNode* YamlNode::find(std::string_view key) const noexcept {
   const auto found =
-      std::ranges::find(members, key, [](const Member& m) -> std::string_view { return m.first.scalar; });
-  return found == members.end() ? nullptr : &found->second;
+      std::ranges::find(members, key, [](const YamlMember& m) -> std::string_view { return m.key.scalar; });
+  return found == members.end() ? nullptr : &found->value;
 }
 
 YamlNode parse_yaml(std::string_view text, std::string_view file, const YamlLimits& limits) {

@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -14,16 +13,23 @@
 
 namespace ymgr {
 
+struct YamlMember;
+
 struct YamlNode {
   enum class Type { null, scalar, sequence, mapping };
   Type type = Type::null;
   std::string scalar;
   bool quoted = false;
-  std::vector<YamlNode> items;                         // of a sequence
-  std::vector<std::pair<YamlNode, YamlNode>> members;  // of a mapping: key node (for its place), value
-  int line = 0, column = 0;                            // from 1
+  std::vector<YamlNode> items;      // of a sequence
+  std::vector<YamlMember> members;  // of a mapping
+  int line = 0, column = 0;         // from 1
 
   const YamlNode* find(std::string_view key) const noexcept;
+};
+
+struct YamlMember {
+  YamlNode key;  // a node for its place
+  YamlNode value;
 };
 
 struct YamlLimits {
