@@ -39,6 +39,13 @@ Response text_response(int status, const char* text) {
   return {status, "text/plain", std::string(text) + "\n", {}};
 }
 
+/// What follows on a connection after such a request can't be trusted.
+Response refusal(int status, const char* text) {
+  Response response = text_response(status, text);
+  response.headers.emplace_back("Connection", "close");
+  return response;
+}
+
 std::size_t count(const Request& request, std::string_view name) {
   return static_cast<std::size_t>(
       std::count_if(request.headers.begin(), request.headers.end(), [&](const auto& h) { return h.first == name; }));
@@ -152,7 +159,12 @@ void Server::State::loop() {
   while (watched[1].revents == 0) {
     ::poll(watched, 2, next_wait());
     cut_late_connections();
-    MHD_run(daemon);
+    // Listening was put off at the limit, and only the run after a connection's end takes it up again.
+    std::size_t before = 0;
+    do {
+      before = connections.size();
+      MHD_run(daemon);
+    } while (connections.size() < before);
   }
 }
 
@@ -214,8 +226,8 @@ MHD_Result Server::State::begin(MHD_Connection* connection, const char* url, con
   request.path = url;
   MHD_get_connection_values(connection, MHD_HEADER_KIND, &collect_header, &request);
   const std::string_view spoken = version;
-  if (spoken != "HTTP/1.1" && spoken != "HTTP/1.0") return queue(connection, text_response(505, "HTTP/1.1 only"));
-  if (const char* fault = head_fault(request)) return queue(connection, text_response(400, fault));
+  if (spoken != "HTTP/1.1" && spoken != "HTTP/1.0") return queue(connection, refusal(505, "HTTP/1.1 only"));
+  if (const char* fault = head_fault(request)) return queue(connection, refusal(400, fault));
   const auto length = parse_number(header(request, "content-length"));
   exchange->too_large = length && static_cast<std::uint64_t>(*length) > settings.max_body;
   // Who asks first is told at once; others are read to their end, so that they see the answer and not a reset.
