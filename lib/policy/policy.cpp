@@ -60,13 +60,13 @@ Duration Policy::max_validity(const ProfileRules& rules, Time at) const {
 }
 
 Duration Policy::default_validity(const ProfileRules& rules, Time at) const {
-  const auto max = max_validity(rules, at);
-  const bool cabf = preset_ == "cabf" && is_tls_server(rules);
-  const Duration wanted =
-      rules.default_validity != Duration{} ? rules.default_validity : Duration(cabf ? max : days(90));
-  // an inclusive end and a clock's leap second must not make it longer than allowed
-  if (cabf && max > days(1)) return std::min<Duration>(wanted, max - days(1));
-  return std::min(wanted, max);
+  const bool named = rules.default_validity != Duration{};
+  if (preset_ != "cabf" || !is_tls_server(rules)) {
+    return std::min<Duration>(named ? rules.default_validity : days(90), rules.max_validity);
+  }
+  // the Baseline Requirements count the last second too, and any part of a day as a day
+  const auto safe = std::min<Duration>(rules.max_validity, cabf::max_validity(at) - days(1));
+  return named ? std::min(rules.default_validity, safe) : safe;
 }
 
 Json Policy::to_json(Time at) const {

@@ -77,8 +77,8 @@ class Policy {
   /// The longest validity on that day. Under cabf, profiles with serverAuth have at most 398 days, from 2026-03-15 200,
   /// from 2027-03-15 100, from 2029-03-15 47 (CA/Browser Forum, Baseline Requirements 6.3.2).
   Duration max_validity(const ProfileRules& rules, Time at) const;
-  /// What a request without --validity gets: the profile's, never above the maximum; where the profile names none or the
-  /// preset's maximum is smaller, one day less than the maximum under cabf, 90 days otherwise.
+  /// What a request without --validity gets: the profile's, never above the maximum. Under cabf, profiles with serverAuth
+  /// get at most one day less than the preset's maximum, and that when they name none; others then 90 days.
   Duration default_validity(const ProfileRules& rules, Time at) const;
   /// Every rule is looked at; violations come in the order keys, names, validity, reuse, roles.
   /// @throws Error profile-unknown
