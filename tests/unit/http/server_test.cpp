@@ -93,7 +93,7 @@ TEST_CASE("requests that two readers could understand in two ways are refused") 
       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\na", " 400 "},
   };
   std::atomic<int> handled = 0;
-  const http::Server server({}, [&](const http::Request& request) {
+  const http::Server server({.timeout_seconds = 1}, [&](const http::Request& request) {
     ++handled;
     return echo(request);
   });
