@@ -37,11 +37,7 @@ void require_printable(std::string_view text, std::string_view file) {
 const YamlNode* repeated_key(const std::vector<YamlMember>& members) {
   std::vector<const YamlNode*> keys;
   keys.reserve(members.size());
-<<<<<<< Updated upstream
   for (const YamlMember& member : members) keys.push_back(&member.key);
-=======
-  for (const YamlMember& member : members) keys.push_back(&member.first);
->>>>>>> Stashed changes
   std::ranges::stable_sort(keys, {}, [](const YamlNode* key) -> std::string_view { return key->scalar; });
   const auto same = [](const YamlNode* a, const YamlNode* b) { return a->scalar == b->scalar; };
   const auto found = std::ranges::adjacent_find(keys, same);
@@ -147,13 +143,8 @@ class Builder final : public YAML::EventHandler {
 
 const YamlNode* YamlNode::find(std::string_view key) const noexcept {
   const auto found =
-<<<<<<< Updated upstream
       std::ranges::find(members, key, [](const YamlMember& m) -> std::string_view { return m.key.scalar; });
   return found == members.end() ? nullptr : &found->value;
-=======
-      std::ranges::find(members, key, [](const YamlMember& m) -> std::string_view { return m.first.scalar; });
-  return found == members.end() ? nullptr : &found->second;
->>>>>>> Stashed changes
 }
 
 YamlNode parse_yaml(std::string_view text, std::string_view file, const YamlLimits& limits) {

@@ -27,15 +27,9 @@ struct YamlNode {
   const YamlNode* find(std::string_view key) const noexcept;
 };
 
-<<<<<<< Updated upstream
 struct YamlMember {
   YamlNode key;  // a node for its place
   YamlNode value;
-=======
-/// No std::pair: clang asks whether it can be constructed before YamlNode is complete.
-struct YamlMember {
-  YamlNode first, second;  // the key, as a node for its place, and the value
->>>>>>> Stashed changes
 };
 
 struct YamlLimits {
