@@ -8,9 +8,17 @@
 
 #include "base/error.hpp"
 
+/// Shown as text, not as an address.
+template <>
+struct doctest::StringMaker<const char*> {
+  static String convert(const char* text) { return text == nullptr ? "nullptr" : text; }
+};
+
 namespace ymgr {
 
-inline std::ostream& operator<<(std::ostream& out, Code code) { return out << info(code).text; }
+inline std::ostream& operator<<(std::ostream& out, Code code) {
+  return out << info(code).text;
+}
 inline std::ostream& operator<<(std::ostream& out, const std::optional<Code>& code) {
   return code ? out << *code : out << "no error";
 }

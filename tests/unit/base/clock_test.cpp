@@ -33,12 +33,34 @@ TEST_CASE("times read RFC 3339 with any offset, and dates as their first instant
 }
 
 TEST_CASE("impossible and unclear times are refused") {
-  for (const char* text :
-       {"", "2026", "2026-3-15", "2026-02-29", "2026-13-01", "2026-00-10", "2026-04-31", "0000-01-01", "2026-03-15T",
-        "2026-03-15T14:32:00", "2026-03-15T24:00:00Z", "2026-03-15T14:60:00Z", "2026-06-30T23:59:60Z",
-        "2026-03-15T14:32:00.Z", "2026-03-15T14:32Z", "2026-03-15 14:32:00Z", "2026-03-15T14:32:00+2:00",
-        "2026-03-15T14:32:00+24:00", "2026-03-15T14:32:00+02", "2026-03-15T14:32:00ZZ", " 2026-03-15", "2026-03-15 ",
-        "+026-03-15", "2026-03--5", "15.03.2026", "9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+00:01", "tomorrow"}) {
+  for (const char* text : {"",
+                           "2026",
+                           "2026-3-15",
+                           "2026-02-29",
+                           "2026-13-01",
+                           "2026-00-10",
+                           "2026-04-31",
+                           "0000-01-01",
+                           "2026-03-15T",
+                           "2026-03-15T14:32:00",
+                           "2026-03-15T24:00:00Z",
+                           "2026-03-15T14:60:00Z",
+                           "2026-06-30T23:59:60Z",
+                           "2026-03-15T14:32:00.Z",
+                           "2026-03-15T14:32Z",
+                           "2026-03-15 14:32:00Z",
+                           "2026-03-15T14:32:00+2:00",
+                           "2026-03-15T14:32:00+24:00",
+                           "2026-03-15T14:32:00+02",
+                           "2026-03-15T14:32:00ZZ",
+                           " 2026-03-15",
+                           "2026-03-15 ",
+                           "+026-03-15",
+                           "2026-03--5",
+                           "15.03.2026",
+                           "9999-12-31T23:59:59-00:01",
+                           "0001-01-01T00:00:00+00:01",
+                           "tomorrow"}) {
     CAPTURE(text);
     CHECK(code_of([&] { parse_time(text); }) == Code::time_invalid);
   }
@@ -59,18 +81,12 @@ TEST_CASE("durations read numbers with units in falling order") {
     const char* text;
     seconds want;
   };
-  const Row rows[] = {{"90d", days(90)},
-                      {"36h", hours(36)},
-                      {"1h30m", minutes(90)},
-                      {"2w", days(14)},
-                      {"1y", days(365)},
-                      {"1s", seconds(1)},
-                      {"5m", minutes(5)},
-                      {"1w2d3h4m5s", days(9) + hours(3) + minutes(4) + seconds(5)},
-                      {"007d", days(7)},
-                      {"100y", days(36500)},
-                      {"0h30m", minutes(30)},
-                      {"90000s", seconds(90000)}};
+  const Row rows[] = {{"90d", days(90)},      {"36h", hours(36)},
+                      {"1h30m", minutes(90)}, {"2w", days(14)},
+                      {"1y", days(365)},      {"1s", seconds(1)},
+                      {"5m", minutes(5)},     {"1w2d3h4m5s", days(9) + hours(3) + minutes(4) + seconds(5)},
+                      {"007d", days(7)},      {"100y", days(36500)},
+                      {"0h30m", minutes(30)}, {"90000s", seconds(90000)}};
   for (const Row& row : rows) {
     CAPTURE(row.text);
     CHECK(parse_duration(row.text) == Duration(row.want));
@@ -78,9 +94,30 @@ TEST_CASE("durations read numbers with units in falling order") {
 }
 
 TEST_CASE("durations that are unclear, zero, negative or endless are refused") {
-  for (const char* text :
-       {"", "90", "d", "M", "3M", "90D", "1.5h", "-1d", "+1d", "0d", "0s", "1h 30m", " 1d", "1d ", "30m1h", "1d1d",
-        "1h30", "100y1s", "101y", "99999999999999999999d", "9223372036854775807y", "1month", "1µs", "90 d"}) {
+  for (const char* text : {"",
+                           "90",
+                           "d",
+                           "M",
+                           "3M",
+                           "90D",
+                           "1.5h",
+                           "-1d",
+                           "+1d",
+                           "0d",
+                           "0s",
+                           "1h 30m",
+                           " 1d",
+                           "1d ",
+                           "30m1h",
+                           "1d1d",
+                           "1h30",
+                           "100y1s",
+                           "101y",
+                           "99999999999999999999d",
+                           "9223372036854775807y",
+                           "1month",
+                           "1µs",
+                           "90 d"}) {
     CAPTURE(text);
     CHECK(code_of([&] { parse_duration(text); }) == Code::duration_invalid);
     CHECK_FALSE(read_duration(text));
@@ -90,7 +127,7 @@ TEST_CASE("durations that are unclear, zero, negative or endless are refused") {
 
 TEST_CASE("durations are written with days as the largest unit") {
   const std::pair<Duration, const char*> rows[] = {
-      {days(90), "90d"},   {minutes(90), "1h30m"}, {days(365), "365d"},           {hours(36), "1d12h"},
+      {days(90), "90d"},    {minutes(90), "1h30m"}, {days(365), "365d"},           {hours(36), "1d12h"},
       {seconds(59), "59s"}, {Duration(0), "0s"},    {Duration(999'999), "0s"},     {-hours(1), "-1h"},
       {days(7), "7d"},      {-Duration(1), "0s"},   {days(1) + seconds(1), "1d1s"}};
   for (const auto& [duration, want] : rows) CHECK(format_duration(duration) == want);
@@ -99,10 +136,10 @@ TEST_CASE("durations are written with days as the largest unit") {
 TEST_CASE("distances are told in the largest unit that fits") {
   const Time t = from_seconds(1'000'000'000);
   const std::pair<Duration, const char*> rows[] = {
-      {days(28), "in 28 days"},     {-hours(3), "3 hours ago"},     {days(1) + hours(5), "in 1 day"},
-      {seconds(0), "now"},          {seconds(1), "in 1 second"},    {-minutes(59), "59 minutes ago"},
-      {days(729), "in 729 days"},   {days(730), "in 2 years"},      {Duration(10), "now"},
-      {hours(24), "in 1 day"},      {minutes(60), "in 1 hour"},     {-seconds(119), "1 minute ago"}};
+      {days(28), "in 28 days"},   {-hours(3), "3 hours ago"},  {days(1) + hours(5), "in 1 day"},
+      {seconds(0), "now"},        {seconds(1), "in 1 second"}, {-minutes(59), "59 minutes ago"},
+      {days(729), "in 729 days"}, {days(730), "in 2 years"},   {Duration(10), "now"},
+      {hours(24), "in 1 day"},    {minutes(60), "in 1 hour"},  {-seconds(119), "1 minute ago"}};
   for (const auto& [distance, want] : rows) CHECK(describe_distance(t, t + distance) == want);
 }
 
@@ -124,8 +161,8 @@ TEST_CASE("renew-before is a duration or a share of the life") {
 TEST_CASE("by default a certificate is due at the smaller of a third of its life and 30 days, short ones at half") {
   const Time begin = from_seconds(0);
   const std::pair<Duration, Duration> rows[] = {
-      {days(365), days(30)},          {days(100), days(30)},       {days(90), Duration(days(90)) * 33 / 100},
-      {days(10), days(5)},            {hours(1), minutes(30)},     {days(11), Duration(days(11)) * 33 / 100}};
+      {days(365), days(30)}, {days(100), days(30)},   {days(90), Duration(days(90)) * 33 / 100},
+      {days(10), days(5)},   {hours(1), minutes(30)}, {days(11), Duration(days(11)) * 33 / 100}};
   for (const auto& [life, left] : rows) CHECK(default_due_at(begin, begin + life) == begin + life - left);
 }
 

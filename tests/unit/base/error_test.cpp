@@ -24,8 +24,9 @@ TEST_CASE("every row of the code table is complete, unique and found by its text
 }
 
 TEST_CASE("each kind has the exit status that the manual promises") {
-  const std::pair<Kind, int> rows[] = {{Kind::failure, 1}, {Kind::usage, 2},  {Kind::not_found, 3}, {Kind::denied, 4},
-                                       {Kind::policy, 5},  {Kind::device, 6}, {Kind::pin, 7},       {Kind::unreachable, 8}};
+  const std::pair<Kind, int> rows[] = {{Kind::failure, 1}, {Kind::usage, 2},      {Kind::not_found, 3},
+                                       {Kind::denied, 4},  {Kind::policy, 5},     {Kind::device, 6},
+                                       {Kind::pin, 7},     {Kind::unreachable, 8}};
   for (const auto& [kind, want] : rows) CHECK(exit_status(kind) == want);
 }
 

@@ -8,7 +8,9 @@ using namespace ymgr;
 
 namespace {
 
-std::string again(std::string_view text) { return dump_json(parse_json(text)); }
+std::string again(std::string_view text) {
+  return dump_json(parse_json(text));
+}
 
 }  // namespace
 

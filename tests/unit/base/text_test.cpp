@@ -31,15 +31,21 @@ TEST_CASE("hexadecimal reads either case and nothing else") {
 }
 
 TEST_CASE("base64 follows RFC 4648 section 10 and refuses every other spelling") {
-  const std::pair<const char*, const char*> rows[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                                      {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
-                                                      {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "+/8="}};
+  const std::pair<const char*, const char*> rows[] = {{"", ""},
+                                                      {"f", "Zg=="},
+                                                      {"fo", "Zm8="},
+                                                      {"foo", "Zm9v"},
+                                                      {"foob", "Zm9vYg=="},
+                                                      {"fooba", "Zm9vYmE="},
+                                                      {"foobar", "Zm9vYmFy"},
+                                                      {"\xfb\xff", "+/8="}};
   for (const auto& [bytes, text] : rows) {
     CAPTURE(text);
     CHECK(to_base64(bytes) == text);
     CHECK(from_base64(text) == std::string(bytes));
   }
-  for (const char* text : {"Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm9v\n", "Zm9v ", "====", "Z===", "Zm9vYg==Zg==", "-_8="}) {
+  for (const char* text :
+       {"Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm9v\n", "Zm9v ", "====", "Z===", "Zm9vYg==Zg==", "-_8="}) {
     CAPTURE(text);
     CHECK_FALSE(from_base64(text));
   }
@@ -63,7 +69,8 @@ TEST_CASE("numbers are digits that fit 64 bits with sign") {
 }
 
 TEST_CASE("UTF-8 is told from what only looks like it") {
-  for (const char* text : {"", "abc", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x94\x91", "\xF4\x8F\xBF\xBF"}) CHECK(is_utf8(text));
+  for (const char* text : {"", "abc", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x94\x91", "\xF4\x8F\xBF\xBF"})
+    CHECK(is_utf8(text));
   for (const char* text : {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
                            "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC3", "\xE2\x82", "a\xFF", "\xE2\x28\xA1"}) {
     CAPTURE(to_hex(text));
@@ -74,7 +81,8 @@ TEST_CASE("UTF-8 is told from what only looks like it") {
 
 TEST_CASE("places count lines and columns from one") {
   const std::string_view text = "ab\ncd\n";
-  const TextPlace begin = place_of(text, 0), middle = place_of(text, 4), end = place_of(text, 6), beyond = place_of(text, 99);
+  const TextPlace begin = place_of(text, 0), middle = place_of(text, 4), end = place_of(text, 6),
+                  beyond = place_of(text, 99);
   CHECK((begin.line == 1 && begin.column == 1));
   CHECK((middle.line == 2 && middle.column == 2));
   CHECK((end.line == 3 && end.column == 1));
@@ -84,9 +92,12 @@ TEST_CASE("places count lines and columns from one") {
 TEST_CASE("printable text cannot steer a terminal or turn a line around") {
   CHECK(printable("caf\xC3\xA9 \xE2\x9C\x93") == "caf\xC3\xA9 \xE2\x9C\x93");
   CHECK(printable("a\x1b[31mb\nc\td\x7f") == "a?[31mb?c?d?");
-  CHECK(printable("\xC2\x9B" "31m") == "?31m");
-  CHECK(printable("a\xE2\x80\xAE" "b") == "a?b");
-  CHECK(printable("\xFF\xFE" "x") == "??x");
+  CHECK(printable("\xC2\x9B"
+                  "31m") == "?31m");
+  CHECK(printable("a\xE2\x80\xAE"
+                  "b") == "a?b");
+  CHECK(printable("\xFF\xFE"
+                  "x") == "??x");
   CHECK(printable(std::string_view("\0", 1)) == "?");
 }
 
