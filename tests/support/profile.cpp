@@ -1,0 +1,58 @@
+#include "support/profile.hpp"
+
+namespace ymgr::test {
+
+std::int64_t count(sql::Connection& db, std::string_view what) {
+  std::int64_t n = 0;
+  db.run("SELECT count(*) FROM " + std::string(what), {}, [&](const sql::Row& row) { n = row.integer(0); });
+  return n;
+}
+
+Code code_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return Code::internal;
+}
+
+Profile::Profile(Role role, std::string user)
+    : folder_("ymgr-test"), policy_(Policy::parse(default_policy("internal"), "policy.yaml")) {
+  sql::SqliteSettings settings;
+  settings.path = folder() + "/ymgr.db";
+  settings.create = true;
+  db_ = sql::open_sqlite(settings);
+  sql::migrate(*db_);
+  data_key_.key = Secret::random(32);
+  const Secret passphrase(std::string_view("root passphrase"));
+  make_folder(folder() + "/ca", 0700);
+  db_->transaction(sql::Access::write, [&] {
+    LocalCaPlan plan;
+    plan.name = "Test";
+    create_local_ca(*db_, data_key_, plan, &passphrase);
+    signer_ = std::make_unique<audit::HeadSigner>(audit::HeadSigner::create(*db_, data_key_));
+  });
+  session_ = std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
+  authority_ = open_local_authority(*db_, data_key_, folder() + "/ca");
+  bench_ = make_bench(*db_, *session_, *authority_);
+}
+
+std::unique_ptr<Workbench> Profile::make_bench(sql::Connection& db, const Session& session, Authority& authority) {
+  return std::unique_ptr<Workbench>(new Workbench{db, session, policy_, authority, signer_.get(), no_notices(),
+                                                  this_process("testhost"), 2, folder() + "/ca", folder() + "/install.d", {}});
+}
+
+std::unique_ptr<Workbench> Profile::second_bench(Role role, std::string user) {
+  Extra extra;
+  sql::SqliteSettings settings;
+  settings.path = folder() + "/ymgr.db";
+  extra.db = sql::open_sqlite(settings);
+  extra.session = std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
+  extra.authority = open_local_authority(*extra.db, data_key_, folder() + "/ca");
+  extras_.push_back(std::move(extra));
+  auto& last = extras_.back();
+  return make_bench(*last.db, *last.session, *last.authority);
+}
+
+}  // namespace ymgr::test

@@ -1,0 +1,46 @@
+// A whole embedded profile in a temporary folder, for tests of workflows: real database, real CA, real policy.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/files.hpp"
+#include "workflow/workbench.hpp"
+
+namespace ymgr::test {
+
+/// SELECT count(*) FROM `what`.
+std::int64_t count(sql::Connection&, std::string_view what);
+/// The code of the Error that `call` throws; Code::internal when it throws none.
+Code code_of(const std::function<void()>& call);
+
+class Profile {
+ public:
+  explicit Profile(Role role = Role::admin, std::string user = "alice");
+  Workbench& bench() { return *bench_; }
+  sql::Connection& db() { return *db_; }
+  const std::string& folder() const { return folder_.path(); }
+  /// Another process of the same profile: a connection and a session of its own.
+  std::unique_ptr<Workbench> second_bench(Role role, std::string user);
+  void set_policy(std::string_view yaml) { policy_ = Policy::parse(yaml, "policy.yaml"); }
+
+ private:
+  struct Extra {
+    std::unique_ptr<sql::Connection> db;
+    std::unique_ptr<Session> session;
+    std::unique_ptr<Authority> authority;
+  };
+  std::unique_ptr<Workbench> make_bench(sql::Connection&, const Session&, Authority&);
+
+  TemporaryFolder folder_;
+  std::unique_ptr<sql::Connection> db_;
+  DataKey data_key_;
+  std::unique_ptr<Session> session_;
+  Policy policy_;
+  std::unique_ptr<Authority> authority_;
+  std::unique_ptr<audit::HeadSigner> signer_;
+  std::unique_ptr<Workbench> bench_;
+  std::vector<Extra> extras_;
+};
+
+}  // namespace ymgr::test

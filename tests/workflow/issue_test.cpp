@@ -1,0 +1,176 @@
+#include "workflow/issue.hpp"
+
+#include <doctest/doctest.h>
+
+#include "audit/audit.hpp"
+#include "support/profile.hpp"
+
+using namespace ymgr;
+using test::code_of;
+using test::count;
+
+namespace {
+
+IssueRequest request(std::string name) {
+  IssueRequest wanted;
+  wanted.name = std::move(name);
+  return wanted;
+}
+
+}  // namespace
+
+TEST_CASE("issue makes a key, a certificate, an inventory row and an audit trail") {
+  test::Profile profile;
+  const auto answer = issue(profile.bench(), {request("api.example.com")}, {});
+  REQUIRE(answer.items.size() == 1);
+  CHECK(answer.exit == 0);
+  CHECK(answer.state == "done");
+  const Json& item = answer.items.front();
+  CHECK(item.at("result").text() == "issued");
+  CHECK(item.at("key_reference").text() == "sealed:api-example-com");
+  const auto row = inventory::active_by_name(profile.db(), "api.example.com", now());
+  REQUIRE(row);
+  const auto certificate = parse_certificate(row->pem);
+  CHECK(certificate.sans == std::vector<San>{{SanKind::dns, "api.example.com"}});
+  CHECK(row->expires_at - row->not_before == std::chrono::hours(24 * 90) - std::chrono::seconds(1));
+  CHECK(key_is_there(profile.db(), row->key_reference));
+  CHECK(count(profile.db(), "ca_issued") == 1);
+  CHECK(audit::verify(profile.db(), {}).findings.empty());
+  CHECK(audit::verify(profile.db(), {}).unsigned_rows == 0);
+  std::vector<std::string> events;
+  for (const auto& event : audit::list(profile.db(), {})) events.push_back(event.event);
+  CHECK(events == std::vector<std::string>{"issue.requested", "policy.approved", "key_created", "csr_created", "issued",
+                                           "delivered", "issue.done"});
+}
+
+TEST_CASE("a second issue of an active name is refused, accepted with ensure, allowed with another") {
+  test::Profile profile;
+  const auto first = issue(profile.bench(), {request("web.example.com")}, {});
+  CHECK(code_of([&] { issue(profile.bench(), {request("web.example.com")}, {}); }) == Code::name_active);
+  IssueOptions ensure;
+  ensure.when_active = WhenActive::ensure;
+  const auto same = issue(profile.bench(), {request("web.example.com")}, ensure);
+  CHECK(same.items.front().at("result").text() == "unchanged");
+  CHECK(same.items.front().at("cert_id") == first.items.front().at("cert_id"));
+  CHECK_FALSE(same.changed);
+  IssueOptions another;
+  another.when_active = WhenActive::another;
+  issue(profile.bench(), {request("web.example.com")}, another);
+  CHECK(inventory::by_name(profile.db(), "web.example.com").size() == 2);
+}
+
+TEST_CASE("ensure replaces a certificate whose names are no longer the ones asked for") {
+  test::Profile profile;
+  issue(profile.bench(), {request("web.example.com")}, {});
+  IssueOptions ensure;
+  ensure.when_active = WhenActive::ensure;
+  auto wanted = request("web.example.com");
+  wanted.sans = {parse_san("dns:www.example.com")};
+  const auto answer = issue(profile.bench(), {wanted}, ensure);
+  CHECK(answer.items.front().at("result").text() == "issued");
+  const auto rows = inventory::by_name(profile.db(), "web.example.com");
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].renewed_from == rows[1].cert_id);
+  CHECK(rows[1].status == CertificateStatus::superseded);
+}
+
+TEST_CASE("a refusal makes no key, is audited and tells every violation") {
+  test::Profile profile;
+  auto wanted = request("api.example.com");
+  wanted.key = KeyAlgorithm::rsa_2048;
+  wanted.validity = std::chrono::hours(24 * 400);
+  std::optional<Error> refused;
+  try {
+    issue(profile.bench(), {wanted}, {});
+  } catch (const Error& error) {
+    refused = error;
+  }
+  REQUIRE(refused);
+  CHECK(refused->code() == Code::policy_violation);
+  CHECK(std::string(refused->what()) == "Policy violation: Key size 2048 below minimum 3072");
+  CHECK(*refused->detail("suggestion") == "Use RSA key size \u2265 3072 bits");
+  CHECK(parse_json(*refused->detail("violations")).items().size() == 2);
+  CHECK(count(profile.db(), "secrets WHERE path LIKE 'keys/%'") == 0);
+  CHECK(count(profile.db(), "certificates") == 0);
+  CHECK(count(profile.db(), "operations WHERE state = 'refused'") == 1);
+  CHECK(count(profile.db(), "audit_events WHERE event = 'policy.refused'") == 1);
+}
+
+TEST_CASE("one refused name of a batch refuses the batch before the first key") {
+  test::Profile profile;
+  auto bad = request("b.example.com");
+  bad.key = KeyAlgorithm::rsa_2048;
+  CHECK(code_of([&] { issue(profile.bench(), {request("a.example.com"), bad}, {}); }) == Code::policy_violation);
+  CHECK(count(profile.db(), "certificates") == 0);
+}
+
+TEST_CASE("a bulk issues every name once, in the order asked for") {
+  test::Profile profile;
+  std::vector<IssueRequest> wanted;
+  for (int i = 1; i <= 120; ++i) wanted.push_back(request("api-" + std::to_string(i) + ".example.com"));
+  const auto answer = issue(profile.bench(), wanted, {});
+  CHECK(answer.exit == 0);
+  REQUIRE(answer.items.size() == 120);
+  for (int i = 1; i <= 120; ++i)
+    CHECK(answer.items[static_cast<std::size_t>(i - 1)].at("name").text() == "api-" + std::to_string(i) + ".example.com");
+  CHECK(count(profile.db(), "certificates") == 120);
+  CHECK(count(profile.db(), "(SELECT DISTINCT serial_number FROM certificates)") == 120);
+  CHECK(audit::verify(profile.db(), {}).findings.empty());
+}
+
+TEST_CASE("the same request id gives the same answer, with other inputs an error") {
+  test::Profile profile;
+  IssueOptions options;
+  options.request_id = "req-mine";
+  const auto first = issue(profile.bench(), {request("a.example.com")}, options);
+  const auto again = issue(profile.bench(), {request("a.example.com")}, options);
+  CHECK(first.items.front().at("cert_id") == again.items.front().at("cert_id"));
+  CHECK(count(profile.db(), "certificates") == 1);
+  CHECK(code_of([&] { issue(profile.bench(), {request("b.example.com")}, options); }) == Code::request_id_used);
+}
+
+TEST_CASE("files are written as a pair that belongs together") {
+  test::Profile profile;
+  auto wanted = request("web.example.com");
+  wanted.place = Installation{};
+  wanted.place->out = profile.folder() + "/tls";
+  const auto answer = issue(profile.bench(), {wanted}, {});
+  CHECK(answer.exit == 0);
+  const std::string out = profile.folder() + "/tls";
+  const auto certificate = parse_certificate(read_file(out + "/cert.pem"));
+  std::string pem = read_file(out + "/privkey.pem");
+  CHECK(is_pair(certificate, PrivateKey::from_pem(Secret::absorb(pem))));
+  CHECK(parse_pem_chain(read_file(out + "/fullchain.pem")).size() == 2);
+  CHECK(read_link(out + "/current") == "versions/" + answer.items.front().at("cert_id").text());
+  CHECK(count(profile.db(), "secrets WHERE path LIKE 'keys/%'") == 0);
+  CHECK(count(profile.db(), "operation_items WHERE data LIKE '%key_box%'") == 0);
+  IssueOptions ensure;
+  ensure.when_active = WhenActive::ensure;
+  CHECK(issue(profile.bench(), {wanted}, ensure).items.front().at("result").text() == "unchanged");
+  remove_file(out + "/privkey.pem");
+  CHECK(issue(profile.bench(), {wanted}, ensure).items.front().at("result").text() == "issued");
+}
+
+TEST_CASE("a dry run changes nothing and says what it would do") {
+  test::Profile profile;
+  IssueOptions options;
+  options.dry_run = true;
+  const auto answer = issue(profile.bench(), {request("a.example.com")}, options);
+  CHECK(answer.items.front().at("result").text() == "planned");
+  CHECK(count(profile.db(), "operations") == 0);
+  CHECK(count(profile.db(), "audit_events") == 0);
+}
+
+TEST_CASE("a certificate request is signed for its own key and names") {
+  test::Profile profile;
+  const auto key = PrivateKey::generate(KeyAlgorithm::ec_p384);
+  IssueRequest wanted;
+  wanted.csr = to_pem(make_csr(key, {"svc.example.com", {{SanKind::dns, "svc.example.com"}}}), "CERTIFICATE REQUEST");
+  const auto answer = issue(profile.bench(), {wanted}, {});
+  const auto row = inventory::active_by_name(profile.db(), "svc.example.com", now());
+  REQUIRE(row);
+  CHECK(row->public_key_sha256 == hex(key.public_key().sha256));
+  CHECK(row->key_reference == "external");
+  CHECK_FALSE(row->csr.empty());
+  CHECK(answer.items.front().at("key").text() == "external");
+}
