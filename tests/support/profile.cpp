@@ -8,15 +8,6 @@ std::int64_t count(sql::Connection& db, std::string_view what) {
   return n;
 }
 
-Code code_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return Code::internal;
-}
-
 Profile::Profile(Role role, std::string user)
     : folder_("ymgr-test"), policy_(Policy::parse(default_policy("internal"), "policy.yaml")) {
   sql::SqliteSettings settings;

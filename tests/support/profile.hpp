@@ -1,6 +1,5 @@
 // A whole embedded profile in a temporary folder, for tests of workflows: real database, real CA, real policy.
 #pragma once
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,8 +10,6 @@ namespace ymgr::test {
 
 /// SELECT count(*) FROM `what`.
 std::int64_t count(sql::Connection&, std::string_view what);
-/// The code of the Error that `call` throws; Code::internal when it throws none.
-Code code_of(const std::function<void()>& call);
 
 class Profile {
  public:

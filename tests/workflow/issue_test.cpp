@@ -4,9 +4,9 @@
 
 #include "audit/audit.hpp"
 #include "support/profile.hpp"
+#include "support/thrown.hpp"
 
 using namespace ymgr;
-using test::code_of;
 using test::count;
 
 namespace {
