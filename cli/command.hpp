@@ -14,12 +14,14 @@ class Invocation;
 
 /// One option. A switch has no value name; a repeatable one may be given many times, one value each.
 struct Option {
-  std::string_view name;        // "--san"
-  std::string_view value;       // "KIND:VALUE"; empty: a switch
-  std::string_view help;        // one line, no full stop
+  std::string_view name;  // "--san"
+  std::string_view
+      value;  // "KIND:VALUE"; empty: a switch; lower-case words "auto|always|never": the parser refuses others
+  std::string_view help;  // one line, no full stop
   enum class Times { once, many } times = Times::once;
   std::string_view short_name = {};  // "-n"
-  std::string_view complete = {};    // what completion offers: "file", "folder", "certificate", "profile", "user", "operation", or "a|b|c"
+  std::string_view complete =
+      {};  // what completion offers: "file", "folder", "certificate", "profile", "user", "operation", or "a|b|c"
 };
 
 struct Argument {
@@ -30,7 +32,8 @@ struct Argument {
 };
 
 /// A member of the --json document, for its schema and the manual. Types: string, integer, number, boolean, time, object,
-/// "array of string", "array of object", any; a leading '?' allows null or absence.
+/// "array of string", "array of object", any; a leading '?' allows null or absence. Members of an object or of the objects of
+/// an array follow it with a dotted name: "users", then "users.name".
 struct Field {
   std::string_view name, type, help;
 };
@@ -39,18 +42,29 @@ struct Example {
   std::string_view line, help;
 };
 
-/// Whether a command changes something: then it has --dry-run and --request-id where they make sense.
+/// Commands that change something take --dry-run, --yes and --detailed-exitcode.
+enum class Effect { reads, changes };
+/// Whether configuration files matter to the command.
+enum class Setup { configured, standalone };
+enum class Visibility { shown, hidden };
+
 struct Command {
   std::string_view path;         // "cert list"
   std::string_view summary;      // one line, no full stop
-  std::string_view description;  // paragraphs for the manual
+  std::string_view description;  // for the manual: paragraphs with an empty line between them, `words` in bold
   std::span<const Argument> arguments;
   std::span<const Option> options;
   std::span<const Field> fields;
   std::span<const Example> examples;
   struct Result (*run)(Invocation&);
-  enum class Visibility { shown, hidden } visibility = Visibility::shown;
+  Effect effect = Effect::reads;
+  Setup setup = Setup::configured;
+  Visibility visibility = Visibility::shown;
 };
+
+/// For commands that start an operation.
+inline constexpr Option request_id_option = {
+    .name = "--request-id", .value = "ID", .help = "name of the operation; the same one twice does the work once"};
 
 /// A column of the table form of a list: `field` names a member of each item; "wide" ones only with -o wide.
 struct Column {
@@ -60,13 +74,13 @@ struct Column {
 
 /// What a command gives back; the printer turns it into text, table, JSON, JSON Lines, CSV or names.
 struct Result {
-  Json json = Json::object();           // schema, success are added by the printer
-  std::string text;                     // for people, with final newline; empty: the table, or nothing
-  std::string_view items = {};          // member of `json` that is the list
+  Json json = Json::object();   // schema, success are added by the printer
+  std::string text = {};        // for people, with final newline; empty: the table, or nothing
+  std::string_view items = {};  // member of `json` that is the list
   std::span<const Column> columns = {};
   int exit = 0;
-  bool changed = false;                 // exit 20 instead of 0 with --detailed-exitcode
-  bool raw = false;                     // `text` goes to stdout as it is unless --json (PEM, CRL, CSV)
+  bool changed = false;  // exit 20 instead of 0 with --detailed-exitcode
+  bool raw = false;      // `text` goes to stdout as it is unless --json (PEM, CRL, CSV)
 };
 
 /// All commands, in the order of the manual.
@@ -75,5 +89,13 @@ std::span<const Command* const> commands() noexcept;
 const Command* find_command(std::string_view path) noexcept;
 /// Options that every command takes.
 std::span<const Option> global_options() noexcept;
+/// Options of every command that changes something.
+std::span<const Option> changing_options() noexcept;
+
+/// The first word of commands of two words, with what they are about.
+struct Group {
+  std::string_view name, summary;
+};
+std::span<const Group> groups() noexcept;
 
 }  // namespace ymgr::cli

@@ -10,11 +10,10 @@
 #include "base/notice.hpp"
 #include "base/secret.hpp"
 #include "cli/command.hpp"
+#include "cli/format.hpp"
 #include "cli/wiring.hpp"
 
 namespace ymgr::cli {
-
-enum class Format { text, wide, json, jsonl, csv, name };
 
 struct Globals {
   Format format = Format::text;
@@ -30,11 +29,12 @@ class Invocation {
   const Command& command() const noexcept;
   const Globals& globals() const noexcept;
 
-  bool has(std::string_view option) const;                       // given at all: "--out"
-  std::string text(std::string_view option_or_argument) const;   // "" when absent: "--out", "NAME"
+  bool has(std::string_view option) const;                      // given at all: "--out"
+  std::string text(std::string_view option_or_argument) const;  // "" when absent: "--out", "NAME"
   std::optional<std::string> maybe(std::string_view option_or_argument) const;
   std::vector<std::string> list(std::string_view option_or_argument) const;
-  std::optional<std::int64_t> number(std::string_view option, std::int64_t min, std::int64_t max) const;  // throws usage
+  std::optional<std::int64_t> number(std::string_view option, std::int64_t min,
+                                     std::int64_t max) const;  // throws usage
   std::optional<Duration> duration(std::string_view option) const;
 
   Wiring& wiring() noexcept;

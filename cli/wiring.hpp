@@ -16,11 +16,12 @@ namespace ymgr::cli {
 
 /// Folders and files of the embedded profile.
 struct ProfilePaths {
-  std::string home;          // YMGR_HOME, config `home`, or XDG_DATA_HOME/ymgr
-  std::string database;      // home/ymgr.db
-  std::string policy;        // home/policy.yaml
-  std::string ca;            // home/ca
-  std::string installations; // home/install.d when YMGR_HOME is set, else /etc/ymgr/install.d (root) or XDG_CONFIG_HOME/ymgr/install.d
+  std::string home;      // YMGR_HOME, config `home`, or XDG_DATA_HOME/ymgr
+  std::string database;  // home/ymgr.db
+  std::string policy;    // home/policy.yaml
+  std::string ca;        // home/ca
+  std::string
+      installations;  // home/install.d when YMGR_HOME is set, else /etc/ymgr/install.d (root) or XDG_CONFIG_HOME/ymgr/install.d
 };
 
 struct Config;  // cli/config.hpp

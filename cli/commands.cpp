@@ -1,0 +1,68 @@
+#include "cli/command.hpp"
+
+namespace ymgr::cli {
+
+extern const Command init_command, login_command, logout_command, whoami_command;
+extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
+    user_set_role_command, user_set_password_command;
+extern const Command config_show_command, config_validate_command;
+extern const Command explain_command, schema_command, completion_command, help_command, version_command;
+extern const Command complete_command, docs_command;
+
+namespace {
+
+constexpr const Command* table[] = {
+    &help_command,
+    &version_command,
+    &explain_command,
+};
+
+constexpr Group group_table[] = {
+    {"user", "people who may log in, and their roles"},
+    {"config", "where each setting comes from"},
+};
+
+constexpr Option every_command[] = {
+    {.name = "--json", .value = "", .help = "print one JSON document, also for errors"},
+    {.name = "--fields", .value = "NAME,NAME", .help = "only these members or columns"},
+    {.name = "--output", .value = "table|wide|json|jsonl|csv|name", .help = "form of the answer", .short_name = "-o"},
+    {.name = "--quiet", .value = "", .help = "no summary and no progress", .short_name = "-q"},
+    {.name = "--verbose", .value = "", .help = "tell what is done and where the time goes", .short_name = "-v"},
+    {.name = "--color", .value = "auto|always|never", .help = "colours"},
+    {.name = "--no-progress", .value = "", .help = "no progress bar"},
+    {.name = "--no-input", .value = "", .help = "never ask; fail naming the flag that answers"},
+    {.name = "--timeout", .value = "DURATION", .help = "longest wait for one answer of a backend, 60s at first"},
+    {.name = "--config", .value = "FILE", .help = "configuration file", .short_name = "-c", .complete = "file"},
+    {.name = "--context", .value = "NAME", .help = "section of the configuration", .complete = "context"},
+    {.name = "--help", .value = "", .help = "this help", .short_name = "-h"},
+};
+
+constexpr Option every_change[] = {
+    {.name = "--dry-run", .value = "", .help = "tell what would be done, change nothing", .short_name = "-n"},
+    {.name = "--yes", .value = "", .help = "answer yes to the confirmation", .short_name = "-y"},
+    {.name = "--detailed-exitcode", .value = "", .help = "exit 20 instead of 0 when something was changed"},
+};
+
+}  // namespace
+
+std::span<const Command* const> commands() noexcept {
+  return table;
+}
+std::span<const Option> global_options() noexcept {
+  return every_command;
+}
+std::span<const Option> changing_options() noexcept {
+  return every_change;
+}
+std::span<const Group> groups() noexcept {
+  return group_table;
+}
+
+const Command* find_command(std::string_view path) noexcept {
+  for (const Command* command : table) {
+    if (command->path == path) return command;
+  }
+  return nullptr;
+}
+
+}  // namespace ymgr::cli

@@ -1,0 +1,245 @@
+#include "cli/config.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "base/workers.hpp"
+#include "base/yaml.hpp"
+#include "cli/environment.hpp"
+
+namespace ymgr::cli {
+
+namespace {
+
+constexpr std::string_view system_file = "/etc/ymgr/ymgr.yaml";
+constexpr std::pair<std::string_view, Format> formats[] = {{"table", Format::text}, {"wide", Format::wide},
+                                                           {"json", Format::json},  {"jsonl", Format::jsonl},
+                                                           {"csv", Format::csv},    {"name", Format::name}};
+
+void check_folder(const std::string& value) {
+  if (value.starts_with('/') || value.starts_with("~/")) return;
+  throw Error(Code::config_invalid, "'" + value + "' is not an absolute path", "Begin it with / or ~/");
+}
+void check_format(const std::string& value) {
+  parse_format(value);
+}
+void check_duration(const std::string& value) {
+  parse_duration(value);
+}
+void check_renew_before(const std::string& value) {
+  parse_renew_before(value);
+}
+void check_jobs(const std::string& value) {
+  const auto jobs = parse_number(value);
+  if (!jobs || *jobs < 1 || *jobs > 256)
+    throw Error(Code::config_invalid, "'" + value + "' is not a number from 1 to 256");
+}
+void check_name(const std::string& value) {
+  if (value.empty()) throw Error(Code::config_invalid, "a context needs a name");
+}
+
+constexpr ConfigKey keys[] = {
+    {"context", "YMGR_CONTEXT", "--context", "", "name of the context to use", check_name},
+    {"home", "YMGR_HOME", "", "~/.local/share/ymgr", "folder of the profile", check_folder},
+    {"output", "YMGR_OUTPUT", "--output", "table", "form of the answer: table, wide, json, jsonl, csv or name",
+     check_format},
+    {"timeout", "YMGR_TIMEOUT", "--timeout", "60s", "longest wait for one answer of a backend", check_duration},
+    {"jobs", "YMGR_JOBS", "", "number of processors", "workers of a bulk", check_jobs},
+    {"renew_before", "", "", "33% of life, at most 30d", "when a certificate is due: a duration or a share of its life",
+     check_renew_before},
+    {"session.folder", "", "", "$XDG_RUNTIME_DIR/ymgr", "folder of session files, best on a tmpfs", check_folder},
+};
+
+const ConfigKey& key_named(std::string_view name) {
+  return *std::find_if(std::begin(keys), std::end(keys), [&](const ConfigKey& key) { return key.name == name; });
+}
+
+class FileReader {
+ public:
+  FileReader(std::string path) : path_(std::move(path)) {}
+
+  ConfigFile read(const YamlNode& document) {
+    ConfigFile file{path_, {}, {}};
+    YamlReader reader(document, path_, Code::config_invalid, "configuration");
+    take(reader, "context", "context", file.settings);
+    take_common(reader, file.settings);
+    if (const YamlNode* session = reader.node("session")) {
+      YamlReader inside(*session, path_, Code::config_invalid, "session");
+      take(inside, "folder", "session.folder", file.settings);
+      inside.finish();
+    }
+    if (const YamlNode* contexts = reader.node("contexts")) take_contexts(reader, *contexts, file);
+    reader.finish();
+    return file;
+  }
+
+ private:
+  void take_common(YamlReader& reader, Settings& into) {
+    for (const std::string_view key : {"home", "output", "timeout", "jobs", "renew_before"})
+      take(reader, key, key, into);
+  }
+
+  void take_contexts(YamlReader& reader, const YamlNode& contexts, ConfigFile& file) {
+    if (contexts.type != YamlNode::Type::mapping) throw reader.error(contexts, "contexts must be a mapping of names");
+    for (const auto& [name, value] : contexts.members) {
+      YamlReader inside(value, path_, Code::config_invalid, "context " + name.scalar);
+      take_common(inside, file.contexts[name.scalar]);
+      inside.finish();
+    }
+  }
+
+  void take(YamlReader& reader, std::string_view yaml_key, std::string_view name, Settings& into) {
+    auto value = reader.text(yaml_key);
+    const YamlNode* node = reader.node(yaml_key);
+    if (!value || !node) return;
+    try {
+      key_named(name).check(*value);
+    } catch (const Error& error) {
+      throw reader.error(*node, std::string(yaml_key) + ": " + error.what(), error.hint());
+    }
+    into[std::string(name)] = {std::move(*value), path_ + ":" + std::to_string(node->line)};
+  }
+
+  std::string path_;
+};
+
+void apply(const Settings& layer, Settings& onto) {
+  for (const auto& [name, setting] : layer) onto.try_emplace(name, setting);
+}
+
+/// A value from outside the files, checked under the name it was given by.
+void apply_checked(const ConfigKey& key, std::string value, std::string origin, Settings& onto) {
+  try {
+    if (key.name != "home") key.check(value);
+  } catch (const Error& error) {
+    throw Error(Code::usage, origin + ": " + error.what(), error.hint());
+  }
+  onto.try_emplace(std::string(key.name), Setting{std::move(value), std::move(origin)});
+}
+
+Settings given_settings(const Values& flags) {
+  Settings given;
+  if (flags.has("--json")) given["output"] = {"json", "flag --json"};
+  for (const ConfigKey& key : keys) {
+    if (const auto* values = flags.find(key.flag); values && !key.flag.empty()) {
+      apply_checked(key, values->front(), "flag " + std::string(key.flag), given);
+    }
+    if (key.environment.empty()) continue;
+    if (auto value = environment(key.environment)) {
+      apply_checked(key, std::move(*value), "environment " + std::string(key.environment), given);
+    }
+  }
+  return given;
+}
+
+void apply_context(const std::vector<ConfigFile>& files, Settings& settings) {
+  const auto chosen = settings.find("context");
+  if (chosen == settings.end()) return;
+  std::vector<std::string_view> known;
+  for (const ConfigFile& file : files) {
+    if (const auto context = file.contexts.find(chosen->second.value); context != file.contexts.end()) {
+      return apply(context->second, settings);
+    }
+    for (const auto& [name, unused] : file.contexts) known.push_back(name);
+  }
+  const auto near = nearest(chosen->second.value, known);
+  throw Error(Code::config_invalid,
+              "no configuration file has a context '" + chosen->second.value + "' (" + chosen->second.origin + ")",
+              near ? "Did you mean '" + *near + "'?" : "Write it under 'contexts' of the configuration file");
+}
+
+std::string expand_home(std::string path) {
+  if (path.starts_with("~/")) return home_folder() + path.substr(1);
+  if (path.starts_with('/') || path.empty()) return path;
+  std::array<char, 4096> folder{};
+  if (!::getcwd(folder.data(), folder.size())) throw system_error("find", "the working directory", errno);
+  return std::string(folder.data()) + "/" + path;
+}
+
+std::string without_final_slash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() noexcept {
+  return keys;
+}
+
+ConfigFile parse_config(std::string_view yaml, const std::string& path) {
+  const YamlNode document = parse_yaml(yaml, path);
+  return FileReader(path).read(document);
+}
+
+std::vector<ConfigFile> read_config_files(const Values& flags) {
+  std::vector<ConfigFile> files;
+  const auto* flag = flags.find("--config");
+  const auto named = flag ? std::optional(flag->front()) : environment("YMGR_CONFIG");
+  if (named) files.push_back(parse_config(read_file(*named), *named));
+  for (const std::string& path :
+       {xdg_folder("XDG_CONFIG_HOME", ".config") + "/ymgr/ymgr.yaml", std::string(system_file)}) {
+    if (const auto text = read_file_if_there(path)) files.push_back(parse_config(*text, path));
+  }
+  return files;
+}
+
+Config make_config(const Values& flags, const std::vector<ConfigFile>& files) {
+  Config config;
+  config.home_is_moved = environment("YMGR_HOME").has_value();
+  Settings& settings = config.settings;
+  settings = given_settings(flags);
+  if (!settings.contains("context")) {
+    for (const ConfigFile& file : files) {
+      if (const auto named = file.settings.find("context"); named != file.settings.end()) settings.insert(*named);
+    }
+  }
+  apply_context(files, settings);
+  for (const ConfigFile& file : files) apply(file.settings, settings);
+  const Settings defaults = {
+      {"context", {"", "default"}},       {"home", {xdg_folder("XDG_DATA_HOME", ".local/share") + "/ymgr", "default"}},
+      {"output", {"table", "default"}},   {"timeout", {"60s", "default"}},
+      {"jobs", {"", "default"}},          {"renew_before", {"", "default"}},
+      {"session.folder", {"", "default"}}};
+  apply(defaults, settings);
+  settings["home"].value = without_final_slash(expand_home(settings["home"].value));
+  settings["session.folder"].value = without_final_slash(expand_home(settings["session.folder"].value));
+  return config;
+}
+
+Format Config::format() const {
+  return parse_format(at("output").value);
+}
+
+Duration Config::timeout() const {
+  return parse_duration(at("timeout").value);
+}
+
+std::size_t Config::jobs() const {
+  const auto jobs = parse_number(at("jobs").value);
+  return jobs ? static_cast<std::size_t>(*jobs) : processor_count();
+}
+
+std::optional<RenewBefore> Config::renew_before() const {
+  const auto& text = at("renew_before").value;
+  return text.empty() ? std::nullopt : std::optional(parse_renew_before(text));
+}
+
+Format parse_format(std::string_view text) {
+  std::string_view names[std::size(formats)];
+  for (std::size_t i = 0; i < std::size(formats); ++i) {
+    if (formats[i].first == text) return formats[i].second;
+    names[i] = formats[i].first;
+  }
+  const auto near = nearest(text, names);
+  throw Error(Code::usage, "there is no output form '" + std::string(text) + "'",
+              near ? "Did you mean '" + *near + "'?" : "It is one of table, wide, json, jsonl, csv, name");
+}
+
+}  // namespace ymgr::cli

@@ -1,0 +1,48 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "base/failpoint.hpp"
+#include "base/interrupt.hpp"
+#include "cli/program.hpp"
+
+namespace {
+
+/// No core dumps and no debugger at our secrets, private files by default, write errors instead of SIGPIPE.
+void harden() {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::umask(077);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+/// Otherwise the next file that is opened, a database perhaps, would become standard input or output. Read-only, so that an
+/// answer written to a closed standard output is an error.
+void fill_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDONLY);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  harden();
+  fill_standard_descriptors();
+  const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  try {
+    ymgr::arm_failpoints();
+    ymgr::catch_interrupts();
+    return ymgr::cli::run_program(words);
+  } catch (...) {
+    return ymgr::cli::report_failure(std::current_exception(), words);
+  }
+}

@@ -1,0 +1,124 @@
+#include "cli/program.hpp"
+
+#include <unistd.h>
+
+#include <exception>
+#include <new>
+
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
+#include "base/text.hpp"
+#include "base/trace.hpp"
+#include "cli/environment.hpp"
+#include "cli/invocation_state.hpp"
+#include "cli/output/printer.hpp"
+#include "cli/output/stream.hpp"
+
+namespace ymgr::cli {
+
+namespace {
+
+When color_flag(const Values& values) {
+  const auto* flag = values.find("--color");
+  if (!flag || flag->front() == "auto") return When::automatic;
+  return flag->front() == "always" ? When::always : When::never;
+}
+
+Globals make_globals(const Values& values, const Config& config) {
+  Globals globals;
+  globals.format = config.format();
+  if (const auto* fields = values.find("--fields")) {
+    for (const auto& name : split(fields->front(), ',')) globals.fields.emplace_back(trim(name));
+  }
+  globals.quiet = values.has("--quiet");
+  globals.verbose = values.has("--verbose");
+  globals.yes = values.has("--yes");
+  globals.no_input = values.has("--no-input");
+  globals.no_progress = values.has("--no-progress");
+  globals.dry_run = values.has("--dry-run");
+  globals.detailed_exitcode = values.has("--detailed-exitcode");
+  globals.color = wants_color(STDOUT_FILENO, color_flag(values));
+  globals.timeout = config.timeout();
+  if (const auto* file = values.find("--config")) globals.config_file = file->front();
+  globals.context = config.at("context").value;
+  if (const auto* id = values.find("--request-id")) globals.request_id = id->front();
+  return globals;
+}
+
+NoticeLook make_look(const Values& values, const Globals& globals) {
+  return {.color = wants_color(STDERR_FILENO, color_flag(values)),
+          .verbose = globals.verbose,
+          .bar = !globals.quiet && !globals.no_progress && ::isatty(STDERR_FILENO) == 1};
+}
+
+void tell_times(Notices& notices) {
+  for (const auto& total : trace_totals()) {
+    notices.detail("time: " + total.name + ": " + std::to_string(total.microseconds) + " us in " +
+                   std::to_string(total.calls) + " calls");
+  }
+}
+
+Error as_error(std::exception_ptr failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(Code::internal, "out of memory", "Free memory or raise the limit, then run the same command");
+  } catch (const std::exception& error) {
+    return Error(Code::internal, error.what());
+  }
+}
+
+/// The words decide; when they do not, the environment does.
+std::string_view failure_form(std::span<const std::string> words) {
+  const auto asked = requested_json(words);
+  if (!asked.empty()) return asked;
+  const auto output = environment("YMGR_OUTPUT");
+  return output == "json" ? "json" : output == "jsonl" ? "jsonl" : "";
+}
+
+int exit_of(const Error& error) {
+  if (error.code() == Code::interrupted && interrupted() != 0) return 128 + interrupted();
+  return exit_status(error.kind());
+}
+
+}  // namespace
+
+int run_program(std::span<const std::string> words) {
+  CommandLine line = parse_command_line(words);
+  const Command& command = *line.command;
+  const bool standalone = command.setup == Setup::standalone;
+  Config config = make_config(line.values, standalone ? std::vector<ConfigFile>() : read_config_files(line.values));
+  Globals globals = make_globals(line.values, config);
+  check_fields(command, globals.fields);
+  const NoticeLook look = make_look(line.values, globals);
+  Invocation call(std::make_unique<Invocation::State>(command, std::move(line.values), std::move(config),
+                                                      std::move(globals), look));
+  const Result result = command.run(call);
+  const Globals& asked = call.globals();
+  write_out(render(command, result, {asked.format, asked.fields, asked.quiet}));
+  if (asked.verbose) tell_times(call.notices());
+  return result.exit == 0 && result.changed && asked.detailed_exitcode ? 20 : result.exit;
+}
+
+int report_failure(std::exception_ptr failure, std::span<const std::string> words) noexcept {
+  try {
+    const Error error = as_error(failure);
+    const int exit = exit_of(error);
+    const auto form = failure_form(words);
+    try {
+      if (form == "json") write_out(dump_json_pretty(error_document(error, exit)));
+      if (form == "jsonl") write_out(dump_json(error_document(error, exit)) + "\n");
+    } catch (const Error& unwritten) {
+      write_error(error_text(unwritten, false));
+    }
+    if (form.empty()) write_error(error_text(error, wants_color(STDERR_FILENO, When::automatic)));
+    return exit;
+  } catch (const std::exception&) {
+    write_error("ymgr: error: out of memory\n");
+    return 1;
+  }
+}
+
+}  // namespace ymgr::cli

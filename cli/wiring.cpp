@@ -1,0 +1,189 @@
+#include "cli/wiring.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "cli/config.hpp"
+#include "cli/environment.hpp"
+#include "sql/settings.hpp"
+#include "workflow/adopt_policy.hpp"
+
+extern char** environ;
+
+namespace ymgr::cli {
+
+namespace {
+
+constexpr Duration one_command = std::chrono::hours(1);
+constexpr Duration clock_tolerance = std::chrono::seconds(60);
+
+ProfilePaths make_paths(const Config& config) {
+  const std::string& home = config.home();
+  std::string installations = home + "/install.d";
+  if (!config.home_is_moved) {
+    installations =
+        ::geteuid() == 0 ? "/etc/ymgr/install.d" : xdg_folder("XDG_CONFIG_HOME", ".config") + "/ymgr/install.d";
+  }
+  return {home, home + "/ymgr.db", home + "/policy.yaml", home + "/ca", std::move(installations)};
+}
+
+void check_profile(const ProfilePaths& paths) {
+  struct stat found {};
+  if (::lstat(paths.home.c_str(), &found) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) throw system_error("look at", paths.home, errno);
+    throw Error(Code::profile_missing, "there is no profile at " + paths.home,
+                "Run 'ymgr init', or point YMGR_HOME at one");
+  }
+  if (!S_ISDIR(found.st_mode)) {
+    throw Error(Code::profile_unsafe, paths.home + " is not a folder", "Point YMGR_HOME at the folder of a profile");
+  }
+  if (found.st_uid != ::geteuid()) {
+    throw Error(Code::profile_unsafe, paths.home + " belongs to another user",
+                "Run ymgr as its owner, or: chown -R " + std::to_string(::geteuid()) + " " + paths.home);
+  }
+  if ((found.st_mode & 077) != 0) {
+    throw Error(Code::profile_unsafe, paths.home + " is open to other users", "Run: chmod 700 " + paths.home);
+  }
+  if (!exists(paths.database)) {
+    throw Error(Code::profile_missing, "there is no profile at " + paths.home,
+                "Run 'ymgr init', or point YMGR_HOME at one");
+  }
+}
+
+std::string runtime_folder() {
+  if (auto folder = environment("XDG_RUNTIME_DIR"); folder && folder->front() == '/') return *folder + "/ymgr";
+  const std::string user = std::to_string(::geteuid());
+  if (is_folder("/run/user/" + user)) return "/run/user/" + user + "/ymgr";
+  return "/dev/shm/ymgr-" + user;
+}
+
+void check_clock(sql::Connection& db) {
+  const auto last = audit::list(
+      db,
+      {.request_id = {}, .event = {}, .target = {}, .actor = {}, .from = {}, .to = {}, .after_seq = 0, .limit = -1});
+  if (last.empty() || last.front().at <= now() + clock_tolerance) return;
+  throw Error(
+      Code::clock_set_back,
+      "the clock says " + format_time(now()) + ", but the last recorded event was at " + format_time(last.front().at),
+      "Set the clock right");
+}
+
+/// Hooks get the caller's environment without tokens.
+std::vector<std::string> hook_environment() {
+  std::vector<std::string> variables;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view variable = *entry;
+    if (variable.starts_with("VAULT_TOKEN=") || variable.starts_with("BAO_TOKEN=")) continue;
+    variables.emplace_back(variable);
+  }
+  return variables;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) throw system_error("read", "the host name", errno);
+  return name.data();
+}
+
+}  // namespace
+
+struct Wiring::State {
+  const Config& config;
+  Notices& notices;
+  ProfilePaths paths;
+  std::unique_ptr<sql::Connection> db{};
+  std::optional<Session> session{};
+  std::optional<Policy> policy{};
+  std::optional<audit::HeadSigner> signer{};
+  std::unique_ptr<Authority> authority{};
+  std::unique_ptr<Workbench> workbench{};
+};
+
+Wiring::Wiring(const Config& config, Notices& notices) : state_(new State{config, notices, make_paths(config)}) {}
+Wiring::~Wiring() = default;
+
+const Config& Wiring::config() const noexcept {
+  return state_->config;
+}
+const ProfilePaths& Wiring::paths() const noexcept {
+  return state_->paths;
+}
+
+sql::Connection& Wiring::database() {
+  if (state_->db) return *state_->db;
+  check_profile(state_->paths);
+  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(state_->config.timeout()).count();
+  auto db = sql::open_sqlite(
+      {.path = state_->paths.database, .busy_milliseconds = static_cast<int>(std::min<std::int64_t>(wait, 3'600'000))});
+  if (sql::check_schema(*db) < sql::schema_version()) sql::migrate(*db);
+  state_->db = std::move(db);
+  return *state_->db;
+}
+
+SessionPlace Wiring::session_place() {
+  const auto profile_id = sql::read_setting(database(), "profile_id");
+  if (!profile_id) throw Error(Code::database_corrupt, "the profile at " + state_->paths.home + " has no id");
+  const auto& chosen = state_->config.session_folder();
+  return {chosen.empty() ? runtime_folder() : chosen, *profile_id};
+}
+
+const Session& Wiring::session() {
+  if (state_->session) return *state_->session;
+  sql::Connection& db = database();
+  const auto user = environment("YMGR_USER"), file = environment("YMGR_PASSWORD_FILE");
+  if (user && file) {
+    auto who = open_local_authenticator(db)->authenticate({*user, read_secret_file(*file)});
+    state_->session.emplace(std::move(who.identity), "", now() + one_command, std::move(who.data_key));
+  } else {
+    state_->session.emplace(session::resume(db, session_place()));
+  }
+  check_clock(db);
+  return *state_->session;
+}
+
+const Policy& Wiring::policy() {
+  if (!state_->policy) {
+    state_->policy = adopt_policy(database(), state_->paths.policy, [this] {
+      return PolicyAdopter{session(), head_signer()};
+    });
+  }
+  return *state_->policy;
+}
+
+Authority& Wiring::authority() {
+  if (!state_->authority) state_->authority = open_local_authority(database(), session().data_key(), state_->paths.ca);
+  return *state_->authority;
+}
+
+const audit::HeadSigner* Wiring::head_signer() {
+  if (!session().has_data_key()) return nullptr;
+  if (!state_->signer) state_->signer = audit::HeadSigner::open(database(), session().data_key());
+  return &*state_->signer;
+}
+
+Workbench& Wiring::workbench() {
+  if (!state_->workbench) {
+    state_->workbench.reset(new Workbench{.db = database(),
+                                          .session = session(),
+                                          .policy = policy(),
+                                          .authority = authority(),
+                                          .head_signer = head_signer(),
+                                          .notices = state_->notices,
+                                          .self = this_process(host_name()),
+                                          .jobs = state_->config.jobs(),
+                                          .ca_folder = state_->paths.ca,
+                                          .installations = state_->paths.installations,
+                                          .environment = hook_environment()});
+  }
+  return *state_->workbench;
+}
+
+}  // namespace ymgr::cli

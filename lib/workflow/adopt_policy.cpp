@@ -1,0 +1,63 @@
+#include "workflow/adopt_policy.hpp"
+
+#include "base/crypto.hpp"
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "sql/settings.hpp"
+
+namespace ymgr {
+
+namespace {
+
+constexpr std::size_t largest_policy = 1024 * 1024;
+constexpr std::string_view current_hash = "policy.sha256", current_version = "policy.version";
+
+std::string seen(const std::string& version) {
+  return "policy.seen." + version;
+}
+
+void remember(sql::Connection& db, const Policy& policy, const std::string& digest, Time at) {
+  sql::write_setting(db, current_hash, digest, at);
+  sql::write_setting(db, current_version, policy.version(), at);
+  sql::write_setting(db, seen(policy.version()), digest, at);
+}
+
+void adopt(sql::Connection& db, const Policy& policy, const std::string& digest, const PolicyAdopter& adopter) {
+  if (adopter.session.identity().role != Role::admin) {
+    throw Error(Code::role_denied, "policy " + policy.version() + " is new and has not been adopted by an admin",
+                "Ask an admin to run any command, such as 'ymgr policy show'");
+  }
+  db.transaction(sql::Access::write, [&] {
+    const auto before = sql::read_setting(db, current_version);
+    remember(db, policy, digest, now());
+    audit::append(db, adopter.session.identity().user,
+                  {{.request_id = "",
+                    .event = "policy.changed",
+                    .target = policy.version(),
+                    .data = Json::object({{"sha256", digest}, {"previous_version", before.value_or("")}})}},
+                  adopter.signer);
+  });
+}
+
+}  // namespace
+
+void record_first_policy(sql::Connection& db, const Policy& policy, std::string_view text, Time at) {
+  remember(db, policy, hex(sha256(text)), at);
+}
+
+Policy adopt_policy(sql::Connection& db, const std::string& path, const std::function<PolicyAdopter()>& adopter) {
+  const std::string text = read_file(path, largest_policy);
+  Policy policy = Policy::parse(text, path);
+  const std::string digest = hex(sha256(text));
+  if (sql::read_setting(db, current_hash) == digest) return policy;
+  const auto known = sql::read_setting(db, seen(policy.version()));
+  if (known && *known != digest) {
+    throw Error(Code::policy_unversioned, path + " changed but its version is still " + policy.version(),
+                "Give it a new version in the line 'version: " + policy.version() + "'",
+                {{"policy_version", policy.version()}});
+  }
+  adopt(db, policy, digest, adopter());
+  return policy;
+}
+
+}  // namespace ymgr

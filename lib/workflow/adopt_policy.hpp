@@ -1,0 +1,27 @@
+// The policy file of a profile, and what the database remembers of it.
+#pragma once
+#include <functional>
+#include <string>
+
+#include "audit/audit.hpp"
+#include "policy/policy.hpp"
+#include "session/session.hpp"
+#include "sql/connection.hpp"
+
+namespace ymgr {
+
+/// Who adopts a changed policy.
+struct PolicyAdopter {
+  const Session& session;
+  const audit::HeadSigner* signer;
+};
+
+/// Remembers the policy of a new profile, inside the caller's transaction.
+void record_first_policy(sql::Connection&, const Policy&, std::string_view text, Time at);
+
+/// Reads the file. Unchanged, or a version that was in force before with the same text: as it is. A version never seen: an
+/// admin's session adopts it, with an audit event; `adopter` is asked only then.
+/// @throws Error policy-unversioned: another text under a known version · role-denied: not an admin · policy-invalid
+Policy adopt_policy(sql::Connection&, const std::string& path, const std::function<PolicyAdopter()>& adopter);
+
+}  // namespace ymgr
