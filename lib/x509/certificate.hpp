@@ -76,6 +76,8 @@ class Issuer {
   const PrivateKey& key() const noexcept;
   /// An end-entity certificate for the key in `csr_spki`: v3, SKI, AKI, basicConstraints CA:FALSE critical, keyUsage
   /// critical, EKU, SANs, CRL and OCSP URLs; what the CSR asked for otherwise is ignored. Same plan, same TBS bytes.
+  /// Key usages that keys of this kind can't have are left out: encipherment for EC (RFC 8813) and Ed25519 (RFC 8410), key
+  /// agreement for RSA and Ed25519. @throws Error certificate-invalid: unknown usage, or none is left
   Der sign(const Der& csr_spki, const PlannedCertificate&, const CertificateUrls&) const;
   const Impl& impl() const noexcept { return *impl_; }
 
@@ -86,9 +88,12 @@ class Issuer {
 struct CaNames {
   std::string common_name, organization;
 };
+/// Kinds that are not named stay free (RFC 5280 4.2.1.10).
 struct NameConstraints {
   std::vector<San> permitted;  // dns: suffix, ip: CIDR text, email: domain
 };
+/// "dns:example.com", "ip:10.0.0.0/8", "email:example.com". @throws Error name-invalid
+San parse_name_constraint(std::string_view text);
 /// Self-signed, CA:TRUE critical, keyCertSign and cRLSign.
 Der make_root(const PrivateKey&, const CaNames&, std::string_view serial, Time not_before, Time not_after);
 /// Signed by `root`: path length 0; name constraints critical when given.
@@ -100,8 +105,21 @@ Der make_ca_csr(const PrivateKey&, const CaNames&, const NameConstraints&);
 Der make_ocsp_signer(const Issuer&, const PublicKey&, std::string_view serial, Time not_before, Time not_after);
 
 /// Checks signature, path, names and validity of `leaf` through `intermediates` up to one of `roots` at `at`, X509_STRICT.
-/// @return empty when it holds, else OpenSSL's reason
+/// OpenSSL takes a certificate for expired in its last second already. @return empty when it holds, else OpenSSL's reason
 std::string check_chain(const Certificate& leaf, std::span<const Certificate> intermediates, std::span<const Certificate> roots, Time at);
+/// The same for many leaves: the CAs are decoded once. Kept by one thread, and destroyed before its CryptoThread.
+class ChainChecker {
+ public:
+  /// @throws Error certificate-invalid
+  ChainChecker(std::span<const Certificate> intermediates, std::span<const Certificate> roots);
+  ChainChecker(ChainChecker&&) noexcept;
+  ~ChainChecker();
+  std::string check(const Certificate& leaf, Time at) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 bool is_pair(const Certificate&, const PrivateKey&) noexcept;
 bool is_pair(const Certificate&, const PublicKey&) noexcept;
 

@@ -48,7 +48,8 @@ San san_of_name(std::string_view name);
 /// as valid A-labels, no underscore, no trailing dot, last label not all digits. @throws Error name-invalid
 std::string check_dns_name(std::string_view name);
 /// A certificate NAME of any profile: a DNS name, an IP, an e-mail address, or plain text of 1 to 64 characters without
-/// control characters (for people and services). @throws Error name-invalid
+/// control or invisible characters, slashes and blanks around it (for people and services). Names with a dot that are DNS
+/// names become lower case. @throws Error name-invalid
 std::string check_certificate_name(std::string_view name);
 
 /// 16 random bytes as a positive INTEGER: "4A:3F:2B:…", upper case with colons.

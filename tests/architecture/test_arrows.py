@@ -37,7 +37,7 @@ OWNERS = {
     "nlohmann/*": "lib/base/json.cpp",
     "yaml-cpp/*": "lib/base/yaml.cpp",
     "sodium.h": "lib/base/crypto.cpp",
-    "openssl/*": "lib/x509/*.cpp",
+    "openssl/*": "lib/x509/*.cpp lib/x509/openssl.hpp",
     "sqlite3.h": "lib/sql/*.cpp",
     "microhttpd.h": "lib/http/*.cpp",
 }

@@ -1,0 +1,137 @@
+#include "x509/openssl.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/text.hpp"
+#include "x509/der.hpp"
+#include "x509/names_internal.hpp"
+
+namespace ymgr::ossl {
+
+void fail(Code code, std::string message, std::string hint) {
+  const unsigned long error = ERR_peek_last_error();
+  const char* reason = error == 0 ? nullptr : ERR_reason_error_string(error);
+  if (reason != nullptr) message += std::string(" (") + reason + ")";
+  ERR_clear_error();
+  throw Error(code, std::move(message), std::move(hint));
+}
+
+void require(bool ok, std::string_view what) {
+  if (!ok) fail(Code::internal, "OpenSSL can't " + std::string(what));
+}
+
+Bio memory_bio(std::string_view bytes) {
+  require(bytes.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "read more than 2 GiB");
+  Bio bio(BIO_new_mem_buf(bytes.empty() ? "" : bytes.data(), static_cast<int>(bytes.size())));
+  require(bio != nullptr, "allocate");
+  return bio;
+}
+
+std::string contents(BIO* bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
+
+X509Cert decode(const Certificate& certificate) {
+  auto x509 = from_der<X509Cert>(d2i_X509, certificate.der.bytes);
+  if (x509 == nullptr) fail(Code::certificate_invalid, "the certificate " + certificate.serial + " can't be read");
+  return x509;
+}
+
+Certificates decode_all(std::span<const Certificate> certificates) {
+  Certificates out(sk_X509_new_null());
+  require(out != nullptr, "allocate");
+  for (const auto& certificate : certificates) {
+    auto x509 = decode(certificate);
+    require(sk_X509_push(out.get(), x509.get()) > 0, "keep a certificate");
+    x509.release();
+  }
+  return out;
+}
+
+std::string digest(const char* algorithm, std::string_view data) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  std::size_t size = 0;
+  require(EVP_Q_digest(nullptr, algorithm, nullptr, data.data(), data.size(), out, &size) == 1, "hash");
+  return {reinterpret_cast<const char*>(out), size};
+}
+
+std::string signed_object(const PrivateKey& key, const std::string& tbs) {
+  const std::string_view algorithm = signature_algorithm(key.public_key().algorithm.value());
+  return der::sequence(tbs, algorithm, der::bit_string(sign(key, tbs)));
+}
+
+std::string name_text(const X509_NAME* name) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  require(bio != nullptr, "allocate");
+  constexpr unsigned long flags = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
+  return X509_NAME_print_ex(bio.get(), name, 0, flags) < 0 ? std::string() : printable(contents(bio.get()));
+}
+
+std::string common_name(const X509_NAME* name) {
+  int index = -1;
+  for (int i = -1; (i = X509_NAME_get_index_by_NID(name, NID_commonName, i)) >= 0;) index = i;
+  if (index < 0) return {};
+  unsigned char* utf8 = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
+  const Bytes owner(utf8);
+  return size <= 0 ? std::string() : std::string(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
+}
+
+std::optional<Time> time_of(const ASN1_TIME* time) {
+  std::tm tm{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &tm) != 1) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(tm.tm_year + 1900),
+                                         std::chrono::month(static_cast<unsigned>(tm.tm_mon + 1)),
+                                         std::chrono::day(static_cast<unsigned>(tm.tm_mday))};
+  if (!date.ok()) return std::nullopt;
+  return Time(std::chrono::sys_days(date)) + std::chrono::hours(tm.tm_hour) + std::chrono::minutes(tm.tm_min) +
+         std::chrono::seconds(tm.tm_sec);
+}
+
+std::optional<std::string> serial_of(const ASN1_INTEGER* number) {
+  if (number == nullptr || ASN1_STRING_type(number) == V_ASN1_NEG_INTEGER) return std::nullopt;
+  return normal_serial(to_hex(view(number)));
+}
+
+namespace {
+
+San found_san(SanKind kind, std::string_view bytes) {
+  if (kind == SanKind::ip) return {kind, ip_text(bytes).value_or("invalid")};
+  return {kind, kind == SanKind::dns ? lower(printable(bytes)) : printable(bytes)};
+}
+
+San checked_san(SanKind kind, std::string_view bytes) {
+  if (kind != SanKind::ip) return make_san(kind, bytes);
+  const auto text = ip_text(bytes);
+  if (!text) throw Error(Code::name_invalid, "an IP address of " + std::to_string(bytes.size()) + " bytes is none");
+  return {kind, *text};
+}
+
+}  // namespace
+
+std::vector<San> sans_of(const GENERAL_NAMES* names, Names how) {
+  std::vector<San> out;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    int type = 0;
+    const auto* value =
+        static_cast<const ASN1_STRING*>(GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type));
+    const auto kind = type == GEN_DNS     ? std::optional(SanKind::dns)
+                      : type == GEN_IPADD ? std::optional(SanKind::ip)
+                      : type == GEN_EMAIL ? std::optional(SanKind::email)
+                      : type == GEN_URI   ? std::optional(SanKind::uri)
+                                          : std::nullopt;
+    if (!kind) {
+      if (how == Names::as_found) continue;
+      throw Error(Code::name_invalid, "a subject alternative name is of a type other than dns, ip, email and uri",
+                  "make the request with names of these types");
+    }
+    San san = how == Names::checked ? checked_san(*kind, view(value)) : found_san(*kind, view(value));
+    if (std::find(out.begin(), out.end(), san) == out.end()) out.push_back(std::move(san));
+  }
+  return out;
+}
+
+}  // namespace ymgr::ossl
