@@ -27,17 +27,17 @@ struct CertificateRow {
   std::string profile, owner;
   std::map<std::string, std::string> labels;
   std::string policy_version;
-  Json violations;                          // array; null: complies
+  Json violations;  // array; null: complies
   CertificateStatus status = CertificateStatus::active;
   Time issued_at, not_before, expires_at;
-  std::string renew_before;                 // as given; empty: default
+  std::string renew_before;  // as given; empty: default
   Time renew_at;
-  std::string renewed_from;                 // cert_id or empty
+  std::string renewed_from;  // cert_id or empty
   std::optional<Time> revoked_at, invalidity_at;
   std::string revocation_reason;
-  std::string fingerprint, pem, csr;        // hex; PEM; PEM or empty
+  std::string fingerprint, pem, csr;  // hex; PEM; PEM or empty
   std::string host, installation;
-  std::string hook_state, hook_message;     // "", "ok", "pending"
+  std::string hook_state, hook_message;  // "", "ok", "pending"
   std::optional<Time> hook_at;
   std::string request_id, issued_by;
 };
@@ -72,8 +72,8 @@ CertificateRow resolve(sql::Connection&, std::string_view argument, Time at);
 struct ListQuery {
   Selection selection;
   std::optional<CertificateStatus> status;
-  bool expired = false;              // only expired ones
-  std::int64_t limit = 0;            // 0: all
+  bool expired = false;    // only expired ones
+  std::int64_t limit = 0;  // 0: all
 };
 /// Streams rows ordered by expiry; memory stays flat.
 void list(sql::Connection&, const ListQuery&, Time at, const std::function<void(const CertificateRow&)>& each);
@@ -92,15 +92,19 @@ void due(sql::Connection&, const DueQuery&, const std::function<void(const Certi
 std::int64_t count_due(sql::Connection&, const DueQuery&);
 
 void supersede(sql::Connection&, std::string_view cert_id);
-void mark_revoked(sql::Connection&, std::string_view cert_id, Time revoked_at, Reason, std::optional<Time> invalidity_at);
+void mark_revoked(sql::Connection&, std::string_view cert_id, Time revoked_at, Reason,
+                  std::optional<Time> invalidity_at);
 /// After unhold.
 void mark_active(sql::Connection&, std::string_view cert_id);
-void set_hook_result(sql::Connection&, std::string_view cert_id, std::string_view state, std::string_view message, Time at);
+void set_hook_result(sql::Connection&, std::string_view cert_id, std::string_view state, std::string_view message,
+                     Time at);
 void set_installation(sql::Connection&, std::string_view cert_id, std::string_view host, std::string_view installation);
-void set_violations(sql::Connection&, std::string_view cert_id, std::string_view policy_version, const Json& violations);
+void set_violations(sql::Connection&, std::string_view cert_id, std::string_view policy_version,
+                    const Json& violations);
 std::vector<CertificateRow> with_pending_hooks(sql::Connection&, std::string_view host);
 
-void deny_key(sql::Connection&, std::string_view public_key_sha256, std::string_view reason, std::string_view cert_id, Time at);
+void deny_key(sql::Connection&, std::string_view public_key_sha256, std::string_view reason, std::string_view cert_id,
+              Time at);
 bool is_key_denied(sql::Connection&, std::string_view public_key_sha256);
 
 /// The members of one certificate as every answer shows them (cert_id, name, subject, sans, serial_number, …). The PEM

@@ -84,7 +84,7 @@ CREATE TABLE certificates (
 CREATE INDEX certificates_name ON certificates(name, issued_at);
 CREATE INDEX certificates_serial ON certificates(serial_number);
 CREATE INDEX certificates_key ON certificates(public_key_sha256);
-CREATE INDEX certificates_due ON certificates(renew_at, cert_id) WHERE status = 'active';
+CREATE INDEX certificates_due ON certificates(renew_at, expires_at, cert_id) WHERE status = 'active';
 CREATE INDEX certificates_expiry ON certificates(expires_at, cert_id) WHERE status = 'active';
 CREATE INDEX certificates_revoked ON certificates(revoked_at) WHERE status = 'revoked';
 CREATE INDEX certificates_offending ON certificates(expires_at) WHERE status = 'active' AND violations IS NOT NULL;
