@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "inventory/row.hpp"
 #include "inventory/where.hpp"
 
@@ -16,8 +18,8 @@ std::string due_condition(Where& where, const DueQuery& query) {
   if (!query.renew_before) return "renew_at <= " + where.bind(query.at);
   const auto& before = *query.renew_before;
   if (before.percent == 0) return "expires_at <= " + where.bind(query.at + before.fixed);
-  return "expires_at - (expires_at - not_before) * " + where.bind(std::int64_t{before.percent}) +
-         " / 100 <= " + where.bind(query.at);
+  return "expires_at - (expires_at - not_before) / 100 * " + where.bind(std::int64_t{before.percent}) +
+         " <= " + where.bind(query.at);
 }
 
 Where due_where(const DueQuery& query) {
