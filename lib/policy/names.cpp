@@ -89,6 +89,13 @@ std::size_t path_start(std::string_view uri) {
   return std::min(uri.find_first_of("/?#", authority + 3), uri.size());
 }
 
+bool has_broken_escape(std::string_view text) {
+  for (auto at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+    if (at + 2 >= text.size() || !from_hex(text.substr(at + 1, 2))) return true;
+  }
+  return false;
+}
+
 std::string decode_unreserved(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -112,7 +119,7 @@ bool is_host_pattern(std::string_view text) {
 
 std::optional<std::string> normal_uri_pattern(std::string_view text) {
   const auto star = text.find('*');
-  if (has_dot_segments(text)) return std::nullopt;
+  if (has_dot_segments(text) || has_broken_escape(text)) return std::nullopt;
   if (star == std::string_view::npos) return normal_uri(text);
   const char before = text[star - 1];  // a URI begins with its scheme
   const auto path = path_start(text);
@@ -167,7 +174,7 @@ bool uri_fits(std::string_view pattern, std::string_view uri) {
 }  // namespace
 
 std::optional<std::string> normal_pattern(std::string_view text) {
-  if (text.empty() || trim(text).size() != text.size() || !is_utf8(text)) return std::nullopt;
+  if (text.empty() || trim(text).size() != text.size() || printable(text) != text) return std::nullopt;
   if (const auto network = parse_network(text)) {
     return has_host_bits(*network) ? std::nullopt : std::optional(std::string(text));
   }
