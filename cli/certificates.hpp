@@ -1,0 +1,33 @@
+// What issue, renew and resume share: the members of their answers and the way they are shown.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "cli/invocation.hpp"
+#include "workflow/certificate_item.hpp"
+
+namespace ymgr::cli {
+
+/// One certificate: a flat document. A failed one is thrown as its Error.
+Result flat_answer(const CertificateAnswer&);
+/// Many: items and summary.
+Result batch_answer(const CertificateAnswer&);
+std::span<const Column> certificate_columns() noexcept;
+
+/// --out, --pkcs12, --pkcs12-password-file, --file-mode, --file-group and the three hooks.
+inline constexpr Option out_option = {.name = "--out",
+                                      .value = "DIR",
+                                      .help = "write privkey, cert, chain and fullchain .pem here",
+                                      .complete = "folder"};
+/// Reads them; `name`: of the certificate, a folder of its own below --out when `many`. nullopt: none of them was given.
+std::optional<Installation> installation_of(Invocation&, const std::string& out);
+/// "a=b" pairs of a repeatable option. @throws Error usage
+std::map<std::string, std::string> pairs_of(Invocation&, std::string_view option);
+/// The file, or standard input for "-".
+std::string read_input(const std::string& path);
+/// `path` made absolute against the working directory.
+std::string absolute_path(const std::string& path);
+
+}  // namespace ymgr::cli

@@ -1,0 +1,44 @@
+// Workflow 3: revocation, with the CRL read back and, where asked for or compromised, the key destroyed.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inventory/inventory.hpp"
+#include "workflow/engine.hpp"
+#include "workflow/operation.hpp"
+
+namespace ymgr {
+
+struct RevokeOptions {
+  std::string request_id, note;
+  Reason reason = Reason::unspecified;
+  std::optional<Time> invalidity_date;
+  bool destroy_key = false;  // keyCompromise always does
+  bool dry_run = false;
+};
+
+struct RevokeAnswer {
+  std::string request_id, state;
+  std::vector<Json> items;  // one a certificate
+  std::vector<int> exits;
+  std::optional<bool> crl_confirmed;  // the new CRL, read back, lists every one of them
+  std::int64_t crl_number = 0;
+  int exit = 0;
+  bool changed = false, resumable = false;
+};
+
+/// Certificates that a revocation for this reason would reach: keyCompromise acts on keys, so every unexpired certificate of
+/// the same key is among them.
+std::vector<CertificateRow> revocation_targets(Workbench&, const std::vector<std::string>& arguments, const Selection&,
+                                               Reason);
+
+/// Repeated, it is harmless, and may raise the reason to keyCompromise.
+/// @throws Error certificate-not-found · key-in-use: --destroy-key while another active certificate has the key · role-denied
+RevokeAnswer revoke(Workbench&, const std::vector<CertificateRow>& targets, const RevokeOptions&);
+/// Goes on with a revocation that this process has taken over.
+RevokeAnswer resume_revoke(Workbench&, const std::string& request_id);
+/// Takes holds off. @throws Error certificate-state: not on hold
+RevokeAnswer unhold(Workbench&, const std::vector<CertificateRow>& targets, const RevokeOptions&);
+
+}  // namespace ymgr
