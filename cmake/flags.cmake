@@ -29,7 +29,10 @@ endif()
 if(YMGR_HARDEN)
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
                       -D_GLIBCXX_ASSERTIONS -fPIE -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing)
-  add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,-z,separate-code)
+  add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    add_link_options(-Wl,-z,shstk)  # Debian's start-up object carries no note, so the linker would drop ours
+  endif()
   ymgr_compile_options(-fcf-protection=full -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr
                        -fstrict-flex-arrays=3 -Wtrampolines -Wbidi-chars=any)
 endif()
