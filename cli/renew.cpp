@@ -1,0 +1,197 @@
+#include "workflow/renew.hpp"
+
+#include "base/text.hpp"
+#include "cli/certificates.hpp"
+
+namespace ymgr::cli {
+namespace {
+
+constexpr Argument arguments[] = {
+    {"CERT", "cert_id, name or serial number; none with --due", Argument::Count::any, "certificate"}};
+
+constexpr Option options[] = {
+    {.name = "--due", .value = "", .help = "everything that is due on this host; nothing due is no failure"},
+    {.name = "--renew-before", .value = "DURATION|PERCENT", .help = "with --due: due when this much life is left"},
+    {.name = "--select", .value = "FIELD=VALUE,…", .help = "with --due: only these, as in cert list"},
+    {.name = "--scope",
+     .value = "host|all",
+     .help = "with --due: all takes what other hosts have installed too",
+     .complete = "host|all"},
+    {.name = "--limit", .value = "N", .help = "with --due: at most so many"},
+    {.name = "--new-key", .value = "", .help = "make a new key instead of using the same again"},
+    {.name = "--key",
+     .value = "ALGORITHM",
+     .help = "algorithm of the new key",
+     .complete = "rsa-3072|rsa-4096|ec-p256|ec-p384|ed25519"},
+    {.name = "--validity", .value = "DURATION", .help = "how long it is valid, such as 90d"},
+    {.name = "--csr",
+     .value = "FILE",
+     .help = "new request for a certificate whose key is not ours",
+     .complete = "file"},
+    {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
+    {.name = "--force", .value = "", .help = "also within the minimum interval after the last renewal"},
+    request_id_option};
+
+constexpr Field fields[] = {{"cert_id", "?string", "of one certificate: the new cert_id"},
+                            {"certificate", "?string", "the new certificate, PEM"},
+                            {"serial_number", "?string", "its serial number"},
+                            {"expires_at", "?time", "last second of its validity"},
+                            {"audit_reference", "?string", "request id under which the audit trail has it"},
+                            {"result", "?string", "renewed or planned"},
+                            {"name", "?string", "name of the lineage"},
+                            {"subject", "?string", "subject DN"},
+                            {"sans", "?array of string", "subject alternative names, as kind:value"},
+                            {"status", "?string", "active"},
+                            {"issuer", "?string", "subject DN of the CA"},
+                            {"ca_name", "?string", "name of the CA"},
+                            {"key", "?string", "reused, new or external"},
+                            {"key_reference", "?string", "where the key lives"},
+                            {"key_algorithm", "?string", "rsa-3072, ec-p256, …"},
+                            {"profile", "?string", "certificate profile"},
+                            {"owner", "?string", "person it belongs to"},
+                            {"labels", "?object", "name and value"},
+                            {"policy_version", "?string", "policy that approved it"},
+                            {"violations", "any", "what today's policy would refuse; null: it complies"},
+                            {"issued_at", "?time", "when it was signed"},
+                            {"not_before", "?time", "first second of its validity"},
+                            {"renew_at", "?time", "when it becomes due"},
+                            {"renew_before", "?string", "as asked for; null: default"},
+                            {"renewed_from", "?string", "cert_id of the one it replaces"},
+                            {"revoked_at", "?time", "null"},
+                            {"revocation_reason", "?string", "null"},
+                            {"fingerprint", "?string", "SHA-256 of the certificate, hex"},
+                            {"host", "?string", "where it is installed"},
+                            {"installation", "?string", "name of its installation file"},
+                            {"hook_state", "?string", "ok or pending"},
+                            {"request_id", "?string", "operation that renewed it"},
+                            {"issued_by", "?string", "actor"},
+                            {"files", "?object", "paths written"},
+                            {"state", "?string", "of the operation: done, open, failed"},
+                            {"items", "?array of object", "with --due: one document a certificate"},
+                            {"summary", "?object", "with --due: counts by result"},
+                            {"resume_id", "?string", "set when something is left to do"},
+                            {"due", "?integer", "with --due: how many were due"},
+                            {"elsewhere", "?integer", "being renewed by another process just now"},
+                            {"waiting", "?integer", "need a new request of their key's holder"},
+                            {"hooks", "object", "run, failed, messages"},
+                            {"crl_refreshed", "?boolean", "a CRL was due and signed again"},
+                            {"ocsp_refreshed", "?boolean", "the OCSP signer was due and renewed"},
+                            {"next_expiry", "?time", "with --due: the first expiry of any active certificate"},
+                            {"next_expiry_hours", "?integer", "hours until then"}};
+
+constexpr Example examples[] = {
+    {"ymgr renew www.example.com", "the same key, new dates, and the hook of its installation"},
+    {"ymgr renew www.example.com --new-key", "a new key too"},
+    {"ymgr renew --due --quiet", "for cron and timers: exit 0 when nothing is due"},
+    {"ymgr renew --due --select owner=web --dry-run", "what would be renewed"}};
+
+Json hooks_json(const hooks::Outcome& outcome) {
+  return Json::object({{"run", outcome.run}, {"failed", outcome.failed}, {"messages", Json::texts(outcome.messages)}});
+}
+
+RenewOptions options_of(Invocation& call) {
+  RenewOptions result;
+  result.request_id = call.text("--request-id");
+  if (call.has("--new-key") || call.has("--key")) result.key = KeyChoice::fresh;
+  if (const auto text = call.maybe("--key")) {
+    result.algorithm = parse_key_algorithm(*text);
+    if (!result.algorithm)
+      throw Error(Code::usage, "no key algorithm " + printable(*text), "--key rsa-3072 or --key ec-p256");
+  }
+  result.validity = call.duration("--validity");
+  if (const auto file = call.maybe("--csr")) result.csr = read_input(*file);
+  result.force = call.has("--force");
+  result.dry_run = call.globals().dry_run;
+  return result;
+}
+
+DueOptions due_of(Invocation& call) {
+  DueOptions due;
+  if (const auto text = call.maybe("--select")) due.selection = parse_selection(*text);
+  if (const auto text = call.maybe("--renew-before")) due.renew_before = parse_renew_before(*text);
+  due.limit = call.number("--limit", 1, 1'000'000).value_or(0);
+  const auto scope = call.text("--scope");
+  if (scope == "all")
+    due.scope = Scope::all;
+  else if (!scope.empty() && scope != "host")
+    throw Error(Code::usage, "no scope " + printable(scope), "--scope host or --scope all");
+  return due;
+}
+
+void warn_about_hooks(Invocation& call, const RenewAnswer& answer) {
+  for (const auto& message : answer.hooks.messages) call.notices().warn("hook failed: " + message);
+}
+
+Result due_answer(Invocation& call, const RenewAnswer& answer) {
+  Result result = batch_answer(answer);
+  result.json.set("due", answer.items.size());
+  result.json.set("elsewhere", answer.elsewhere);
+  result.json.set("waiting", answer.waiting);
+  result.json.set("crl_refreshed", answer.crl_refreshed);
+  result.json.set("ocsp_refreshed", answer.ocsp_refreshed);
+  result.json.set("hooks", hooks_json(answer.hooks));
+  if (answer.next_expiry) {
+    const auto hours = std::chrono::duration_cast<std::chrono::hours>(*answer.next_expiry - now()).count();
+    result.json.set("next_expiry", format_time(*answer.next_expiry));
+    result.json.set("next_expiry_hours", static_cast<std::int64_t>(hours));
+  }
+  if (answer.items.empty() && !call.globals().quiet) {
+    result.text = "nothing is due";
+    if (answer.next_expiry)
+      result.text += "; the first certificate expires " + describe_distance(now(), *answer.next_expiry);
+    result.text += "\n";
+  }
+  return result;
+}
+
+Result run(Invocation& call) {
+  const auto names = call.list("CERT");
+  const bool due = call.has("--due");
+  if (due == !names.empty())
+    throw Error(Code::usage, "name certificates, or use --due", "ymgr renew NAME, or ymgr renew --due");
+  for (const auto* option : {"--select", "--renew-before", "--scope", "--limit"})
+    if (!due && call.has(option))
+      throw Error(Code::usage, std::string(option) + " goes with --due", "ymgr renew --due " + std::string(option));
+  const auto options_ = options_of(call);
+  auto& bench = call.wiring().workbench();
+  if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
+  if (due) {
+    if (!options_.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
+    const auto answer = renew_due(bench, due_of(call), options_);
+    warn_about_hooks(call, answer);
+    return due_answer(call, answer);
+  }
+  if (names.size() > 1) throw Error(Code::usage, "renew takes one CERT", "for many: ymgr renew --due --select …");
+  const auto answer = renew(bench, names.front(), options_);
+  warn_about_hooks(call, answer);
+  Result result = flat_answer(answer);
+  result.json.set("hooks", hooks_json(answer.hooks));
+  return result;
+}
+
+}  // namespace
+
+extern const Command renew_command;
+constinit const Command renew_command = {
+    .path = "renew",
+    .summary = "renew one certificate, or all that are due",
+    .description =
+        "Makes a new certificate with the same names; the old one becomes superseded and can still be revoked. The key "
+        "is used again "
+        "unless --new-key is given or the policy forbids it. Files are replaced as a matching pair at once, the last "
+        "five versions stay "
+        "beside them, and the deploy hook of the installation runs; one that fails is run again by every later renewal "
+        "until it succeeds, "
+        "and the exit status is 10.\n\n"
+        "`ymgr renew --due` is for timers: many of them may run at the same time, each certificate is renewed once. It "
+        "also signs CRLs "
+        "again that are a day old and renews the OCSP signer at half its life.",
+    .arguments = arguments,
+    .options = options,
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .effect = Effect::changes,
+};
+
+}  // namespace ymgr::cli

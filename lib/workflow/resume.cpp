@@ -1,0 +1,32 @@
+#include "workflow/resume.hpp"
+
+#include "workflow/issue.hpp"
+
+namespace ymgr {
+
+ResumeAnswer resume(Workbench& bench, std::string_view id) {
+  bench.session.require(Right::resume);
+  const auto op = operations::get(bench.db, id);
+  const auto& who = bench.session.identity();
+  if (who.role == Role::user && op.actor != who.user)
+    throw Error(Code::role_denied, "the operation " + op.request_id + " belongs to " + op.actor,
+                "ask its owner or an operator");
+  operations::take_over(bench, op.request_id);
+  if (op.kind == "revoke") return {op.kind, resume_revoke(bench, op.request_id)};
+  if (op.kind == "issue") return {op.kind, resume_certificates(bench, op.request_id, op.kind, "issued")};
+  auto answer = resume_certificates(bench, op.request_id, op.kind, "renewed");
+  if (hooks::run_pending(bench).failed > 0 && answer.exit == 0) answer.exit = 10;
+  return {op.kind, std::move(answer)};
+}
+
+std::vector<std::string> resumable(Workbench& bench) {
+  std::vector<std::string> ids;
+  for (const auto& op : operations::list(bench.db, true, 100'000)) {
+    const bool held = !op.lease_holder.empty() && op.lease_until > now() && !is_dead(op.lease_holder, bench.self) &&
+                      op.lease_holder != bench.self.to_text();
+    if (!held) ids.push_back(op.request_id);
+  }
+  return ids;
+}
+
+}  // namespace ymgr
