@@ -255,13 +255,6 @@ bool is_issued(const CertificateItem& item) {
   return item.state == "issued" || item.state == "delivered";
 }
 
-/// The status of a whole batch: 0, the one reason's, or 9.
-int batch_exit(const std::vector<int>& exits) {
-  const bool all_equal = std::adjacent_find(exits.begin(), exits.end(), std::not_equal_to<>()) == exits.end();
-  if (exits.empty()) return 0;
-  return all_equal ? exits.front() : 9;
-}
-
 Json failed_item(const CertificateItem& item) {
   const Error& error = *item.error;
   return Json::object({{"name", item.name},

@@ -252,4 +252,10 @@ void distribute(Workbench& bench, const std::string& request_id, std::size_t cou
 }
 
 }  // namespace engine
+int batch_exit(std::span<const int> exits) noexcept {
+  if (exits.empty()) return 0;
+  const bool equal = std::adjacent_find(exits.begin(), exits.end(), std::not_equal_to<>()) == exits.end();
+  return equal ? exits.front() : 9;
+}
+
 }  // namespace ymgr

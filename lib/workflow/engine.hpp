@@ -150,6 +150,9 @@ void distribute(Workbench&, const std::string& request_id, std::size_t count, st
 
 }  // namespace engine
 
+/// The exit status of a whole batch from those of its items: 0, the one reason they share, else 9.
+int batch_exit(std::span<const int> exits) noexcept;
+
 /// Runs the open items of an operation that this process holds. `open_ports` is called on this thread, once a worker.
 template <class I, class Ports>
 void run_items(Workbench& bench, const std::string& request_id, std::vector<I>& items,

@@ -289,12 +289,6 @@ void planned(RenewAnswer& answer, const std::vector<CertificateItem>& items) {
   }
 }
 
-int exit_of(const std::vector<int>& exits) {
-  if (exits.empty()) return 0;
-  const bool equal = std::adjacent_find(exits.begin(), exits.end(), std::not_equal_to<>()) == exits.end();
-  return equal ? exits.front() : 9;
-}
-
 }  // namespace
 
 RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOptions& options) {
@@ -362,7 +356,7 @@ RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOption
     planned(answer, plan.items);
     answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
     answer.exits.insert(answer.exits.end(), plan.exits.begin(), plan.exits.end());
-    answer.exit = exit_of(answer.exits);
+    answer.exit = batch_exit(answer.exits);
     answer.elsewhere = plan.elsewhere;
     answer.waiting = plan.waiting;
     answer.next_expiry = next_expiry(bench.db);
@@ -398,7 +392,7 @@ RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOption
   prepend(plan.failed, plan.exits);
   prepend(orphans.items, orphans.exits);
   answer.changed = answer.changed || orphans.changed;
-  answer.exit = exit_of(answer.exits);
+  answer.exit = batch_exit(answer.exits);
   answer.elsewhere = plan.elsewhere;
   answer.waiting = plan.waiting;
   look_after_ca(bench, answer);

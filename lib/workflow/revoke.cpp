@@ -182,13 +182,6 @@ Json failed_item(const RevokeItem& item) {
                        {"state", item.state}});
 }
 
-void settle_exit(RevokeAnswer& answer) {
-  if (answer.exits.empty()) return;
-  const bool equal =
-      std::adjacent_find(answer.exits.begin(), answer.exits.end(), std::not_equal_to<>()) == answer.exits.end();
-  answer.exit = equal ? answer.exits.front() : 9;
-}
-
 void run_and_finish(Workbench& bench, const std::string& request_id, const std::string& target,
                     std::vector<RevokeItem> items, RevokeAnswer& answer) {
   find_key_files(bench, items);
@@ -207,7 +200,7 @@ void run_and_finish(Workbench& bench, const std::string& request_id, const std::
     answer.exits.push_back(item.error ? exit_status(item.error->kind()) : 0);
     answer.changed = answer.changed || item.state != "planned";
   }
-  settle_exit(answer);
+  answer.exit = batch_exit(answer.exits);
 }
 
 void require_own(const Workbench& bench, const CertificateRow& row) {

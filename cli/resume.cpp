@@ -1,0 +1,109 @@
+#include "workflow/resume.hpp"
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "cli/certificates.hpp"
+#include "cli/revocation.hpp"
+
+namespace ymgr::cli {
+namespace {
+
+constexpr Argument arguments[] = {{"ID", "request id or resume id", Argument::Count::optional, "operation"}};
+constexpr Option options[] = {{.name = "--all", .value = "", .help = "every operation that nobody works on"}};
+constexpr Field fields[] = {{"operations", "array of object", "one an operation"},
+                            {"operations.request_id", "string", "its id"},
+                            {"operations.kind", "string", "issue, renew or revoke"},
+                            {"operations.success", "boolean", "whether all of it is done now"},
+                            {"operations.state", "?string", "done, open, waiting, failed or refused"},
+                            {"operations.items", "?array of object", "what the command itself would have answered"},
+                            {"operations.resume_id", "?string", "set when something is left to do"},
+                            {"operations.error", "?string", "why it could not be resumed"},
+                            {"operations.code", "?string", "code of the failure"},
+                            {"operations.suggestion", "?string", "what to do"}};
+constexpr Example examples[] = {
+    {"ymgr resume resume-20260315143200-7f3a91c04be2", "finish what a killed command began"},
+    {"ymgr resume --all", "after a crash or a full disk"}};
+constexpr Column columns[] = {{"REQUEST-ID", "request_id"}, {"KIND", "kind"}, {"STATE", "state"}, {"ERROR", "error"}};
+
+struct Outcome {
+  Json json;
+  int exit = 0;
+  bool changed = false;
+};
+
+Outcome outcome_of(const std::string& id, const ResumeAnswer& resumed) {
+  return std::visit(
+      [&](const auto& answer) {
+        Json json = Json::object({{"request_id", id},
+                                  {"kind", resumed.kind},
+                                  {"success", answer.exit == 0},
+                                  {"state", answer.state},
+                                  {"items", Json(answer.items)},
+                                  {"resume_id", answer.resumable ? Json(resume_id(id)) : Json()}});
+        return Outcome{std::move(json), answer.exit, answer.changed};
+      },
+      resumed.answer);
+}
+
+/// One operation that can't be resumed must not keep the others waiting.
+Outcome resume_one(Workbench& bench, const std::string& id) {
+  try {
+    return outcome_of(id, resume(bench, id));
+  } catch (const Error& error) {
+    if (error.code() == Code::interrupted) throw;
+    Json json = Json::object({{"request_id", id},
+                              {"kind", operations::get(bench.db, id).kind},
+                              {"success", false},
+                              {"error", error.what()},
+                              {"code", info(error.code()).text},
+                              {"suggestion", error.hint()}});
+    return {std::move(json), exit_status(error.kind()), false};
+  }
+}
+
+Result run(Invocation& call) {
+  const auto id = call.maybe("ID");
+  if (id.has_value() == call.has("--all"))
+    throw Error(Code::usage, "name one operation, or use --all", "ymgr operation list");
+  auto& bench = call.wiring().workbench();
+  bench.session.require(Right::resume);
+  const auto ids = id ? std::vector<std::string>{operations::get(bench.db, *id).request_id} : resumable(bench);
+  Result result{.json = Json::object({{"operations", Json::array()}}), .items = "operations", .columns = columns};
+  if (call.globals().dry_run) {
+    for (const auto& each : ids)
+      result.json.find("operations")->push(operations::to_json(operations::get(bench.db, each)));
+    return result;
+  }
+  std::vector<int> exits;
+  for (const auto& each : ids) {
+    auto outcome = id ? outcome_of(each, resume(bench, each)) : resume_one(bench, each);
+    result.json.find("operations")->push(std::move(outcome.json));
+    result.changed = result.changed || outcome.changed;
+    exits.push_back(outcome.exit);
+  }
+  result.exit = batch_exit(exits);
+  if (ids.empty()) result.text = "nothing to resume\n";
+  return result;
+}
+
+}  // namespace
+
+extern const Command resume_command;
+constinit const Command resume_command = {
+    .path = "resume",
+    .summary = "finish operations that stopped half-way",
+    .description =
+        "Takes up an operation where its journal stands and brings it to its end: what was done is looked for before "
+        "anything is done "
+        "again. The policy is asked once more for certificates that are not signed yet. An operation that a living "
+        "process works on is "
+        "left alone.",
+    .arguments = arguments,
+    .options = options,
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .effect = Effect::changes,
+};
+
+}  // namespace ymgr::cli
