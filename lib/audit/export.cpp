@@ -18,9 +18,16 @@ Json data_json(const std::string& text) {
   return text;
 }
 
+/// Empty outside the years that RFC 3339 has: nobody wrote such a row with our program.
+std::string readable(Time at) {
+  constexpr auto first = Time(std::chrono::sys_days(std::chrono::year(0) / 1 / 1));
+  constexpr auto end = Time(std::chrono::sys_days(std::chrono::year(10000) / 1 / 1));
+  return first <= at && at < end ? format_time(at) : std::string();
+}
+
 Json to_json(const Row& row) {
   return Json::object({{"seq", row.seq},
-                       {"at", format_time(row.at)},
+                       {"at", readable(row.at)},
                        {"at_us", to_micros(row.at)},
                        {"actor", row.actor},
                        {"request_id", row.request_id},

@@ -1,6 +1,9 @@
+#include "unit/audit/chain_fixture.hpp"
+
+#include <limits>
+
 #include "base/text.hpp"
 #include "support/expect_error.hpp"
-#include "unit/audit/chain_fixture.hpp"
 
 using namespace ymgr;
 using test::Chain;
@@ -71,6 +74,17 @@ TEST_CASE("data that is not an object of ours is exported as it stands") {
   chain.append("last", &chain.signer);
   const auto lines = exported(chain);
   CHECK(parse_json(lines[51]).at("data").text() == "not json");
+  CHECK(names(check(lines, audit::make_checkpoint(*chain.db, chain.signer))) == "");
+}
+
+TEST_CASE("a row of an impossible time is exported and verified like any other") {
+  const Chain chain;
+  for (const auto at : {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()})
+    chain.db->run(
+        "INSERT INTO audit_events (at, actor, request_id, event, target, data) VALUES ($1, '', '', '', '', '')", {at});
+  chain.append("last", &chain.signer);
+  const auto lines = exported(chain);
+  CHECK(parse_json(lines[50]).at("at").text().empty());
   CHECK(names(check(lines, audit::make_checkpoint(*chain.db, chain.signer))) == "");
 }
 
