@@ -17,23 +17,12 @@ struct Fields {
   Time not_before, not_after;
 };
 
-std::string serial_integer(std::string_view serial) {
-  const auto normal = normal_serial(serial);
-  if (!normal || *normal == "00")
-    throw Error(Code::certificate_invalid, "\"" + printable(serial) + "\" is not a serial number");
-  std::string digits;
-  for (const char c : *normal) {
-    if (c != ':') digits += c;
-  }
-  return der::integer(*from_hex(digits));
-}
-
 Der make(const PrivateKey& signer, const Fields& fields) {
   if (fields.not_after <= fields.not_before)
     throw Error(Code::time_invalid, "a certificate can't end before it begins");
   const std::string version = der::tlv(der::constructed(0), der::integer(std::int64_t{2}));
   const std::string tbs = der::sequence(
-      version, serial_integer(fields.serial), ossl::signature_algorithm(signer.public_key().algorithm.value()),
+      version, extensions::serial(fields.serial), ossl::signature_algorithm(signer.public_key().algorithm.value()),
       fields.issuer, der::sequence(der::time(fields.not_before), der::time(fields.not_after)), fields.subject,
       fields.spki, der::tlv(der::constructed(3), der::sequence(fields.extensions)));
   return {ossl::signed_object(signer, tbs)};
@@ -82,18 +71,27 @@ std::string ca_extensions(std::string_view spki, std::optional<int> path_length)
 
 }  // namespace
 
+std::string_view subject_of(const Certificate& certificate) {
+  std::string_view rest = certificate.der.bytes;
+  auto signed_part = der::take(rest, der::sequence_tag);
+  auto tbs = signed_part ? der::take(*signed_part, der::sequence_tag) : std::nullopt;
+  if (tbs) der::take(*tbs, der::constructed(0));  // absent from version 1
+  std::optional<std::string_view> element = tbs;
+  for (int i = 0; i < 5 && element; ++i)
+    element = der::take_whole(*tbs);  // serial, algorithm, issuer, validity, subject
+  if (!element) throw Error(Code::certificate_invalid, "the certificate " + certificate.serial + " can't be read");
+  return *element;
+}
+
 Issuer::Issuer(const Certificate& certificate, PrivateKey key) {
   const ossl::ErrorQueue errors;
   if (!is_pair(certificate, key))
     throw Error(Code::pair_mismatch, "the CA's key does not belong to its certificate " + certificate.serial);
-  const auto x509 = ossl::decode(certificate);
   std::string id = certificate.subject_key_id.empty() ? extensions::key_id(certificate.key.spki.bytes)
                                                       : from_hex(certificate.subject_key_id).value();
   std::string authority = extensions::authority_key_id(id);
   impl_ = std::make_unique<Impl>(
-      Impl{certificate, std::move(key),
-           ossl::to_der(i2d_X509_NAME, static_cast<const X509_NAME*>(X509_get_subject_name(x509.get()))), std::move(id),
-           std::move(authority)});
+      Impl{certificate, std::move(key), std::string(subject_of(certificate)), std::move(id), std::move(authority)});
 }
 Issuer::Issuer(Issuer&&) noexcept = default;
 Issuer::~Issuer() = default;

@@ -121,6 +121,12 @@ std::optional<std::string_view> take(std::string_view& rest, unsigned char tag) 
   return content;
 }
 
+std::optional<std::string_view> take_whole(std::string_view& rest) noexcept {
+  const auto before = rest;
+  if (rest.empty() || !take(rest, static_cast<unsigned char>(rest.front()))) return std::nullopt;
+  return before.substr(0, before.size() - rest.size());
+}
+
 std::optional<std::string_view> key_bits(std::string_view spki) noexcept {
   auto inner = take(spki, sequence_tag);
   if (!inner || !take(*inner, sequence_tag)) return std::nullopt;

@@ -54,6 +54,8 @@ std::string generalized_time(Time t);
 
 /// Takes one element with `tag` off the front of `rest`; nullopt: something else is there. Lengths up to 2^32 - 1.
 std::optional<std::string_view> take(std::string_view& rest, unsigned char tag) noexcept;
+/// The same with tag and length, whatever the tag.
+std::optional<std::string_view> take_whole(std::string_view& rest) noexcept;
 /// The bits of a SubjectPublicKeyInfo without the unused-bits byte; nullopt: it is none.
 std::optional<std::string_view> key_bits(std::string_view spki) noexcept;
 

@@ -99,6 +99,17 @@ std::string ocsp_nocheck() {
   return extension("1.3.6.1.5.5.7.48.1.5", Critical::no, der::tlv(der::null_tag, ""));
 }
 
+std::string serial(std::string_view text) {
+  const auto normal = normal_serial(text);
+  if (!normal || *normal == "00")
+    throw Error(Code::certificate_invalid, "\"" + printable(text) + "\" is not a serial number");
+  std::string digits;
+  for (const char c : *normal) {
+    if (c != ':') digits += c;
+  }
+  return der::integer(*from_hex(digits));
+}
+
 std::string name(std::string_view common_name, std::string_view organization) {
   constexpr std::size_t upper_bound = 64;  // of both, RFC 5280 appendix A; a longer name stands in the SANs
   const auto part = [](std::string_view oid, std::string_view value) {

@@ -1,4 +1,4 @@
-// Writing names and extensions of requests and certificates (RFC 5280 4.2). For this folder.
+// Writing names, serial numbers and extensions (RFC 5280 4.2). For this folder.
 #pragma once
 #include <span>
 #include <string>
@@ -25,6 +25,8 @@ std::string crl_urls(std::span<const std::string> urls);
 std::string authority_info(const CertificateUrls& urls);
 std::string ocsp_nocheck();
 
+/// @throws Error certificate-invalid: not a serial number, or zero
+std::string serial(std::string_view text);
 /// A Name with O, when given, and CN, when given, as UTF8String; of more than 64 characters they are left out.
 std::string name(std::string_view common_name, std::string_view organization = {});
 /// RFC 7093 method 1: the first 20 bytes of SHA-256 of the key's bits. @param spki SubjectPublicKeyInfo

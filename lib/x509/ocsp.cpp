@@ -1,0 +1,133 @@
+#include "base/text.hpp"
+#include "x509/der.hpp"
+#include "x509/extensions.hpp"
+#include "x509/issuer.hpp"
+#include "x509/openssl.hpp"
+#include "x509/revocation.hpp"
+
+// RFC 6960, with the nonce of RFC 9654.
+namespace ymgr {
+namespace {
+
+using Request = ossl::Owner<OCSP_REQUEST, OCSP_REQUEST_free>;
+
+constexpr std::size_t longest_request = 16UL * 1024, longest_nonce = 128;
+constexpr int most_certificates = 20;
+constexpr std::string_view nonce_oid = "1.3.6.1.5.5.7.48.1.2";
+
+[[noreturn]] void refuse(std::string why) {
+  ossl::fail(Code::ocsp_invalid, "the OCSP request " + why);
+}
+
+std::optional<std::string> nonce_of(OCSP_REQUEST* request) {
+  std::optional<std::string> nonce;
+  for (int i = 0; i < OCSP_REQUEST_get_ext_count(request); ++i) {
+    X509_EXTENSION* extension = OCSP_REQUEST_get_ext(request, i);
+    if (OBJ_obj2nid(X509_EXTENSION_get_object(extension)) != NID_id_pkix_OCSP_Nonce) {
+      if (X509_EXTENSION_get_critical(extension) != 0) refuse("has an unknown critical extension");
+      continue;
+    }
+    auto rest = ossl::view(X509_EXTENSION_get_data(extension));
+    const auto value = der::take(rest, der::octet_string_tag);
+    if (nonce || !value || !rest.empty() || value->empty() || value->size() > longest_nonce) {
+      refuse("has a nonce that is not one octet string of 1 to 128 bytes");
+    }
+    nonce = std::string(*value);
+  }
+  return nonce;
+}
+
+/// nullptr: a hash that nobody asks with.
+const char* hash_name(const ASN1_OBJECT* algorithm) {
+  switch (OBJ_obj2nid(algorithm)) {
+    case NID_sha1: return "SHA1";
+    case NID_sha256: return "SHA256";
+    case NID_sha384: return "SHA384";
+    case NID_sha512: return "SHA512";
+    default: return nullptr;
+  }
+}
+
+OcspCertId read_id(OCSP_CERTID* id, const Certificate& issuer) {
+  ASN1_OCTET_STRING *name_hash = nullptr, *key_hash = nullptr;
+  ASN1_OBJECT* algorithm = nullptr;
+  ASN1_INTEGER* serial = nullptr;
+  ossl::require(OCSP_id_get0_info(&name_hash, &algorithm, &key_hash, &serial, id) == 1, "read an OCSP request");
+  OcspCertId out;
+  out.id.bytes = ossl::to_der(i2d_OCSP_CERTID, static_cast<const OCSP_CERTID*>(id));
+  const auto number = ossl::serial_of(serial);
+  const char* hash = hash_name(algorithm);
+  if (!number || hash == nullptr) return out;
+  out.serial = *number;
+  out.is_ours = ossl::view(name_hash) == ossl::digest(hash, subject_of(issuer)) &&
+                ossl::view(key_hash) == ossl::digest(hash, der::key_bits(issuer.key.spki.bytes).value());
+  return out;
+}
+
+std::string status_of(const OcspAnswer& answer) {
+  if (answer.status == OcspStatus::good) return der::tlv(der::context(0), "");
+  if (answer.status == OcspStatus::unknown) return der::tlv(der::context(2), "");
+  if (!answer.revocation) throw Error(Code::internal, "an OCSP answer says revoked but not since when");
+  const auto& revocation = *answer.revocation;
+  std::string content = der::generalized_time(revocation.revoked_at);
+  if (revocation.reason != Reason::unspecified) {
+    const char number = static_cast<char>(revocation.reason);
+    content += der::tlv(der::constructed(0), der::tlv(der::enumerated_tag, {&number, 1}));
+  }
+  return der::tlv(der::constructed(1), content);
+}
+
+}  // namespace
+
+OcspRequest parse_ocsp_request(std::string_view der, const Certificate& issuer) {
+  const ossl::ErrorQueue errors;
+  if (der.size() > longest_request) refuse("has more than 16 KiB");
+  const auto request = ossl::from_der<Request>(d2i_OCSP_REQUEST, der);
+  if (request == nullptr) refuse("can't be read");
+  OcspRequest out;
+  const int count = OCSP_request_onereq_count(request.get());
+  if (count < 1 || count > most_certificates)
+    refuse("asks for " + std::to_string(count) + " certificates, not for 1 to 20");
+  for (int i = 0; i < count; ++i) {
+    OCSP_ONEREQ* one = OCSP_request_onereq_get0(request.get(), i);
+    for (int j = 0; j < OCSP_ONEREQ_get_ext_count(one); ++j) {
+      if (X509_EXTENSION_get_critical(OCSP_ONEREQ_get_ext(one, j)) != 0) refuse("has an unknown critical extension");
+    }
+    out.certificates.push_back(read_id(OCSP_onereq_get0_id(one), issuer));
+  }
+  out.nonce = nonce_of(request.get());
+  return out;
+}
+
+std::string make_ocsp_response(const Issuer& signer, const std::vector<OcspAnswer>& answers,
+                               const std::optional<std::string>& nonce, Time this_update, Time next_update) {
+  const ossl::ErrorQueue errors;
+  std::string singles;
+  for (const auto& answer : answers) {
+    singles += der::sequence(answer.id.bytes, status_of(answer), der::generalized_time(this_update),
+                             der::tlv(der::constructed(0), der::generalized_time(next_update)));
+  }
+  std::string details;
+  if (nonce) {
+    const std::string echo = extensions::extension(nonce_oid, extensions::Critical::no, der::octet_string(*nonce));
+    details = der::tlv(der::constructed(1), der::sequence(echo));
+  }
+  const auto& key = signer.key().public_key();
+  const std::string responder =
+      der::tlv(der::constructed(2), der::octet_string(ossl::digest("SHA1", der::key_bits(key.spki.bytes).value())));
+  const std::string tbs = der::sequence(responder, der::generalized_time(now()), der::sequence(singles), details);
+  const std::string basic = der::sequence(tbs, ossl::signature_algorithm(key.algorithm.value()),
+                                          der::bit_string(ossl::sign(signer.key(), tbs)),
+                                          der::tlv(der::constructed(0), der::sequence(signer.certificate().der.bytes)));
+  const char successful = 0;
+  return der::sequence(
+      der::tlv(der::enumerated_tag, {&successful, 1}),
+      der::tlv(der::constructed(0), der::sequence(der::oid("1.3.6.1.5.5.7.48.1.1"), der::octet_string(basic))));
+}
+
+std::string make_ocsp_error(OcspError error) {
+  const char status = static_cast<char>(error);
+  return der::sequence(der::tlv(der::enumerated_tag, {&status, 1}));
+}
+
+}  // namespace ymgr
