@@ -23,11 +23,12 @@ struct EnsuredKey {
 class KeyStore {
  public:
   virtual ~KeyStore() = default;
-  /// Makes the key `name`, or, when `box` comes from a journal, takes that one up again: the same key every time.
-  /// @throws Error box-invalid, key-exists
+  /// Makes a new key `name` (of a file: its path), or, when `box` comes from a journal, takes that one up again: the same
+  /// key every time. @throws Error box-invalid: also the box of another name
   virtual EnsuredKey ensure(std::string_view name, KeyAlgorithm, std::string_view box) = 0;
   /// A key that exists already (renewal with the same key), by its reference. `box`: its sealed form where the store keeps
-  /// it in the database (see sealed_key_box), else empty. @throws Error key-not-found, box-invalid
+  /// it in the database (see sealed_key_box) or a journal, else empty. A key file may be a link; it must be a regular file
+  /// of ours or root's, at most readable for its group. @throws Error key-not-found, box-invalid, key-invalid, file-unsafe
   virtual EnsuredKey open(std::string_view reference, std::string_view box) = 0;
   /// A PKCS#10 request signed by the key. The key was ensured or opened on this instance.
   virtual Der certificate_request(const EnsuredKey&, const RequestedNames&) = 0;
@@ -38,9 +39,11 @@ class KeyStore {
   virtual void forget(const EnsuredKey&) = 0;
 };
 
-/// Keys sealed under the data key; exported by nothing.
+/// Keys sealed under the data key; exported by nothing. The box of key NAME is what the secret "keys/NAME" has as version 1
+/// (make_secret_box), so that SecretStore::read opens it too.
 std::unique_ptr<KeyStore> open_sealed_keys(const DataKey&);
-/// Keys that end in a file: sealed in the journal until they are delivered, then read from `file:PATH`.
+/// Keys that end in a file: sealed in the journal (bound to "ymgr-key" NUL "file:PATH") until they are delivered, then read
+/// from `file:PATH`.
 std::unique_ptr<KeyStore> open_file_keys(const DataKey&);
 
 // The half that belongs to the command's own thread, inside its transactions.
@@ -48,13 +51,15 @@ std::unique_ptr<KeyStore> open_file_keys(const DataKey&);
 /// "api-example-com" for NAME: dots to '-', '*' to "wildcard", other characters to '-'; if another name took that, '-' and 8
 /// hex digits of SHA-256(name). `taken` tells whether a key of that name is there for another name.
 std::string key_name_for(std::string_view certificate_name, bool taken);
-/// Stores the box that `ensure` gave as secret "keys/NAME". @throws Error key-exists
+/// Stores the box that `ensure` gave as secret "keys/NAME"; the same box again is fine. @throws Error key-exists: also when
+/// a key of that name was destroyed, since certificates still name it
 void record_sealed_key(sql::Connection&, const EnsuredKey&);
 /// @throws Error key-not-found
 std::string sealed_key_box(sql::Connection&, std::string_view reference);
 /// True: the private key is still there.
 bool key_is_there(sql::Connection&, std::string_view reference);
-/// Destroys a sealed key's rows (secure_delete is on), or overwrites and removes a file. Missing: fine.
+/// Destroys a sealed key's box (secure_delete is on), or overwrites and removes a file; of a link, the file it points to.
+/// Missing: fine. @throws Error key-not-found for a reference of another kind
 void destroy_key(sql::Connection&, std::string_view reference);
 
 }  // namespace ymgr

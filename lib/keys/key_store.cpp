@@ -1,0 +1,179 @@
+#include "keys/key_store.hpp"
+
+#include <map>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "keys/key_file.hpp"
+
+namespace ymgr {
+namespace {
+
+constexpr std::string_view sealed_prefix = "sealed:", file_prefix = "file:";
+
+/// NAME or PATH. @throws Error key-not-found: a reference of another store
+std::string name_in(std::string_view reference, std::string_view prefix) {
+  if (!reference.starts_with(prefix) || reference.size() == prefix.size())
+    throw Error(Code::key_not_found, "the key " + printable(reference) + " is not kept here");
+  return std::string(reference.substr(prefix.size()));
+}
+
+std::string secret_path(std::string_view name) {
+  return "keys/" + std::string(name);
+}
+
+/// What both stores do; how a key is sealed is theirs. Decoded keys are kept by their public halves.
+class LocalKeys : public KeyStore {
+ public:
+  explicit LocalKeys(const DataKey& key) : data_key_(key.clone()) {}
+
+  EnsuredKey ensure(std::string_view name, KeyAlgorithm algorithm, std::string_view box) override {
+    if (!box.empty()) return keep(name, PrivateKey::from_pkcs8(open_box(name, box)), std::string(box));
+    auto key = PrivateKey::generate(algorithm);
+    auto sealed = make_box(name, key.pkcs8());
+    return keep(name, std::move(key), std::move(sealed));
+  }
+
+  Der certificate_request(const EnsuredKey& key, const RequestedNames& names) override {
+    return make_csr(decoded(key), names);
+  }
+
+  void forget(const EnsuredKey& key) override { keys_.erase(key.public_key.sha256); }
+
+ protected:
+  virtual std::string reference_of(std::string_view name) const = 0;
+  virtual std::string make_box(std::string_view name, const Secret& pkcs8) const = 0;
+  virtual Secret open_box(std::string_view name, std::string_view box) const = 0;
+
+  EnsuredKey keep(std::string_view name, PrivateKey key, std::string box) {
+    EnsuredKey ensured{reference_of(name), key.public_key(), std::move(box)};
+    keys_.insert_or_assign(ensured.public_key.sha256, std::move(key));
+    return ensured;
+  }
+
+  const PrivateKey& decoded(const EnsuredKey& key) const {
+    const auto found = keys_.find(key.public_key.sha256);
+    if (found == keys_.end()) throw Error(Code::key_not_found, "the key " + key.reference + " is not open");
+    return found->second;
+  }
+
+  const DataKey& data_key() const noexcept { return data_key_; }
+
+ private:
+  DataKey data_key_;
+  std::map<Sha256, PrivateKey> keys_;
+};
+
+class SealedKeys final : public LocalKeys {
+ public:
+  using LocalKeys::LocalKeys;
+
+  EnsuredKey open(std::string_view reference, std::string_view box) override {
+    const auto name = name_in(reference, sealed_prefix);
+    if (box.empty()) throw Error(Code::key_not_found, "the key " + std::string(reference) + " is not there");
+    return keep(name, PrivateKey::from_pkcs8(open_box(name, box)), std::string(box));
+  }
+
+  Secret export_pem(const EnsuredKey& key) override {
+    throw Error(Code::key_not_found, "the key " + key.reference + " is sealed and never leaves the profile",
+                "keep keys that a server must read with --key-store file");
+  }
+
+ private:
+  std::string reference_of(std::string_view name) const override { return std::string(sealed_prefix).append(name); }
+  std::string make_box(std::string_view name, const Secret& pkcs8) const override {
+    return make_secret_box(data_key(), secret_path(name), 1, pkcs8);
+  }
+  Secret open_box(std::string_view name, std::string_view box) const override {
+    return open_secret_box(data_key(), secret_path(name), 1, box);
+  }
+};
+
+class FileKeys final : public LocalKeys {
+ public:
+  using LocalKeys::LocalKeys;
+
+  EnsuredKey open(std::string_view reference, std::string_view box) override {
+    const auto path = name_in(reference, file_prefix);
+    if (!box.empty()) return keep(path, PrivateKey::from_pkcs8(open_box(path, box)), std::string(box));
+    return keep(path, PrivateKey::from_pem(read_key_file(path)), {});
+  }
+
+  Secret export_pem(const EnsuredKey& key) override { return decoded(key).pem(); }
+
+ private:
+  std::string reference_of(std::string_view name) const override { return std::string(file_prefix).append(name); }
+  std::string binding(std::string_view path) const {
+    return std::string("ymgr-key").append(1, '\0').append(reference_of(path));
+  }
+  std::string make_box(std::string_view path, const Secret& pkcs8) const override {
+    return to_base64(seal(data_key().key, binding(path), pkcs8.reveal()));
+  }
+  Secret open_box(std::string_view path, std::string_view box) const override {
+    const auto bytes = from_base64(box);
+    if (!bytes) throw Error(Code::box_invalid, "the sealed key of " + std::string(path) + " is not base64");
+    return unseal(data_key().key, binding(path), *bytes);
+  }
+};
+
+bool is_continuation(char c) noexcept {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+std::string box_of(sql::Connection& connection, std::string_view name) {
+  std::string box;
+  connection.run("SELECT box FROM secrets WHERE path = $1 AND version = 1", {secret_path(name)},
+                 [&](const sql::Row& row) { box = row.text(0); });
+  return box;
+}
+
+}  // namespace
+
+std::unique_ptr<KeyStore> open_sealed_keys(const DataKey& key) {
+  return std::make_unique<SealedKeys>(key);
+}
+std::unique_ptr<KeyStore> open_file_keys(const DataKey& key) {
+  return std::make_unique<FileKeys>(key);
+}
+
+std::string key_name_for(std::string_view certificate_name, bool taken) {
+  std::string name;
+  for (const char c : certificate_name) {
+    const bool kept = ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9') || c == '_';
+    if (c == '*')
+      name += "wildcard";
+    else if (!is_continuation(c))
+      name += kept ? c : '-';
+  }
+  return taken ? name + "-" + hex(sha256(certificate_name)).substr(0, 8) : name;
+}
+
+void record_sealed_key(sql::Connection& connection, const EnsuredKey& key) {
+  const auto name = name_in(key.reference, sealed_prefix);
+  const auto recorded = connection.run(
+      "INSERT INTO secrets (path, version, box, created_at) VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING",
+      {secret_path(name), key.box, to_micros(now())});
+  if (recorded == 0 && box_of(connection, name) != key.box)
+    throw Error(Code::key_exists, "there is another key " + key.reference + " already, or was one");
+}
+
+std::string sealed_key_box(sql::Connection& connection, std::string_view reference) {
+  auto box = box_of(connection, name_in(reference, sealed_prefix));
+  if (box.empty()) throw Error(Code::key_not_found, "the key " + std::string(reference) + " is not there");
+  return box;
+}
+
+bool key_is_there(sql::Connection& connection, std::string_view reference) {
+  if (reference.starts_with(file_prefix)) return exists(name_in(reference, file_prefix));
+  return !box_of(connection, name_in(reference, sealed_prefix)).empty();
+}
+
+void destroy_key(sql::Connection& connection, std::string_view reference) {
+  if (reference.starts_with(file_prefix)) return destroy_key_file(name_in(reference, file_prefix));
+  connection.run("UPDATE secrets SET box = NULL, destroyed_at = $2 WHERE path = $1 AND box IS NOT NULL",
+                 {secret_path(name_in(reference, sealed_prefix)), to_micros(now())});
+}
+
+}  // namespace ymgr
