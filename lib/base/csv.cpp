@@ -8,6 +8,8 @@
 namespace ymgr {
 namespace {
 
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
 class Parser {
  public:
   Parser(std::string_view text, const CsvLimits& limits) : text_(text), limits_(limits) {}
@@ -91,7 +93,8 @@ std::string csv_field(std::string_view field) {
   const bool formula = !field.empty() && std::string_view("=+-@\t\r").find(field.front()) != std::string_view::npos;
   const std::string safe = (formula ? "'" : "") + std::string(field);
   const bool padded = !safe.empty() && (safe.front() == ' ' || safe.back() == ' ');
-  if (!padded && safe.find_first_of(",\"\r\n") == std::string::npos) return safe;
+  const bool marked = safe.starts_with(byte_order_mark);  // outside quotes a reader would drop it
+  if (!padded && !marked && safe.find_first_of(",\"\r\n") == std::string::npos) return safe;
   std::string out = "\"";
   for (const char c : safe) {
     if (c == '"') out += '"';
@@ -106,7 +109,7 @@ std::vector<CsvRow> parse_csv(std::string_view text, const CsvLimits& limits) {
   if (text.size() > limits.bytes) {
     throw Error(Code::csv_invalid, "the CSV is larger than " + std::to_string(limits.bytes) + " bytes", "split it");
   }
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   require_text(text);
   return Parser(text, limits).run();
 }

@@ -79,6 +79,7 @@ TEST_CASE("fields are quoted where needed, and no spreadsheet runs them") {
 
 TEST_CASE("what was written is read back") {
   const Fields fields = {"a", "", " x ", "q\"q", "l\nl", "c,c", "caf\xC3\xA9", "r\r\nr"};
+  CHECK(parse_csv(csv_line({"\xEF\xBB\xBFx"}))[0].fields == Fields{"\xEF\xBB\xBFx"});
   const auto rows = parse_csv(csv_line(fields) + csv_line({""}));
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].fields == fields);
