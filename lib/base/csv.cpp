@@ -91,7 +91,7 @@ void require_text(std::string_view text) {
 
 std::string csv_field(std::string_view field) {
   const bool formula = !field.empty() && std::string_view("=+-@\t\r").find(field.front()) != std::string_view::npos;
-  const std::string safe = (formula ? "'" : "") + std::string(field);
+  std::string safe = (formula ? "'" : "") + std::string(field);
   const bool padded = !safe.empty() && (safe.front() == ' ' || safe.back() == ' ');
   const bool marked = safe.starts_with(byte_order_mark);  // outside quotes a reader would drop it
   if (!padded && !marked && safe.find_first_of(",\"\r\n") == std::string::npos) return safe;

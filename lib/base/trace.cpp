@@ -49,6 +49,7 @@ std::vector<TraceTotal> trace_totals() {
     sum.nanoseconds += slot.nanoseconds.load(std::memory_order_relaxed);
   }
   std::vector<TraceTotal> totals;
+  totals.reserve(sums.size());
   for (const auto& [name, sum] : sums) totals.push_back({name, sum.calls, sum.nanoseconds / 1000});
   return totals;
 }

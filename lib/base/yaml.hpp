@@ -59,7 +59,7 @@ class YamlReader {
   std::optional<std::string> choice(std::string_view key, std::span<const std::string_view> choices);
   void finish();
   /// An error at `node`: "FILE:LINE:COLUMN: message".
-  Error error(const YamlNode& node, std::string message, std::string hint = {}) const;
+  Error error(const YamlNode& node, std::string_view message, std::string hint = {}) const;
   const YamlNode& mapping() const noexcept { return node_; }
 
  private:

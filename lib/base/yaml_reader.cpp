@@ -108,9 +108,9 @@ void YamlReader::finish() {
   }
 }
 
-Error YamlReader::error(const YamlNode& node, std::string message, std::string hint) const {
+Error YamlReader::error(const YamlNode& node, std::string_view message, std::string hint) const {
   const std::string line = std::to_string(node.line), column = std::to_string(node.column);
-  return Error(code_, file_ + ":" + line + ":" + column + ": " + message, std::move(hint),
+  return Error(code_, file_ + ":" + line + ":" + column + ": " + std::string(message), std::move(hint),
                {{"file", file_}, {"line", line}, {"column", column}});
 }
 

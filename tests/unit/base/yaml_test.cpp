@@ -35,7 +35,7 @@ TEST_CASE("YAML becomes nodes that know their type, quoting and place") {
   CHECK(inner.find("d")->type == Type::null);
   CHECK(inner.find("e")->scalar == "line\n");
   CHECK(inner.find("e")->quoted);
-  CHECK(root.members[1].first.line == 3);
+  CHECK(root.members[1].key.line == 3);
   CHECK(root.find("x") == nullptr);
   CHECK(list->find("x") == nullptr);
 }
