@@ -12,9 +12,9 @@ extern const Command complete_command, docs_command;
 namespace {
 
 constexpr const Command* table[] = {
-    &help_command,
-    &version_command,
-    &explain_command,
+    &init_command,     &login_command,       &logout_command,       &whoami_command,        &user_list_command,
+    &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command, &user_set_password_command,
+    &help_command,     &version_command,     &explain_command,
 };
 
 constexpr Group group_table[] = {

@@ -1,0 +1,244 @@
+#include "workflow/init.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "cli/environment.hpp"
+#include "cli/invocation.hpp"
+#include "cli/output/table.hpp"
+#include "policy/policy.hpp"
+
+namespace ymgr::cli {
+
+namespace {
+
+constexpr Option options[] = {
+    {.name = "--admin", .value = "NAME", .help = "name of the first admin"},
+    {.name = "--password-file",
+     .value = "FILE",
+     .help = "the admin's password, - for standard input",
+     .complete = "file"},
+    {.name = "--preset", .value = "internal|cabf", .help = "policy to begin with, internal at first"},
+    {.name = "--policy", .value = "FILE", .help = "your own policy file instead", .complete = "file"},
+    {.name = "--ca-name", .value = "NAME", .help = "name of the CA, ymgr at first"},
+    {.name = "--ca-key",
+     .value = "ec-p256|ec-p384|rsa-3072|rsa-4096|ed25519",
+     .help = "key algorithm of the CA, ec-p256 at first"},
+    {.name = "--permit",
+     .value = "KIND:VALUE",
+     .help = "name constraint of the issuing CA, such as dns:example.com",
+     .times = Option::Times::many},
+    {.name = "--crl-url",
+     .value = "URL",
+     .help = "where certificates say that the CRL is",
+     .times = Option::Times::many},
+    {.name = "--ocsp-url", .value = "URL", .help = "where they say that OCSP answers", .times = Option::Times::many},
+    {.name = "--issuer-url",
+     .value = "URL",
+     .help = "where they say that the CA's certificate is",
+     .times = Option::Times::many},
+    {.name = "--root-passphrase-file",
+     .value = "FILE",
+     .help = "passphrase of the root key, else the admin's password serves",
+     .complete = "file"},
+    {.name = "--root-key-out", .value = "FILE", .help = "write the root key there and keep none", .complete = "file"},
+    {.name = "--ca-csr",
+     .value = "FILE",
+     .help = "write a request for an outside root there instead of making a root",
+     .complete = "file"},
+    {.name = "--recovery-key-out",
+     .value = "FILE",
+     .help = "write a key there that replaces forgotten passwords",
+     .complete = "file"},
+    {.name = "--force", .value = "", .help = "overwrite the files named by the options above"},
+};
+constexpr Field fields[] = {
+    {"profile", "string", "folder of the profile"},
+    {"profile_id", "?string", "its id; absent with --dry-run"},
+    {"admin", "string", "name of the first admin"},
+    {"policy_version", "string", "version of the policy"},
+    {"root_key", "string", "how the root key is kept: sealed-own-passphrase, sealed-admin-password, file, outside"},
+    {"ca", "array of object", "certificate authorities, empty with --dry-run"},
+    {"ca.name", "string", "common name"},
+    {"ca.kind", "string", "root or issuing"},
+    {"ca.status", "string", "active, or pending until its certificate is imported"},
+    {"ca.expires_at", "?time", "end of its certificate"},
+    {"ca.fingerprint", "?string", "SHA-256 of its certificate"},
+    {"recovery_key_file", "?string", "file with the recovery key"},
+    {"root_key_file", "?string", "file with the root key"},
+    {"csr_file", "?string", "file with the request for an outside root"},
+};
+constexpr Example examples[] = {
+    {"ymgr init", "asks for what it needs"},
+    {"ymgr init --admin alice --password-file pw --recovery-key-out recovery.key", "in a script"},
+    {"ymgr init --admin alice --password-file pw --permit dns:example.com --root-key-out root.key",
+     "a CA for one domain, its root key kept elsewhere"},
+    {"ymgr init --admin alice --password-file pw --ca-csr ca.csr", "an issuing CA below a root that you have already"},
+};
+
+KeyAlgorithm ca_key(Invocation& call) {
+  const auto name = call.maybe("--ca-key");
+  return name ? parse_key_algorithm(*name).value() : KeyAlgorithm::ec_p256;
+}
+
+std::string login_name() {
+  std::array<char, 256> name{};
+  return ::getlogin_r(name.data(), name.size()) == 0 ? name.data() : "admin";
+}
+
+void choose_root(Invocation& call, InitPlan& plan) {
+  using Root = LocalCaPlan::Root;
+  const int chosen = call.has("--root-passphrase-file") + call.has("--root-key-out") + call.has("--ca-csr");
+  if (chosen > 1) {
+    throw Error(Code::usage, "--root-passphrase-file, --root-key-out and --ca-csr exclude each other",
+                "Give one of them, or none");
+  }
+  plan.root_key_out = call.text("--root-key-out");
+  plan.csr_out = call.text("--ca-csr");
+  if (!plan.root_key_out.empty()) {
+    plan.ca.root = Root::file;
+  } else if (!plan.csr_out.empty()) {
+    plan.ca.root = Root::outside;
+  } else if (call.has("--root-passphrase-file") || (call.has_terminal() && !call.has("--password-file"))) {
+    plan.ca.root = Root::sealed_own_passphrase;
+    plan.root_passphrase = call.new_secret("--root-passphrase-file", "Passphrase of the root key:");
+  }
+}
+
+void choose_policy(Invocation& call, InitPlan& plan) {
+  if (call.has("--policy") && call.has("--preset")) {
+    throw Error(Code::usage, "--policy and --preset exclude each other", "Name the preset in the policy file");
+  }
+  plan.policy_file = call.has("--policy") ? call.text("--policy") : "policy.yaml";
+  plan.policy =
+      call.has("--policy") ? read_file(plan.policy_file) : default_policy(call.maybe("--preset").value_or("internal"));
+}
+
+void choose_ca(Invocation& call, InitPlan& plan) {
+  if (const auto name = call.maybe("--ca-name")) plan.ca.name = *name;
+  plan.ca.key = ca_key(call);
+  for (const auto& text : call.list("--permit")) plan.ca.constraints.permitted.push_back(parse_permitted(text));
+  plan.ca.urls = {call.list("--crl-url"), call.list("--ocsp-url"), call.list("--issuer-url")};
+}
+
+void choose_admin(Invocation& call, InitPlan& plan) {
+  if (const auto name = call.maybe("--admin")) {
+    plan.admin = *name;
+  } else {
+    const std::string proposed = lower(login_name());
+    plan.admin = trim(call.ask("--admin NAME", "Name of the first admin [" + proposed + "]:"));
+    if (plan.admin.empty()) plan.admin = proposed;
+  }
+  plan.password = call.new_secret("--password-file", "Password of " + plan.admin + " (12 characters at least):");
+}
+
+InitPlan make_plan(Invocation& call) {
+  InitPlan plan;
+  plan.home = call.wiring().paths().home;
+  plan.recovery_key_out = call.text("--recovery-key-out");
+  plan.existing = call.has("--force") ? Existing::replace : Existing::refuse;
+  choose_policy(call, plan);
+  choose_ca(call, plan);
+  choose_admin(call, plan);
+  choose_root(call, plan);
+  return plan;
+}
+
+std::string_view root_text(LocalCaPlan::Root root) {
+  switch (root) {
+    case LocalCaPlan::Root::sealed_own_passphrase: return "sealed-own-passphrase";
+    case LocalCaPlan::Root::sealed_admin_password: return "sealed-admin-password";
+    case LocalCaPlan::Root::file: return "file";
+    case LocalCaPlan::Root::outside: return "outside";
+  }
+  return {};
+}
+
+Json ca_json(const CaInfo& ca) {
+  Json json = Json::object({{"name", ca.name}, {"kind", ca.kind}, {"status", ca.status}});
+  if (!ca.certificate) return json;
+  return json.set("expires_at", format_time(ca.certificate->not_after))
+      .set("fingerprint", hex(ca.certificate->fingerprint));
+}
+
+void set_file(Json& json, std::string_view name, const std::string& path) {
+  if (!path.empty()) json.set(name, path);
+}
+
+Json plan_json(const InitPlan& plan) {
+  Json json = Json::object({{"profile", plan.home},
+                            {"admin", plan.admin},
+                            {"policy_version", Policy::parse(plan.policy, plan.policy_file).version()},
+                            {"root_key", root_text(plan.ca.root)},
+                            {"ca", Json::array()}});
+  set_file(json, "recovery_key_file", plan.recovery_key_out);
+  set_file(json, "root_key_file", plan.root_key_out);
+  set_file(json, "csr_file", plan.csr_out);
+  return json;
+}
+
+std::string describe(const InitPlan& plan, const InitResult& made) {
+  std::vector<std::pair<std::string, std::string>> pairs = {
+      {"profile", plan.home}, {"admin", plan.admin}, {"policy", made.policy_version}};
+  for (const CaInfo& ca : made.cas) {
+    pairs.emplace_back(ca.kind + " CA", ca.name + (ca.certificate ? ", until " + format_time(ca.certificate->not_after)
+                                                                  : ", waits for its certificate"));
+  }
+  pairs.emplace_back("recovery key", plan.recovery_key_out.empty()
+                                         ? "none: a forgotten password cannot be replaced without another admin"
+                                         : plan.recovery_key_out);
+  pairs.emplace_back("root key", plan.root_key_out);
+  pairs.emplace_back("request", plan.csr_out);
+  const std::string next = plan.csr_out.empty() ? "ymgr login --user " + plan.admin
+                                                : "have " + plan.csr_out + " signed, then ymgr ca import";
+  pairs.emplace_back("next", next);
+  return "The profile is made.\n" + format_pairs(pairs);
+}
+
+Result run(Invocation& call) {
+  const InitPlan plan = make_plan(call);
+  Result result;
+  result.json = plan_json(plan);
+  if (call.globals().dry_run) {
+    check_init(plan);
+    result.text = "would make a profile at " + plan.home + "\n";
+    return result;
+  }
+  const InitResult made = init(plan);
+  result.json.set("profile_id", made.profile_id);
+  for (const CaInfo& ca : made.cas) result.json.find("ca")->push(ca_json(ca));
+  result.text = describe(plan, made);
+  result.changed = true;
+  return result;
+}
+
+}  // namespace
+
+extern const Command init_command;
+constinit const Command init_command = {
+    .path = "init",
+    .summary = "make a profile: folder, database, CA, policy, first admin",
+    .description =
+        "Makes the folder of an embedded profile (`YMGR_HOME`, else the setting `home`, else ~/.local/share/ymgr) with "
+        "its database, "
+        "data key, root and issuing CA, policy and first admin. The folder appears at once and complete, or not at "
+        "all.\n\n"
+        "The root key signs issuing CAs and nothing else. It is sealed under a passphrase of its own, asked for on a "
+        "terminal or read "
+        "from `--root-passphrase-file`; in scripts without one the admin's password serves. With `--root-key-out` it "
+        "is written to a "
+        "file to be kept elsewhere; with `--ca-csr` there is no root, but a request for yours to sign.\n\n"
+        "With `--recovery-key-out` a forgotten password can be replaced by `ymgr user set-password NAME "
+        "--recovery-key-file FILE`.",
+    .arguments = {},
+    .options = options,
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .effect = Effect::changes,
+};
+
+}  // namespace ymgr::cli

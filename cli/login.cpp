@@ -1,0 +1,122 @@
+#include "workflow/login.hpp"
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "cli/environment.hpp"
+#include "cli/invocation.hpp"
+#include "cli/output/table.hpp"
+
+namespace ymgr::cli {
+
+namespace {
+
+constexpr Option login_options[] = {
+    {.name = "--user", .value = "NAME", .help = "who logs in, else YMGR_USER", .complete = "user"},
+    {.name = "--password-file",
+     .value = "FILE",
+     .help = "the password, - for standard input, else YMGR_PASSWORD_FILE",
+     .complete = "file"},
+};
+constexpr Field session_fields[] = {
+    {"user", "string", "who is logged in"},
+    {"role", "string", "admin, operator, user or auditor"},
+    {"expires_at", "time", "when the session ends"},
+    {"session", "string", "file: until logout; command: for this command only"},
+};
+constexpr Example login_examples[] = {
+    {"ymgr login --user alice", "asks for the password"},
+    {"ymgr login --user alice --password-file pw", "in a script"},
+    {"YMGR_USER=renewer YMGR_PASSWORD_FILE=/etc/ymgr/pw ymgr renew --due",
+     "without login: for one command, leaving nothing behind"},
+};
+constexpr Field logout_fields[] = {{"ended", "boolean", "false: there was no session"}};
+constexpr Example logout_examples[] = {{"ymgr logout", "end the session of this profile"}};
+constexpr Example whoami_examples[] = {{"ymgr whoami", "user, role and end of the session"}};
+
+Json to_json(const Session& session) {
+  return Json::object({{"user", session.identity().user},
+                       {"role", to_string(session.identity().role)},
+                       {"expires_at", format_time(session.expires_at())},
+                       {"session", session.session_id().empty() ? "command" : "file"}});
+}
+
+std::string describe(const Session& session) {
+  return session.identity().user + " (" + std::string(to_string(session.identity().role)) + "), until " +
+         format_time(session.expires_at()) + ", " + describe_distance(now(), session.expires_at()) + "\n";
+}
+
+std::string user_name(Invocation& call) {
+  if (const auto given = call.maybe("--user")) return *given;
+  if (const auto given = environment("YMGR_USER")) return *given;
+  return std::string(trim(call.ask("--user NAME", "User:")));
+}
+
+Secret password(Invocation& call, const std::string& user) {
+  const auto file = environment("YMGR_PASSWORD_FILE");
+  if (!call.has("--password-file") && file) return read_secret_file(*file);
+  return call.secret("--password-file", "Password of " + user + ":");
+}
+
+Result run_login(Invocation& call) {
+  sql::Connection& db = call.wiring().database();
+  const SessionPlace place = call.wiring().session_place();
+  std::string user = user_name(call);
+  Secret secret = password(call, user);
+  const Session session = login(db, place, {std::move(user), std::move(secret)});
+  return {.json = to_json(session), .text = "logged in: " + describe(session)};
+}
+
+Result run_logout(Invocation& call) {
+  const bool ended = session::end(call.wiring().database(), call.wiring().session_place());
+  return {.json = Json::object({{"ended", ended}}), .text = ended ? "logged out\n" : "there was no session\n"};
+}
+
+Result run_whoami(Invocation& call) {
+  const Session& session = call.wiring().session();
+  return {.json = to_json(session), .text = describe(session)};
+}
+
+}  // namespace
+
+extern const Command login_command, logout_command, whoami_command;
+
+constinit const Command login_command = {
+    .path = "login",
+    .summary = "open a session",
+    .description =
+        "Opens a session of 8 hours, or of one hour for an admin. Its file stands in `$XDG_RUNTIME_DIR/ymgr` or in "
+        "another folder in "
+        "memory, never in the profile; it ends by `ymgr logout`, by its time, and when the machine restarts.\n\n"
+        "Five wrong passwords lock the user for a minute, each further one for twice as long, at most an hour.\n\n"
+        "Unattended commands need no session: with `YMGR_USER` and `YMGR_PASSWORD_FILE` a command logs in for itself.",
+    .arguments = {},
+    .options = login_options,
+    .fields = session_fields,
+    .examples = login_examples,
+    .run = run_login,
+};
+
+constinit const Command logout_command = {
+    .path = "logout",
+    .summary = "end the session",
+    .description = "Ends the session of this profile and removes its file.",
+    .arguments = {},
+    .options = {},
+    .fields = logout_fields,
+    .examples = logout_examples,
+    .run = run_logout,
+};
+
+constinit const Command whoami_command = {
+    .path = "whoami",
+    .summary = "show who is logged in",
+    .description = "Shows user and role, and when the session ends. Exits 4 without a session.",
+    .arguments = {},
+    .options = {},
+    .fields = session_fields,
+    .examples = whoami_examples,
+    .run = run_whoami,
+};
+
+}  // namespace ymgr::cli

@@ -1,0 +1,100 @@
+#include "workflow/login.hpp"
+
+#include <chrono>
+#include <functional>
+
+#include "base/error.hpp"
+
+namespace ymgr {
+
+namespace {
+
+audit::Event event(std::string name, std::string_view target, Json data = Json::object()) {
+  return {.request_id = "", .event = std::move(name), .target = std::string(target), .data = std::move(data)};
+}
+
+void record(sql::Connection& db, std::string_view actor, audit::Event what, const audit::HeadSigner* signer) {
+  db.transaction(sql::Access::write, [&] { audit::append(db, actor, {what}, signer); });
+}
+
+Authenticated authenticate(sql::Connection& db, const Credentials& credentials) {
+  try {
+    return open_local_authenticator(db)->authenticate(credentials);
+  } catch (const Error& error) {
+    if (error.kind() == Kind::denied) {
+      record(db, credentials.user,
+             event("login.refused", credentials.user, Json::object({{"code", info(error.code()).text}})), nullptr);
+    }
+    throw;
+  }
+}
+
+/// The change and its audit event, in one transaction.
+void change_user(const UserAdmin& admin, audit::Event what, const std::function<void()>& change) {
+  admin.db.transaction(sql::Access::write, [&] {
+    change();
+    audit::append(admin.db, admin.session.identity().user, {what}, admin.signer);
+  });
+}
+
+}  // namespace
+
+Duration session_life(Role role) noexcept {
+  return role == Role::admin ? std::chrono::hours(1) : std::chrono::hours(8);
+}
+
+Session login(sql::Connection& db, const SessionPlace& place, const Credentials& credentials) {
+  Authenticated who = authenticate(db, credentials);
+  const Duration life = session_life(who.identity.role);
+  Session opened = session::start(db, place, std::move(who), life);
+  std::optional<audit::HeadSigner> signer;
+  if (opened.has_data_key()) signer = audit::HeadSigner::open(db, opened.data_key());
+  record(db, credentials.user,
+         event("login", credentials.user, Json::object({{"expires_at", format_time(opened.expires_at())}})),
+         signer ? &*signer : nullptr);
+  return opened;
+}
+
+void add_user(const UserAdmin& admin, std::string_view name, Role role, const Secret& password) {
+  admin.session.require(Right::manage_users);
+  change_user(admin, event("user.added", name, Json::object({{"role", to_string(role)}})), [&] {
+    users::add(admin.db, name, role, password, admin.session.data_key(), admin.session.identity().user);
+  });
+}
+
+bool set_user_enabled(const UserAdmin& admin, std::string_view name, bool enabled) {
+  admin.session.require(Right::manage_users);
+  const User user = users::get(admin.db, name);
+  if (user.enabled == enabled && !user.locked_until) return false;
+  change_user(admin, event(enabled ? "user.enabled" : "user.disabled", name),
+              [&] { users::set_enabled(admin.db, name, enabled); });
+  return true;
+}
+
+bool set_user_role(const UserAdmin& admin, std::string_view name, Role role) {
+  admin.session.require(Right::manage_users);
+  const Role before = users::get(admin.db, name).role;
+  if (before == role) return false;
+  change_user(
+      admin,
+      event("user.role_set", name, Json::object({{"role", to_string(role)}, {"previous_role", to_string(before)}})),
+      [&] { users::set_role(admin.db, name, role, admin.session.data_key()); });
+  return true;
+}
+
+void set_user_password(const UserAdmin& admin, std::string_view name, const Secret& password) {
+  if (name != admin.session.identity().user) admin.session.require(Right::manage_users);
+  change_user(admin, event("user.password_set", name),
+              [&] { users::set_password(admin.db, name, password, admin.session.data_key()); });
+}
+
+void recover_user(sql::Connection& db, const Secret& recovery_key, std::string_view name, const Secret& password) {
+  const DataKey data_key = users::open_recovery(db, recovery_key);
+  const auto signer = audit::HeadSigner::open(db, data_key);
+  db.transaction(sql::Access::write, [&] {
+    users::set_password(db, name, password, data_key);
+    audit::append(db, "recovery-key", {event("user.password_set", name)}, &signer);
+  });
+}
+
+}  // namespace ymgr

@@ -1,0 +1,33 @@
+// Login and users: what changes is audited here.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "audit/audit.hpp"
+#include "session/session.hpp"
+#include "sql/connection.hpp"
+
+namespace ymgr {
+
+/// 8 h; an admin's 1 h.
+Duration session_life(Role) noexcept;
+
+/// @throws Error wrong-password, locked-out, user-disabled, which are audited too
+Session login(sql::Connection&, const SessionPlace&, const Credentials&);
+
+/// A session that changes users.
+struct UserAdmin {
+  sql::Connection& db;
+  const Session& session;
+  const audit::HeadSigner* signer;
+};
+void add_user(const UserAdmin&, std::string_view name, Role, const Secret& password);
+/// @return false: it was so already
+bool set_user_enabled(const UserAdmin&, std::string_view name, bool enabled);
+bool set_user_role(const UserAdmin&, std::string_view name, Role);
+/// One's own, or as an admin anybody's.
+void set_user_password(const UserAdmin&, std::string_view name, const Secret& password);
+/// Without a session, by the recovery key. @throws Error box-invalid
+void recover_user(sql::Connection&, const Secret& recovery_key, std::string_view name, const Secret& password);
+
+}  // namespace ymgr
