@@ -1,0 +1,198 @@
+#include "workflow/issue.hpp"
+
+#include <array>
+
+#include "base/text.hpp"
+#include "cli/certificates.hpp"
+#include "workflow/batch.hpp"
+
+namespace ymgr::cli {
+namespace {
+
+constexpr Argument arguments[] = {
+    {"NAME", "DNS name, IP address or other name; {1..10}, {01..10} and {a,b} make many", Argument::Count::any}};
+
+constexpr Option options[] = {
+    {.name = "--san",
+     .value = "KIND:VALUE",
+     .help = "one more name: dns:, ip:, email: or uri:",
+     .times = Option::Times::many},
+    {.name = "--key",
+     .value = "ALGORITHM",
+     .help = "algorithm of the new key",
+     .complete = "rsa-2048|rsa-3072|rsa-4096|ec-p256|ec-p384|ed25519"},
+    {.name = "--validity", .value = "DURATION", .help = "how long it is valid, such as 90d"},
+    {.name = "--profile",
+     .value = "NAME",
+     .help = "certificate profile of the policy, tls-server at first",
+     .complete = "profile"},
+    {.name = "--key-store",
+     .value = "sealed|file",
+     .help = "where the key lives; file with --out or --pkcs12, else sealed",
+     .complete = "sealed|file"},
+    {.name = "--csr",
+     .value = "FILE",
+     .help = "sign this request instead of making a key; - is standard input",
+     .complete = "file"},
+    out_option,
+    {.name = "--pkcs12", .value = "FILE", .help = "write key and chain as PKCS#12", .complete = "file"},
+    {.name = "--pkcs12-password-file", .value = "FILE", .help = "password of the PKCS#12 file", .complete = "file"},
+    {.name = "--file-mode", .value = "MODE", .help = "of written files, 0600 at first"},
+    {.name = "--file-group", .value = "GROUP", .help = "group of written files; the mode becomes 0640"},
+    {.name = "--pre-hook", .value = "COMMAND", .help = "run once before renewals, on this host, without a shell"},
+    {.name = "--deploy-hook", .value = "COMMAND", .help = "run after each renewal of this certificate"},
+    {.name = "--post-hook", .value = "COMMAND", .help = "run once after renewals, also failed ones"},
+    {.name = "--owner", .value = "NAME", .help = "the person it belongs to; you at first", .complete = "user"},
+    {.name = "--label", .value = "NAME=VALUE", .help = "for selections", .times = Option::Times::many},
+    {.name = "--renew-before", .value = "DURATION|PERCENT", .help = "due when this much life is left: 30d or 33%"},
+    {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
+    {.name = "--ensure", .value = "", .help = "nothing to do when a good one is there"},
+    {.name = "--another", .value = "", .help = "one more beside an active one of the same name"},
+    {.name = "--force", .value = "", .help = "replace another installation of that name"},
+    request_id_option};
+
+constexpr Field fields[] = {{"cert_id", "?string", "id of the certificate in the inventory"},
+                            {"certificate", "?string", "the certificate, PEM"},
+                            {"serial_number", "?string", "upper-case hex with colons"},
+                            {"expires_at", "?time", "last second of its validity"},
+                            {"audit_reference", "?string", "request id under which the audit trail has it"},
+                            {"result", "?string", "issued, unchanged or planned"},
+                            {"name", "?string", "name of the lineage"},
+                            {"subject", "?string", "subject DN"},
+                            {"sans", "?array of string", "subject alternative names, as kind:value"},
+                            {"status", "?string", "active, superseded, revoked or expired"},
+                            {"issuer", "?string", "subject DN of the CA"},
+                            {"ca_name", "?string", "name of the CA"},
+                            {"key", "?string", "new, reused or external"},
+                            {"key_reference", "?string", "where the key lives: sealed:NAME, file:PATH, external"},
+                            {"key_algorithm", "?string", "rsa-3072, ec-p256, …"},
+                            {"key_store", "?string", "in a dry run: sealed or file"},
+                            {"profile", "?string", "certificate profile"},
+                            {"owner", "?string", "person it belongs to"},
+                            {"labels", "?object", "name and value"},
+                            {"policy_version", "?string", "policy that approved it"},
+                            {"violations", "any", "what today's policy would refuse; null: it complies"},
+                            {"issued_at", "?time", "when it was signed"},
+                            {"not_before", "?time", "first second of its validity"},
+                            {"renew_at", "?time", "when it becomes due"},
+                            {"renew_before", "?string", "as asked for; null: default"},
+                            {"renewed_from", "?string", "cert_id of the one it replaces"},
+                            {"revoked_at", "?time", "null unless revoked"},
+                            {"revocation_reason", "?string", "null unless revoked"},
+                            {"fingerprint", "?string", "SHA-256 of the certificate, hex"},
+                            {"host", "?string", "where it is installed"},
+                            {"installation", "?string", "name of its installation file"},
+                            {"hook_state", "?string", "ok or pending"},
+                            {"request_id", "?string", "operation that issued it"},
+                            {"issued_by", "?string", "actor"},
+                            {"files", "?object", "paths written"},
+                            {"state", "?string", "of the operation: done, open, failed"},
+                            {"items", "?array of object", "of many: one document a certificate"},
+                            {"summary", "?object", "of many: counts by result"},
+                            {"resume_id", "?string", "set when something is left to do"}};
+
+constexpr Example examples[] = {
+    {"ymgr issue api.example.com", "a key sealed in the profile and a certificate of 90 days"},
+    {"ymgr issue www.example.com --san dns:example.com --out /etc/ssl/www --deploy-hook 'systemctl reload nginx'",
+     "files for a server, and what renewal shall reload"},
+    {"ymgr issue 'api-{1..10}.example.com' --jobs 2 --json", "ten certificates, one answer"},
+    {"ymgr issue --csr request.pem --profile tls-client", "sign somebody else's request"}};
+
+KeyAlgorithm algorithm_of(const std::string& text) {
+  if (const auto algorithm = parse_key_algorithm(text)) return *algorithm;
+  const auto near = nearest(text, key_algorithm_names());
+  throw Error(Code::usage, "no key algorithm " + printable(text),
+              near ? "--key " + *near : "--key rsa-3072, rsa-4096, ec-p256, ec-p384 or ed25519");
+}
+
+/// What the options say for every certificate of the call.
+IssueRequest common_request(Invocation& call) {
+  IssueRequest request;
+  for (const auto& text : call.list("--san")) request.sans.push_back(parse_san(text));
+  if (const auto key = call.maybe("--key")) request.key = algorithm_of(*key);
+  request.validity = call.duration("--validity");
+  if (const auto profile = call.maybe("--profile")) request.profile = *profile;
+  if (const auto store = call.maybe("--key-store")) request.key_place = parse_key_place(*store);
+  request.owner = call.text("--owner");
+  request.labels = pairs_of(call, "--label");
+  request.renew_before = call.text("--renew-before");
+  if (!request.renew_before.empty())
+    request.renew_before = format_renew_before(parse_renew_before(request.renew_before));
+  return request;
+}
+
+struct Wish {
+  std::vector<IssueRequest> requests;
+  bool many = false;
+};
+
+Wish wish_of(Invocation& call) {
+  Wish wish;
+  const auto common = common_request(call);
+  const auto arguments_given = call.list("NAME");
+  std::vector<std::string> names;
+  for (const auto& argument : arguments_given) {
+    const auto expanded = expand_names(argument);
+    wish.many = wish.many || argument.find('{') != std::string::npos;
+    names.insert(names.end(), expanded.begin(), expanded.end());
+  }
+  wish.many = wish.many || names.size() > 1;
+  if (call.has("--csr")) {
+    if (names.size() > 1) throw Error(Code::usage, "--csr is for one certificate", "ymgr issue NAME --csr FILE");
+    if (names.empty()) names.emplace_back();
+  }
+  if (names.empty()) throw Error(Code::usage, "which NAME?", "ymgr issue NAME, or --csr FILE");
+  if (wish.many && call.has("--pkcs12"))
+    throw Error(Code::usage, "--pkcs12 is for one certificate", "use --out DIR: each gets a folder of its own");
+  for (const auto& name : names) {
+    IssueRequest request = common;
+    request.name = name;
+    if (call.has("--csr")) request.csr = read_input(call.text("--csr"));
+    const std::string out = call.text("--out");
+    request.place = installation_of(call, wish.many && !out.empty() ? out + "/" + name : out);
+    wish.requests.push_back(std::move(request));
+  }
+  return wish;
+}
+
+Result run(Invocation& call) {
+  auto wish = wish_of(call);
+  IssueOptions options_;
+  options_.request_id = call.text("--request-id");
+  if (call.has("--ensure") && call.has("--another"))
+    throw Error(Code::usage, "--ensure and --another exclude each other");
+  if (call.has("--ensure")) options_.when_active = WhenActive::ensure;
+  if (call.has("--another")) options_.when_active = WhenActive::another;
+  if (call.has("--force")) options_.installation = Existing::replace;
+  options_.dry_run = call.globals().dry_run;
+  auto& bench = call.wiring().workbench();
+  if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
+  const auto answer = issue(bench, std::move(wish.requests), options_);
+  return wish.many ? batch_answer(answer) : flat_answer(answer);
+}
+
+}  // namespace
+
+extern const Command issue_command;
+constinit const Command issue_command = {
+    .path = "issue",
+    .summary = "issue certificates",
+    .description =
+        "Asks the policy, makes a key, a request and a certificate for each NAME, and notes all of it in inventory and "
+        "audit trail. "
+        "A run that was killed is finished by the same command or by `ymgr resume`; nothing is lost and nothing is "
+        "made twice.\n\n"
+        "TLS profiles add NAME as DNS name or IP address; every other name is given with --san. With --out the key is "
+        "written beside "
+        "the certificate, four files at once, and the place is remembered in an installation file of this host, so "
+        "that `ymgr renew` "
+        "finds it. Without it the key stays sealed in the profile.",
+    .arguments = arguments,
+    .options = options,
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .effect = Effect::changes,
+};
+
+}  // namespace ymgr::cli
