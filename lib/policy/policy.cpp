@@ -98,12 +98,11 @@ Json Policy::to_json(Time at) const {
 Json to_json(const std::vector<Violation>& violations) {
   auto list = Json::array();
   for (const auto& v : violations) {
-    list.push(Json::object({{"rule", v.rule},
-                            {"value", v.value},
-                            {"limit", v.limit},
-                            {"message", v.message},
-                            {"suggestion", v.suggestion},
-                            {"hint", hint_of(v)}}));
+    auto object = Json::object();
+    if (!v.name.empty()) object.set("name", v.name);
+    object.set("rule", v.rule).set("value", v.value).set("limit", v.limit);
+    object.set("message", v.message).set("suggestion", v.suggestion).set("hint", hint_of(v));
+    list.push(std::move(object));
   }
   return list;
 }
