@@ -64,7 +64,7 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
   }
   if (item.key_place == KeyPlace::file && !item.place)
     throw Error(Code::usage, "--key-store file needs a place for the key", "--out DIR or --pkcs12 FILE");
-  wanted.validity = request.validity.value_or(rules.default_validity);
+  wanted.validity = request.validity.value_or(bench.policy.default_validity(rules, now()));
   wanted.request = std::move(request);
   return wanted;
 }

@@ -56,7 +56,7 @@ void plan_item(Workbench& bench, CertificateItem& item, const RenewOptions& opti
   if (item.key_place != KeyPlace::external && (key == KeyChoice::fresh || only_pkcs12))
     take_fresh_key(item, options.algorithm, at);
   item.policy_version = bench.policy.version();
-  plan_certificate(item, rules, options.validity.value_or(rules.default_validity), at);
+  plan_certificate(item, rules, options.validity.value_or(bench.policy.default_validity(rules, at)), at);
   if (item.key_place == KeyPlace::sealed && !item.key_reused) item.key_name = free_key_name(bench, item);
   if (item.key_place == KeyPlace::file && item.place) {
     item.key_reference = installation::key_reference(*item.place);
