@@ -5,6 +5,7 @@ namespace ymgr::cli {
 extern const Command init_command, login_command, logout_command, whoami_command;
 extern const Command issue_command, renew_command, revoke_command, resume_command;
 extern const Command operation_list_command, operation_show_command, operation_abandon_command;
+extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
 extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
     user_set_role_command, user_set_password_command;
 extern const Command config_show_command, config_validate_command;
@@ -18,6 +19,7 @@ constexpr const Command* table[] = {
     &init_command, &login_command, &logout_command, &whoami_command,
     &issue_command, &renew_command, &revoke_command, &resume_command,
     &operation_list_command, &operation_show_command, &operation_abandon_command,
+    &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &user_list_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
     &user_set_password_command,
     &help_command, &version_command, &explain_command,
@@ -25,6 +27,7 @@ constexpr const Command* table[] = {
 // clang-format on
 
 constexpr Group group_table[] = {
+    {"audit", "what was done, by whom"},
     {"operation", "what was begun, and how far it came"},
     {"user", "people who may log in, and their roles"},
     {"config", "where each setting comes from"},
