@@ -1,8 +1,12 @@
 #include "base/files.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
 #include <thread>
 
 #include "support/thrown.hpp"
@@ -55,6 +59,25 @@ TEST_CASE("writing through a link replaces the link, not what it points to") {
   CHECK(read_file(folder.path() + "/target") == "old");
   CHECK(read_file(folder.path() + "/link") == "new");
   CHECK_FALSE(read_link(folder.path() + "/link"));
+}
+
+TEST_CASE("a write that fails half-way leaves the old file and nothing beside it") {
+  const TemporaryFolder folder("ymgr-test");
+  const std::string path = folder.path() + "/file";
+  write_file(path, "old");
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit ten_bytes{10, 10};
+    std::signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &ten_bytes);
+    _exit(code_of([&] { write_file(path, std::string(100, 'x')); }) == Code::system_error ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+  CHECK(read_file(path) == "old");
+  CHECK(list_folder(folder.path()) == Names{"file"});
 }
 
 TEST_CASE("devices, pipes and folders are never replaced by a file") {
