@@ -197,18 +197,6 @@ std::vector<std::string> list_folder(const std::string& path) {
   return names;
 }
 
-void overwrite_and_remove_file(const std::string& path) {
-  const Fd file(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  struct stat st {};
-  if (file && fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode)) {
-    const std::string zeros(static_cast<std::size_t>(st.st_size), '\0');
-    if (pwrite(file.get(), zeros.data(), zeros.size(), 0) < 0 || fsync(file.get()) != 0)
-      throw system_error("overwrite", path, errno);
-  }
-  remove_file(path);
-  if (is_folder(parent_of(path))) sync_folder(parent_of(path));
-}
-
 std::optional<Fd> try_lock(const std::string& path) {
   Fd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) throw system_error("open", path, errno);

@@ -54,9 +54,6 @@ bool make_folder(const std::string& path, mode_t mode);
 /// With its parents; created ones get `mode`.
 void make_folders(const std::string& path, mode_t mode);
 void sync_folder(const std::string& path);
-/// A private file's end: zeros over its bytes, then its name removed. Missing: fine; of a link only the link goes. A
-/// copy-on-write file system may keep the old blocks all the same.
-void overwrite_and_remove_file(const std::string& path);
 void remove_file(const std::string& path);  // missing: fine
 void remove_tree(const std::string& path);  // missing: fine; follows no links
 void rename_file(const std::string& from, const std::string& to);

@@ -161,13 +161,15 @@ void record_sealed_key(sql::Connection& connection, const EnsuredKey& key) {
 
 std::string sealed_key_box(sql::Connection& connection, std::string_view reference) {
   auto box = box_of(connection, name_in(reference, sealed_prefix));
-  if (box.empty()) throw Error(Code::key_not_found, "the key " + std::string(reference) + " is not there");
+  if (box.empty())
+    throw Error(Code::key_not_found, "the key " + std::string(reference) + " is not there", "renew with --new-key");
   return box;
 }
 
 bool key_is_there(sql::Connection& connection, std::string_view reference) {
   if (reference.starts_with(file_prefix)) return exists(name_in(reference, file_prefix));
-  return !box_of(connection, name_in(reference, sealed_prefix)).empty();
+  if (!reference.starts_with(sealed_prefix)) return false;
+  return !box_of(connection, reference.substr(sealed_prefix.size())).empty();
 }
 
 void destroy_key(sql::Connection& connection, std::string_view reference) {

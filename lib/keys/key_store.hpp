@@ -56,7 +56,7 @@ std::string key_name_for(std::string_view certificate_name, bool taken);
 void record_sealed_key(sql::Connection&, const EnsuredKey&);
 /// @throws Error key-not-found
 std::string sealed_key_box(sql::Connection&, std::string_view reference);
-/// True: the private key is still there.
+/// True: the private key is still there, and in one of these two stores.
 bool key_is_there(sql::Connection&, std::string_view reference);
 /// Destroys a sealed key's box (secure_delete is on), or overwrites and removes a file; of a link, the file it points to.
 /// Missing: fine. @throws Error key-not-found for a reference of another kind

@@ -115,6 +115,14 @@ TEST_CASE("a key file is read only when nobody else can have changed or read it"
   }
 }
 
+TEST_CASE("a key that is kept elsewhere is neither here nor destroyed") {
+  const test::TestDatabase db;
+  for (const auto* reference : {"external", "transit:web", "sealed:", ""}) {
+    CHECK_FALSE(key_is_there(*db, reference));
+    CHECK_CODE(destroy_key(*db, reference), Code::key_not_found);
+  }
+}
+
 TEST_CASE("a key behind a link is read, and destroyed where it stands") {
   const test::TestDatabase db;
   const auto real = db.folder() + "/real.pem", link = db.folder() + "/link.pem", copy = db.folder() + "/copy.pem";
