@@ -39,7 +39,10 @@ std::int64_t next_crl_number(std::int64_t last, const std::string& folder) {
     if (text) last = std::max(last, parse_number(trim(*text)).value_or(0));
   }
   const std::int64_t number = std::max(last + 1, to_seconds(now()));
-  if (!folder.empty()) write_file(path, std::to_string(number) + "\n");
+  if (!folder.empty()) {
+    make_folders(folder, 0700);
+    write_file(path, std::to_string(number) + "\n");
+  }
   return number;
 }
 
