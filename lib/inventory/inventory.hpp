@@ -42,8 +42,9 @@ struct CertificateRow {
   std::string request_id, issued_by;
 };
 
-/// `--select owner=…,profile=…,name=…,status=…,label.KEY=…,expires-before=…,expires-after=…,ca=…,host=…,key=…`; values of name
-/// and owner may hold '*'. A condition may begin with '!'.
+/// `--select owner=…,profile=…,name=…,status=…,label.KEY=…,expires-before=…,expires-after=…,ca=…,host=…,key=…`: all of
+/// them hold. Values of name and owner may hold '*', any text. A condition may begin with '!'. Status: active (and not yet
+/// expired), expired, superseded, revoked. key: the algorithm. Times as parse_time reads them.
 struct Selection {
   struct Condition {
     std::string field, value;
@@ -52,7 +53,7 @@ struct Selection {
   std::vector<Condition> conditions;
   bool empty() const noexcept { return conditions.empty(); }
 };
-/// @throws Error usage: unknown field with the nearest one, wrong value
+/// @throws Error usage: nothing at all, unknown field with the nearest one, wrong value; time-invalid
 Selection parse_selection(std::string_view text);
 
 namespace inventory {
@@ -66,7 +67,8 @@ std::vector<CertificateRow> by_name(sql::Connection&, std::string_view name);
 std::optional<CertificateRow> active_by_name(sql::Connection&, std::string_view name, Time at);
 std::vector<CertificateRow> by_public_key(sql::Connection&, std::string_view public_key_sha256);
 /// A certificate argument: cert_id, then name (its active certificate, else its newest), then serial (colons or bare hex).
-/// @throws Error certificate-not-found with the nearest names, certificate-ambiguous
+/// @throws Error certificate-not-found with the nearest name, certificate-ambiguous: several active ones of that name
+/// (issue --another), or issuers with the same serial
 CertificateRow resolve(sql::Connection&, std::string_view argument, Time at);
 
 struct ListQuery {
@@ -91,18 +93,23 @@ void due(sql::Connection&, const DueQuery&, const std::function<void(const Certi
 /// Without reading them whole: how many.
 std::int64_t count_due(sql::Connection&, const DueQuery&);
 
+/// Where it is active; a revoked one stays revoked.
 void supersede(sql::Connection&, std::string_view cert_id);
+/// Revoked already: date stays, reason becomes the new one, invalidity date too when there is one.
+/// @throws Error certificate-not-found, as the setters below
 void mark_revoked(sql::Connection&, std::string_view cert_id, Time revoked_at, Reason,
                   std::optional<Time> invalidity_at);
-/// After unhold.
+/// After unhold: active, or superseded when it was renewed. @throws Error certificate-state: not on hold
 void mark_active(sql::Connection&, std::string_view cert_id);
 void set_hook_result(sql::Connection&, std::string_view cert_id, std::string_view state, std::string_view message,
                      Time at);
 void set_installation(sql::Connection&, std::string_view cert_id, std::string_view host, std::string_view installation);
 void set_violations(sql::Connection&, std::string_view cert_id, std::string_view policy_version,
                     const Json& violations);
+/// Active ones: the hook of what replaced a certificate speaks for it.
 std::vector<CertificateRow> with_pending_hooks(sql::Connection&, std::string_view host);
 
+/// Denied already: stays as it is.
 void deny_key(sql::Connection&, std::string_view public_key_sha256, std::string_view reason, std::string_view cert_id,
               Time at);
 bool is_key_denied(sql::Connection&, std::string_view public_key_sha256);

@@ -36,7 +36,8 @@ Where due_where(const DueQuery& query) {
 void list(sql::Connection& db, const ListQuery& query, Time at,
           const std::function<void(const CertificateRow&)>& each) {
   Where where;
-  if (query.status) where.add_status(*query.status, at);
+  const auto use = query.selection.empty() ? Where::Use::lookup : Where::Use::filter;
+  if (query.status) where.add_status(*query.status, at, use);
   if (query.expired) where.add_expired(at);
   where.add(query.selection, at, Where::Use::lookup);
   stream(db, where, "ORDER BY expires_at, cert_id", query.limit, each);

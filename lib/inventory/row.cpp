@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace ymgr {
 namespace {
@@ -45,9 +46,20 @@ class Reader {
   int column_ = 0;
 };
 
+/// What stands in the inventory is shown, whatever the rules for new names have become.
+San read_san(std::string_view text) {
+  for (const SanKind kind : {SanKind::dns, SanKind::ip, SanKind::email, SanKind::uri}) {
+    const auto prefix = to_string(kind);
+    if (text.starts_with(prefix) && text.substr(prefix.size(), 1) == ":") {
+      return {kind, std::string(text.substr(prefix.size() + 1))};
+    }
+  }
+  throw Error(Code::database_corrupt, "a certificate has a name of unknown kind: " + printable(text));
+}
+
 std::vector<San> read_sans(const Json& json) {
   std::vector<San> sans;
-  for (const auto& item : json.items()) sans.push_back(parse_san(item.text()));
+  for (const auto& item : json.items()) sans.push_back(read_san(item.text()));
   return sans;
 }
 

@@ -21,6 +21,11 @@ std::string_view column_of(std::string_view field) noexcept {
   return field;
 }
 
+/// A sign keeps the planner from the index and the number as it is.
+std::string expiry_column(Where::Use use) {
+  return use == Where::Use::filter ? "+expires_at" : "expires_at";
+}
+
 }  // namespace
 
 void Where::add(std::string_view condition) {
@@ -46,9 +51,9 @@ std::string Where::bind(std::string_view text) {
 }
 
 // Partial indexes are only used where their status stands in the text.
-void Where::add_status(CertificateStatus status, Time at) {
+void Where::add_status(CertificateStatus status, Time at, Use use) {
   add("status = '" + std::string(to_string(status)) + "'");
-  if (status == CertificateStatus::active) add("expires_at >= " + bind(at));
+  if (status == CertificateStatus::active) add(expiry_column(use) + " >= " + bind(at));
 }
 
 void Where::add_expired(Time at) {
@@ -67,10 +72,12 @@ std::string Where::condition_text(const Selection::Condition& condition, Time at
   const auto& [field, value, negated] = condition;
   if (field.starts_with(label_prefix))
     return label_text(std::string_view(field).substr(label_prefix.size()), value, use);
-  if (field == "expires-before") return "expires_at < " + bind(parse_time(value));
-  if (field == "expires-after") return "expires_at > " + bind(parse_time(value));
-  if (field == "status" && value == "expired") return "(status = 'active' AND expires_at < " + bind(at) + ")";
-  if (field == "status" && value == "active") return "(status = 'active' AND expires_at >= " + bind(at) + ")";
+  if (field == "expires-before") return expiry_column(use) + " < " + bind(parse_time(value));
+  if (field == "expires-after") return expiry_column(use) + " > " + bind(parse_time(value));
+  if (field == "status" && value == "expired")
+    return "(status = 'active' AND " + expiry_column(use) + " < " + bind(at) + ")";
+  if (field == "status" && value == "active")
+    return "(status = 'active' AND " + expiry_column(use) + " >= " + bind(at) + ")";
   if (field == "status") return "status = '" + value + "'";
 
   std::string column(column_of(field));

@@ -25,7 +25,7 @@ class Where {
   std::string bind(std::int64_t);
   std::string bind(std::string_view);
   void add(const Selection&, Time at, Use);
-  void add_status(CertificateStatus, Time at);
+  void add_status(CertificateStatus, Time at, Use);
   void add_expired(Time at);
 
   /// "WHERE …", empty without conditions.
