@@ -1,5 +1,6 @@
 // Reports over the inventory.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 
 namespace ymgr {
 
+/// Both ends belong to a window.
 struct ReportWindow {
   Time at;
   Time expiring_from, expiring_to;  // at .. at + 30 d, or --from --to
@@ -18,18 +20,24 @@ struct ReportWindow {
 struct ReportItem {
   std::string cert_id, name, owner, profile, serial;
   Time expires_at;
+  std::optional<Time> revoked_at;
   std::string note;  // reason of revocation, or the violations' messages
 };
 struct Report {
   ReportWindow window;
-  std::int64_t active = 0, expired = 0, expiring = 0, revoked = 0, offending = 0, hooks_pending = 0, due = 0, operations_open = 0;
+  std::int64_t active = 0, expired = 0, expiring = 0, revoked = 0, offending = 0, hooks_pending = 0, due = 0,
+               operations_open = 0;
   std::vector<ReportItem> expiring_items, revoked_items, offending_items;  // at most `limit` each
-  /// 100 when nothing is active.
+  /// Share of the active certificates that comply, in steps of 0.1 and never rounded up. 100 when nothing is active.
   double compliance_percent() const noexcept;
 };
-/// Aggregates come from indexes; memory is flat.
+/// The default windows: expiring in the next 30 days, revoked in the last 7.
+ReportWindow default_window(Time at) noexcept;
+/// Active: neither superseded, revoked nor expired; expired: not replaced. Expiring and offending are ordered by expiry, revoked
+/// newest first. Aggregates come from indexes; memory is flat. `limit` 0: all items.
 Report make_report(sql::Connection&, const ReportWindow&, std::int64_t limit);
 Json to_json(const Report&);
+/// For people, with the dates of both windows.
 std::string report_text(const Report&);
 std::string report_csv(const Report&);  // one row a listed certificate: kind, cert_id, name, …
 

@@ -14,8 +14,7 @@ class ExplainingConnection final : public sql::Connection {
   sql::Dialect dialect() const noexcept override { return real_.dialect(); }
   std::int64_t run(std::string_view text, std::span<const sql::Value> params, const sql::Each& each) override {
     if (text.starts_with("SELECT")) {
-      real_.run("EXPLAIN QUERY PLAN " + std::string(text), params,
-                [&](const sql::Row& row) { plan_.append(row.text(3)).append("\n"); });
+      real_.run("EXPLAIN QUERY PLAN " + std::string(text), params, [&](const sql::Row& row) { add_step(row.text(3)); });
     }
     return real_.run(text, params, each);
   }
@@ -26,12 +25,22 @@ class ExplainingConnection final : public sql::Connection {
   void transaction(sql::Access access, const std::function<void()>& body) override { real_.transaction(access, body); }
   void run_script(std::string_view text) override { real_.run_script(text); }
 
-  /// The plans since the last call, a line a step.
-  std::string take_plan() { return std::exchange(plan_, {}); }
+  /// The indexes that queries used since the last call, in order; "-" where a table was read without one.
+  std::string take_indexes() { return std::exchange(indexes_, {}); }
 
  private:
+  void add_step(std::string_view step) {
+    if (!step.starts_with("SEARCH") && !step.starts_with("SCAN")) return;
+    constexpr std::string_view word = "INDEX ";
+    const auto place = step.find(word);
+    if (!indexes_.empty()) indexes_ += ' ';
+    indexes_ += place == std::string_view::npos
+                    ? "-"
+                    : step.substr(place + word.size(), step.find(' ', place + word.size()) - place - word.size());
+  }
+
   sql::Connection& real_;
-  std::string plan_;
+  std::string indexes_;
 };
 
 }  // namespace ymgr::test

@@ -87,7 +87,9 @@ CREATE INDEX certificates_key ON certificates(public_key_sha256);
 CREATE INDEX certificates_due ON certificates(renew_at, expires_at, cert_id) WHERE status = 'active';
 CREATE INDEX certificates_expiry ON certificates(expires_at, cert_id) WHERE status = 'active';
 CREATE INDEX certificates_revoked ON certificates(revoked_at) WHERE status = 'revoked';
-CREATE INDEX certificates_offending ON certificates(expires_at) WHERE status = 'active' AND violations IS NOT NULL;
+-- status comes first, constant as it is: SQLite would take certificates_expiry otherwise.
+CREATE INDEX certificates_offending ON certificates(status, expires_at, cert_id)
+  WHERE status = 'active' AND violations IS NOT NULL;
 CREATE INDEX certificates_owner ON certificates(owner, expires_at);
 CREATE INDEX certificates_hooks ON certificates(host) WHERE hook_state = 'pending';
 CREATE INDEX certificates_lineage ON certificates(renewed_from) WHERE renewed_from IS NOT NULL;
