@@ -83,8 +83,9 @@ void configure(sqlite3* db, const SqliteSettings& settings) {
         path);
   if (!settings.read_only) enter_wal(db, settings);
   execute(db, "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0", path);
-  // PostgreSQL's LIKE heeds case; and only so can SQLite search an index by a prefix.
-  execute(db, "PRAGMA case_sensitive_like=ON", path);
+  // PostgreSQL's LIKE heeds case; and only so can SQLite search an index by a prefix. Without recursive triggers INSERT OR
+  // REPLACE deletes rows past the triggers that forbid it.
+  execute(db, "PRAGMA case_sensitive_like=ON; PRAGMA recursive_triggers=ON", path);
 }
 
 }  // namespace

@@ -61,6 +61,8 @@ TEST_CASE("rows can neither be changed nor deleted nor given a hash") {
   append(*db, {{"r", "e", "t", Json::object()}});
   for (const auto* text :
        {"UPDATE audit_events SET actor = 'x'", "UPDATE audit_events SET hash = 'x'", "DELETE FROM audit_events",
+        "INSERT OR REPLACE INTO audit_events (seq, at, actor, request_id, event, target, data) VALUES (1, 0, '', '', "
+        "'', '', '')",
         "INSERT INTO audit_events (at, actor, request_id, event, target, data, hash) VALUES (0, '', '', '', '', '', "
         "'x')"})
     CHECK_CODE(db->run(text, {}), Code::database_failed);

@@ -65,5 +65,6 @@ TEST_CASE("certificates keep their identity and are never deleted") {
   for (const auto* column : {"serial_number", "issuer", "pem", "fingerprint", "public_key_sha256"})
     CHECK_CODE(db->run("UPDATE certificates SET " + std::string(column) + " = 'x'", {}), Code::database_failed);
   CHECK_CODE(db->run("DELETE FROM certificates", {}), Code::database_failed);
+  CHECK_CODE(db->run("INSERT OR REPLACE INTO certificates SELECT * FROM certificates", {}), Code::database_failed);
   CHECK(db->run("UPDATE certificates SET status = 'revoked', pem = pem", {}) == 1);
 }

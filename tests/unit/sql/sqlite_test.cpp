@@ -106,6 +106,15 @@ TEST_CASE("a connection for reading refuses to write and sees what others write"
   CHECK(text_of(*reader, "SELECT value FROM settings WHERE name = 'a'") == "b");
 }
 
+TEST_CASE("a database that nobody has open can be opened for reading") {
+  const test::TestDatabase db;
+  const auto copy = db.folder() + "/copy.db";
+  db->run(insert_setting, {"a", "b", 1});
+  sql::backup_sqlite(db.path(), copy);
+  const auto reader = sql::open_sqlite({.path = copy, .read_only = true});
+  CHECK(text_of(*reader, "SELECT value FROM settings WHERE name = 'a'") == "b");
+}
+
 TEST_CASE("a file without write permission is an unusable disk") {
   const test::TestDatabase db;
   const auto copy = db.folder() + "/copy.db";
