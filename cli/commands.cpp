@@ -4,6 +4,9 @@ namespace ymgr::cli {
 
 extern const Command init_command, login_command, logout_command, whoami_command;
 extern const Command issue_command, renew_command, revoke_command, resume_command;
+extern const Command report_command;
+extern const Command cert_list_command, cert_show_command, cert_export_command, cert_check_command,
+    cert_explain_command;
 extern const Command operation_list_command, operation_show_command, operation_abandon_command;
 extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
 extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
@@ -17,7 +20,8 @@ namespace {
 // clang-format off
 constexpr const Command* table[] = {
     &init_command, &login_command, &logout_command, &whoami_command,
-    &issue_command, &renew_command, &revoke_command, &resume_command,
+    &issue_command, &renew_command, &revoke_command, &resume_command, &report_command,
+    &cert_list_command, &cert_show_command, &cert_export_command, &cert_check_command, &cert_explain_command,
     &operation_list_command, &operation_show_command, &operation_abandon_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &user_list_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
@@ -27,6 +31,7 @@ constexpr const Command* table[] = {
 // clang-format on
 
 constexpr Group group_table[] = {
+    {"cert", "certificates in the inventory"},
     {"audit", "what was done, by whom"},
     {"operation", "what was begun, and how far it came"},
     {"user", "people who may log in, and their roles"},

@@ -87,12 +87,6 @@ std::vector<std::string> hook_environment() {
   return variables;
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) throw system_error("read", "the host name", errno);
-  return name.data();
-}
-
 }  // namespace
 
 struct Wiring::State {
@@ -115,6 +109,12 @@ const Config& Wiring::config() const noexcept {
 }
 const ProfilePaths& Wiring::paths() const noexcept {
   return state_->paths;
+}
+
+std::string Wiring::host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) throw system_error("read", "the host name", errno);
+  return name.data();
 }
 
 sql::Connection& Wiring::database() {

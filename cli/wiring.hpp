@@ -32,6 +32,8 @@ class Wiring {
   ~Wiring();
   const Config& config() const noexcept;
   const ProfilePaths& paths() const noexcept;
+  /// Of this host, as installations and leases have it.
+  static std::string host_name();
 
   /// Opened, owner and mode checked, schema checked (migrated when older).
   sql::Connection& database();

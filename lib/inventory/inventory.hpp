@@ -66,6 +66,8 @@ std::vector<CertificateRow> by_name(sql::Connection&, std::string_view name);
 /// Neither superseded nor revoked nor expired at `at`.
 std::optional<CertificateRow> active_by_name(sql::Connection&, std::string_view name, Time at);
 std::vector<CertificateRow> by_public_key(sql::Connection&, std::string_view public_key_sha256);
+/// `row`, what it was renewed from and what was renewed from it, newest first.
+std::vector<CertificateRow> lineage(sql::Connection&, const CertificateRow& row);
 /// A certificate argument: cert_id, then name (its active certificate, else its newest), then serial (colons or bare hex).
 /// @throws Error certificate-not-found with the nearest name, certificate-ambiguous: several active ones of that name
 /// (issue --another), or issuers with the same serial

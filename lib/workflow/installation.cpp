@@ -136,6 +136,16 @@ void deliver_pkcs12(const Installation& place, const Delivery& delivery) {
              file_mode(place));
 }
 
+/// Empty, or what is wrong with the key file.
+std::string holds_key_of(const std::string& path, const Secret& pem, const Certificate& certificate) {
+  try {
+    return is_pair(certificate, PrivateKey::from_pem(pem)) ? "" : path + " is not the key of the certificate";
+  } catch (const Error& error) {  // a fault of what is installed, not of the command that looks at it
+    if (error.code() != Code::key_invalid) throw;
+    return path + " holds no private key";
+  }
+}
+
 }  // namespace
 
 std::string file_name(std::string_view certificate_name) {
@@ -243,14 +253,22 @@ void deliver(const Installation& place, const Delivery& delivery) {
   if (!place.pkcs12.empty()) deliver_pkcs12(place, delivery);
 }
 
+std::string delivery_fault(const Installation& place, const Certificate& certificate) {
+  if (!place.pkcs12.empty() && !exists(place.pkcs12)) return "there is no " + place.pkcs12;
+  if (place.out.empty()) return {};
+  const auto all = paths(place);
+  const auto there = read_file_if_there(all.certificate);
+  if (!there) return "there is no " + all.certificate;
+  if (*there != certificate.pem) return all.certificate + " is another certificate";
+  for (const auto& path : {all.chain, all.fullchain})
+    if (!exists(path)) return "there is no " + path;
+  if (!place.with_key) return {};
+  if (!exists(all.key)) return "there is no " + all.key;
+  return holds_key_of(all.key, read_key(place), certificate);
+}
+
 bool is_delivered(const Installation& place, const Certificate& certificate) {
-  if (!place.pkcs12.empty() && !exists(place.pkcs12)) return false;
-  if (place.out.empty()) return true;
-  const auto there = read_file_if_there(place.out + "/cert.pem");
-  if (!there || *there != certificate.pem) return false;
-  if (!exists(place.out + "/fullchain.pem") || !exists(place.out + "/chain.pem")) return false;
-  if (!place.with_key) return true;
-  return exists(place.out + "/privkey.pem") && is_pair(certificate, PrivateKey::from_pem(read_key(place)));
+  return delivery_fault(place, certificate).empty();
 }
 
 Secret read_key(const Installation& place) {

@@ -54,6 +54,8 @@ struct Delivery {
 void deliver(const Installation&, const Delivery&);
 /// What stands there now is `certificate` with its key (where there should be one), readable and a pair.
 bool is_delivered(const Installation&, const Certificate& certificate);
+/// Why it is not so, in words; empty: it is.
+std::string delivery_fault(const Installation&, const Certificate& certificate);
 /// The key that stands there. @throws Error key-not-found
 Secret read_key(const Installation&);
 /// Paths as answers and hooks show them; empty where there is none.

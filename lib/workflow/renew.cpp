@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/explain.hpp"
 #include "workflow/issue.hpp"
 
 namespace ymgr {
@@ -80,12 +81,8 @@ void find_place(Workbench& bench, CertificateItem& item, const CertificateRow& r
                 "write it again, or issue the certificate anew");
 }
 
-Duration min_interval(const Workbench& bench, const CertificateRow& row) {
-  return std::min(bench.policy.min_renew_interval(), Duration((row.expires_at - row.not_before) / 4));
-}
-
 bool renewed_recently(const Workbench& bench, const CertificateRow& row, Time at) {
-  return !row.renewed_from.empty() && row.issued_at + min_interval(bench, row) > at;
+  return !row.renewed_from.empty() && row.issued_at + min_interval(bench.policy, row) > at;
 }
 
 bool may_touch(const Workbench& bench, const CertificateRow& row) {
@@ -104,7 +101,7 @@ void require_renewable(Workbench& bench, const CertificateRow& row, const RenewO
   if (!options.force && renewed_recently(bench, row, at))
     throw Error(Code::renewed_recently,
                 row.name + " was renewed " + describe_distance(at, row.issued_at) + ", less than " +
-                    format_duration(min_interval(bench, row)),
+                    format_duration(min_interval(bench.policy, row)),
                 "wait, or renew now with --force");
 }
 

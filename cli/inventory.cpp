@@ -1,0 +1,47 @@
+#include "cli/inventory.hpp"
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+
+namespace ymgr::cli {
+
+CertificateRow readable_certificate(Invocation& call, Time at) {
+  const auto& session = call.wiring().session();
+  session.require(Right::read_inventory);
+  auto row = inventory::resolve(call.wiring().database(), call.text("CERT"), at);
+  const auto& who = session.identity();
+  if (who.role == Role::user && row.owner != who.user)
+    throw Error(Code::role_denied, "the certificate of " + row.name + " belongs to " + row.owner,
+                "ask its owner or an operator");
+  return row;
+}
+
+std::vector<Certificate> chain_above(sql::Connection& db, const Certificate& leaf) {
+  for (auto& ca : list_cas(db)) {
+    if (!ca.certificate || ca.subject != leaf.issuer) continue;
+    if (!leaf.authority_key_id.empty() && ca.certificate->subject_key_id != leaf.authority_key_id) continue;
+    auto chain = std::move(ca.chain);
+    chain.insert(chain.begin(), *ca.certificate);
+    return chain;
+  }
+  throw Error(Code::certificate_not_found, "no CA of this profile is " + leaf.issuer, "ymgr ca show lists them");
+}
+
+Result exported(Invocation& call, const std::string& text, Form form) {
+  const auto out = call.text("--out");
+  const bool to_file = !out.empty() && out != "-";
+  Result result;
+  if (to_file) {
+    write_file(out, text, {0644, std::nullopt}, call.has("--force") ? Existing::replace : Existing::refuse);
+    result.text = "written to " + out + "\n";
+  } else {
+    result.text = text;
+    result.raw = true;
+  }
+  const std::string content = form == Form::der ? to_base64(text) : text;
+  result.json = Json::object({{"content", to_file ? Json() : Json(content)}, {"file", to_file ? Json(out) : Json()}});
+  return result;
+}
+
+}  // namespace ymgr::cli
