@@ -26,7 +26,9 @@ constexpr const Command* table[] = {
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &user_list_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
     &user_set_password_command,
-    &help_command, &version_command, &explain_command,
+    &config_show_command, &config_validate_command,
+    &explain_command, &schema_command, &completion_command, &help_command, &version_command,
+    &complete_command, &docs_command,
 };
 // clang-format on
 

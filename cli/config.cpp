@@ -154,6 +154,14 @@ void apply_context(const std::vector<ConfigFile>& files, Settings& settings) {
               near ? "Did you mean '" + *near + "'?" : "Write it under 'contexts' of the configuration file");
 }
 
+void apply_files(const std::vector<ConfigFile>& files, Settings& settings) {
+  for (const ConfigFile& file : files) {
+    if (const auto named = file.settings.find("context"); named != file.settings.end()) settings.insert(*named);
+  }
+  apply_context(files, settings);
+  for (const ConfigFile& file : files) apply(file.settings, settings);
+}
+
 std::string expand_home(std::string path) {
   if (path.starts_with("~/")) return home_folder() + path.substr(1);
   if (path.starts_with('/') || path.empty()) return path;
@@ -190,18 +198,12 @@ std::vector<ConfigFile> read_config_files(const Values& flags) {
   return files;
 }
 
-Config make_config(const Values& flags, const std::vector<ConfigFile>& files) {
+Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
   Config config;
   config.home_is_moved = environment("YMGR_HOME").has_value();
   Settings& settings = config.settings;
   settings = given_settings(flags);
-  if (!settings.contains("context")) {
-    for (const ConfigFile& file : files) {
-      if (const auto named = file.settings.find("context"); named != file.settings.end()) settings.insert(*named);
-    }
-  }
-  apply_context(files, settings);
-  for (const ConfigFile& file : files) apply(file.settings, settings);
+  if (files) apply_files(*files, settings);
   const Settings defaults = {
       {"context", {"", "default"}},       {"home", {xdg_folder("XDG_DATA_HOME", ".local/share") + "/ymgr", "default"}},
       {"output", {"table", "default"}},   {"timeout", {"60s", "default"}},

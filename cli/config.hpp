@@ -55,8 +55,9 @@ struct Config {
   /// Empty: the runtime folder.
   const std::string& session_folder() const { return at("session.folder").value; }
 };
+/// @param files  nullptr: they do not matter to the command, nor does the context
 /// @throws Error usage, config-invalid: unknown context, bad value, naming where it stands
-Config make_config(const Values& flags, const std::vector<ConfigFile>& files);
+Config make_config(const Values& flags, const std::vector<ConfigFile>* files);
 
 /// "table" … @throws Error usage
 Format parse_format(std::string_view text);

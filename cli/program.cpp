@@ -88,8 +88,9 @@ int exit_of(const Error& error) {
 int run_program(std::span<const std::string> words) {
   CommandLine line = parse_command_line(words);
   const Command& command = *line.command;
-  const bool standalone = command.setup == Setup::standalone;
-  Config config = make_config(line.values, standalone ? std::vector<ConfigFile>() : read_config_files(line.values));
+  std::optional<std::vector<ConfigFile>> files;
+  if (command.setup == Setup::configured) files = read_config_files(line.values);
+  Config config = make_config(line.values, files ? &*files : nullptr);
   Globals globals = make_globals(line.values, config);
   check_fields(command, globals.fields);
   const NoticeLook look = make_look(line.values, globals);

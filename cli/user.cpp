@@ -136,8 +136,7 @@ Result run_set_role(Invocation& call) {
         answer(name, set_user_role(admin, name, role), name + " is now " + word, name + " is " + word + " already");
   }
   if (result.changed && role == Role::auditor) {
-    call.notices().warn(
-        name + " may have kept the data key; change it by restoring a backup into a new profile if that matters");
+    call.notices().warn(name + " may have kept a copy of the data key, which nothing takes back");
   }
   result.json.set("role", word);
   return result;

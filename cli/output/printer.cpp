@@ -22,8 +22,11 @@ bool is_list(const Field& field) {
   return field.type == "array of object" || field.type == "?array of object";
 }
 
-std::string cell(const Json* value) {
+enum class For { people, programs };
+
+std::string cell(const Json* value, For reader) {
   if (!value || value->is_null()) return {};
+  if (value->is_bool() && reader == For::people) return value->boolean() ? "yes" : "no";
   if (value->is_text()) return value->text();
   if (value->is_array() &&
       std::all_of(value->items().begin(), value->items().end(), [](const Json& v) { return v.is_text(); })) {
@@ -76,7 +79,7 @@ std::string render_table(const Result& result, const View& view) {
   for (const auto& column : columns) header.push_back(column.title);
   for (const Json& item : items_of(result)) {
     auto& row = rows.emplace_back();
-    for (const auto& column : columns) row.push_back(cell(item.find(column.field)));
+    for (const auto& column : columns) row.push_back(cell(item.find(column.field), For::people));
   }
   return format_table(header, rows);
 }
@@ -90,7 +93,8 @@ std::string render_csv(const Command& command, const Result& result, const View&
   }
   const auto line = [&](const Json* item) {
     std::vector<std::string> cells;
-    for (const auto& column : columns) cells.push_back(item ? cell(item->find(column.field)) : column.field);
+    for (const auto& column : columns)
+      cells.push_back(item ? cell(item->find(column.field), For::programs) : column.field);
     return csv_line(cells);
   };
   std::string out = line(nullptr);
@@ -105,11 +109,11 @@ std::string render_names(const Command& command, const Result& result, const Vie
     const std::string_view field = !view.fields.empty()     ? std::string_view(view.fields.front())
                                    : command.fields.empty() ? std::string_view()
                                                             : command.fields.front().name;
-    return cell(result.json.find(field)) + "\n";
+    return cell(result.json.find(field), For::programs) + "\n";
   }
   std::string out;
   for (const Json& item : items_of(result))
-    out += cell(item.find(columns.empty() ? "name" : columns.front().field)) + "\n";
+    out += cell(item.find(columns.empty() ? "name" : columns.front().field), For::programs) + "\n";
   return out;
 }
 
@@ -148,7 +152,7 @@ std::string render_text(const Result& result, const View& view) {
   if (view.fields.empty() && !result.text.empty()) return view.quiet ? std::string() : result.text;
   if (!result.items.empty()) return render_table(result, view);
   std::vector<std::pair<std::string, std::string>> pairs;
-  for (const auto& field : view.fields) pairs.emplace_back(field, cell(result.json.find(field)));
+  for (const auto& field : view.fields) pairs.emplace_back(field, cell(result.json.find(field), For::people));
   return format_pairs(pairs);
 }
 

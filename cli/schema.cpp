@@ -1,0 +1,159 @@
+#include "cli/schema.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "cli/args.hpp"
+#include "cli/invocation.hpp"
+#include "cli/output/printer.hpp"
+
+namespace ymgr::cli {
+
+namespace {
+
+constexpr Field error_fields[] = {
+    {"error", "string", "what failed, on what"},
+    {"code", "string", "see ymgr explain"},
+    {"exit", "integer", "exit status"},
+    {"retryable", "boolean", "whether the same command may work later"},
+    {"suggestion", "string", "the next thing to try"},
+    {"details", "object", "more of the failure, by name; every value is a text"},
+    {"policy_version", "?string", "of the policy that refused"},
+    {"violations", "?array of object", "every rule that was violated"},
+    {"state", "?string", "state of the operation"},
+    {"resume_id", "?string", "argument of ymgr resume"},
+    {"audit_reference", "?string", "request id of the operation"},
+};
+
+Json schema_object(std::span<const Field> fields, std::string_view prefix);
+
+Json schema_of_type(std::string_view type, std::span<const Field> fields, std::string_view path) {
+  if (type == "any") return Json::object();
+  if (type == "time") return Json::object({{"type", "string"}, {"format", "date-time"}});
+  if (type == "object") return schema_object(fields, path);
+  constexpr std::string_view array = "array of ";
+  if (type.starts_with(array)) {
+    return Json::object({{"type", "array"}, {"items", schema_of_type(type.substr(array.size()), fields, path)}});
+  }
+  return Json::object({{"type", type}});
+}
+
+Json schema_of(const Field& field, std::span<const Field> fields) {
+  const bool optional = field.type.starts_with('?');
+  Json schema = schema_of_type(optional ? field.type.substr(1) : field.type, fields, field.name);
+  if (const Json* type = schema.find("type"); optional && type)
+    schema.set("type", Json::array().push(*type).push("null"));
+  return schema.set("description", field.help);
+}
+
+/// The fields directly below `prefix`; an object without any is free in its members.
+Json schema_object(std::span<const Field> fields, std::string_view prefix) {
+  Json properties = Json::object(), required = Json::array();
+  for (const Field& field : fields) {
+    const auto dot = field.name.rfind('.');
+    const auto parent = dot == std::string_view::npos ? std::string_view() : field.name.substr(0, dot);
+    if (parent != prefix) continue;
+    const auto name = dot == std::string_view::npos ? field.name : field.name.substr(dot + 1);
+    properties.set(name, schema_of(field, fields));
+    if (!field.type.starts_with('?')) required.push(name);
+  }
+  Json schema = Json::object({{"type", "object"}});
+  if (!properties.members().empty())
+    schema.set("properties", std::move(properties)).set("required", std::move(required));
+  return schema;
+}
+
+Json document_schema(std::string_view name, std::string_view title, Json success, std::span<const Field> fields) {
+  Json body = schema_object(fields, "");
+  Json properties = Json::object({{"schema", Json::object({{"const", name}})}, {"success", std::move(success)}});
+  Json required = Json::array().push("schema").push("success");
+  if (const Json* own = body.find("properties")) {
+    for (const auto& [member, value] : own->members()) properties.set(member, value);
+    for (const Json& member : body.at("required").items()) required.push(member);
+  }
+  return Json::object({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                       {"$id", "urn:ymgr:schema:" + std::string(name)},
+                       {"title", title},
+                       {"type", "object"},
+                       {"properties", std::move(properties)},
+                       {"required", std::move(required)}});
+}
+
+constexpr Argument arguments[] = {
+    {"COMMAND", "command whose document is described, or error", Argument::Count::any, "command"},
+};
+constexpr Field fields[] = {
+    {"schemas", "?array of object", "without COMMAND: all of them"},
+    {"schemas.name", "string", "value of the member \"schema\""},
+    {"schemas.command", "string", "command that prints it"},
+    {"json_schema", "?object", "with COMMAND: its JSON Schema"},
+};
+constexpr Column columns[] = {{"NAME", "name"}, {"COMMAND", "command"}};
+constexpr Example examples[] = {
+    {"ymgr schema", "the names of all schemas"},
+    {"ymgr schema user list", "the schema of what ymgr user list --json prints"},
+    {"ymgr schema error", "the schema of every failure"},
+};
+
+Result list_schemas() {
+  Result result{.json = Json::object({{"schemas", Json::array()}}), .items = "schemas", .columns = columns};
+  Json& list = *result.json.find("schemas");
+  for (const Command* command : commands()) {
+    if (command->visibility == Visibility::hidden) continue;
+    list.push(Json::object({{"name", schema_name(*command)}, {"command", full_name(*command)}}));
+  }
+  list.push(Json::object({{"name", "ymgr.error.v1"}, {"command", "error"}}));
+  return result;
+}
+
+const Command& find_shown(const std::string& path) {
+  const Command* command = find_command(path);
+  if (command && command->visibility == Visibility::shown) return *command;
+  std::vector<std::string_view> names = {"error"};
+  for (const Command* known : commands()) names.push_back(known->path);
+  const auto near = nearest(path, names);
+  throw Error(Code::usage, "there is no schema of '" + path + "'",
+              (near ? "Did you mean '" + *near + "'? " : std::string()) + "'ymgr schema' lists all of them");
+}
+
+Result run(Invocation& call) {
+  if (!call.has("COMMAND")) return list_schemas();
+  const std::string path = join(call.list("COMMAND"), " ");
+  Json schema = path == "error" ? error_schema() : json_schema(find_shown(path));
+  Result result{.json = Json::object(), .text = dump_json_pretty(schema)};
+  result.json.set("json_schema", std::move(schema));
+  result.raw = true;
+  return result;
+}
+
+}  // namespace
+
+Json json_schema(const Command& command) {
+  return document_schema(schema_name(command), full_name(command) + ": " + std::string(command.summary),
+                         Json::object({{"type", "boolean"}}), command.fields);
+}
+
+Json error_schema() {
+  return document_schema("ymgr.error.v1", "A command that failed", Json::object({{"const", false}}), error_fields);
+}
+
+extern const Command schema_command;
+constinit const Command schema_command = {
+    .path = "schema",
+    .summary = "show the JSON Schema of a command's document",
+    .description =
+        "Every command prints, with `--json`, one JSON document that names its schema. This prints that schema (JSON "
+        "Schema, draft "
+        "2020-12). A failure is described by `ymgr schema error`. Members may be added to a version of a schema; one "
+        "that changes "
+        "its meaning or goes away makes a new version.",
+    .arguments = arguments,
+    .options = {},
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .setup = Setup::standalone,
+};
+
+}  // namespace ymgr::cli

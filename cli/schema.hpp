@@ -1,0 +1,12 @@
+// JSON Schemas (draft 2020-12) of the --json documents, made from the command table.
+#pragma once
+#include "base/json.hpp"
+#include "cli/command.hpp"
+
+namespace ymgr::cli {
+
+Json json_schema(const Command&);
+/// Of every failure that ends a command.
+Json error_schema();
+
+}  // namespace ymgr::cli
