@@ -1,8 +1,11 @@
 #include "cli/manual.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "cli/args.hpp"
 #include "cli/config.hpp"
 #include "cli/help.hpp"
@@ -107,6 +110,15 @@ std::string upper_case(std::string_view text) {
   return upper;
 }
 
+/// groff reads bytes; everything beyond ASCII goes in by its code.
+void add_wide(std::string& out, std::string_view text, std::size_t& at) {
+  const Utf8Char wide = utf8_at(text, at);
+  std::array<char, 16> escape{};
+  std::snprintf(escape.data(), escape.size(), "\\[u%04X]", static_cast<unsigned>(wide.code));
+  out += escape.data();
+  at += wide.size - 1;
+}
+
 std::string roff_text(std::string_view text) {
   std::string out;
   bool bold = false;
@@ -122,7 +134,11 @@ std::string roff_text(std::string_view text) {
         bold = !bold;
         out += bold ? "\\fB" : "\\fR";
         break;
-      default: out += text[i];
+      default:
+        if (static_cast<unsigned char>(text[i]) < 0x80)
+          out += text[i];
+        else
+          add_wide(out, text, i);
     }
   }
   return out;
