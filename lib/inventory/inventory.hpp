@@ -87,7 +87,7 @@ struct DueQuery {
   Selection selection;
   std::optional<RenewBefore> renew_before;  // instead of each row's own
   std::string host;                         // with only_host: what is installed here
-  bool only_host = false;
+  bool only_host = false;                   // installed on `host`, or nowhere: not what other hosts have installed
   std::int64_t limit = 0;
 };
 /// Active certificates whose renew_at has come, soonest expiry first; includes expired ones. Index certificates_due.

@@ -26,7 +26,7 @@ Where due_where(const DueQuery& query) {
   Where where;
   where.add("status = 'active'");
   where.add(due_condition(where, query));
-  if (query.only_host) where.add("host = " + where.bind(query.host));
+  if (query.only_host) where.add("(host IS NULL OR host = " + where.bind(query.host) + ")");
   where.add(query.selection, query.at, Where::Use::filter);
   return where;
 }

@@ -215,7 +215,8 @@ Record record_issued(const CertificateItem& from) {
     const auto row = row_of(*item, recording);
     inventory::insert(recording.db, row);
     recording.authority.record_issued({*item->certificate, item->issuer_id, item->ca_name}, row.cert_id);
-    if (item->key_place == KeyPlace::sealed && !item->key_reused) record_sealed_key(recording.db, *item->key);
+    if (item->key_place == KeyPlace::sealed && !item->key_reused)
+      record_sealed_key(recording.db, {item->key_reference, item->certificate->key, item->key_box});
     if (!row.renewed_from.empty()) inventory::supersede(recording.db, row.renewed_from);
     recording.audit = Json::object({{"cert_id", row.cert_id},
                                     {"serial_number", row.serial},
@@ -269,7 +270,6 @@ Json failed_item(const CertificateItem& item) {
 }  // namespace
 
 void run_certificate_items(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
-  if (items.empty()) return;
   const auto chain = signing_chain(bench.db);
   run_items<CertificateItem, CertificatePorts>(bench, request_id, items, steps, [&] {
     auto ports = std::make_unique<CertificatePorts>();

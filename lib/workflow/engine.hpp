@@ -157,6 +157,7 @@ int batch_exit(std::span<const int> exits) noexcept;
 template <class I, class Ports>
 void run_items(Workbench& bench, const std::string& request_id, std::vector<I>& items,
                std::span<const Step<I, Ports>> steps, const std::function<std::unique_ptr<Ports>()>& open_ports) {
+  if (items.empty()) return;
   const std::size_t workers = std::min(std::max<std::size_t>(bench.jobs, 1), items.size());
   std::vector<std::unique_ptr<Ports>> ports;
   for (std::size_t w = 0; w < workers; ++w) ports.push_back(open_ports());

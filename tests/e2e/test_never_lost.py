@@ -1,0 +1,205 @@
+"""Each workflow is killed, made to fail and run out of disk at each of its failpoints, then recovered; and killed again
+inside its recovery. Afterwards nothing is lost, nothing is there twice, and what --json said was true."""
+
+import itertools
+import shutil
+
+import pytest
+
+from harness import FAILPOINT, RELEASE, Box, Ymgr
+from invariants import check_end, check_pair, check_rows, rows
+
+NAME = "www.example.com"
+KILLED = -9
+
+
+class Scene:
+    """A workflow: what stands before it, its command, and what must be true when it is through."""
+
+    def __init__(self, name, command, done, before=()):
+        self.name, self.command, self.done, self.before = name, command, done, before
+
+    def __str__(self):
+        return self.name
+
+
+def actives(box, name=NAME):
+    return rows(box, "SELECT cert_id FROM certificates WHERE name = ? AND status = 'active'", name)
+
+
+def is_issued(box):
+    return len(actives(box)) == 1
+
+
+def is_delivered(box):
+    folder = box.work / "tls"
+    check_pair(folder)
+    wanted = rows(box, "SELECT pem FROM certificates WHERE name = ? AND status = 'active'", NAME)
+    return is_issued(box) and (folder / "cert.pem").read_text() == wanted[0][0] and (folder / "privkey.pem").exists()
+
+
+def is_renewed(box):
+    return is_issued(box) and rows(box, "SELECT count(*) FROM certificates WHERE status = 'superseded'") == [(1,)]
+
+
+def is_renewed_with_hook(box):
+    ran = box.work / "reloaded"
+    return (
+        is_renewed(box)
+        and is_delivered(box)
+        and ran.exists()
+        and rows(box, "SELECT hook_state FROM certificates WHERE status = 'active'") == [("ok",)]
+    )
+
+
+def is_revoked(box):
+    return rows(box, "SELECT status FROM certificates") == [("revoked",)]
+
+
+def is_compromised(box):
+    return (
+        is_revoked(box)
+        and rows(box, "SELECT count(*) FROM denied_keys") == [(1,)]
+        and rows(box, "SELECT count(*) FROM secrets WHERE path LIKE 'keys/%' AND box IS NOT NULL") == [(0,)]
+    )
+
+
+def is_bulk(box):
+    return all(len(actives(box, f"n{i}.example.com")) == 1 for i in (1, 2, 3))
+
+
+HOOK = "touch reloaded"
+SCENES = [
+    Scene("issue", ["issue", NAME], is_issued),
+    Scene("issue-files", ["issue", NAME, "--out", "tls"], is_delivered),
+    Scene("bulk", ["issue", "n{1..3}.example.com", "--jobs", "1"], is_bulk),
+    Scene("renew", ["renew", NAME], is_renewed, [["issue", NAME]]),
+    Scene(
+        "renew-hook",
+        ["renew", NAME, "--new-key"],
+        is_renewed_with_hook,
+        [["issue", NAME, "--out", "tls", "--deploy-hook", HOOK]],
+    ),
+    Scene(
+        "renew-due",
+        ["renew", "--due", "--renew-before", "47h59m"],
+        is_renewed,
+        [["issue", NAME, "--validity", "48h"]],
+    ),
+    Scene("revoke", ["revoke", NAME, "--reason", "superseded", "--yes"], is_revoked, [["issue", NAME]]),
+    Scene("compromise", ["revoke", NAME, "--reason", "keyCompromise", "--yes"], is_compromised, [["issue", NAME]]),
+]
+
+
+@pytest.fixture(params=SCENES, ids=str)
+def scene(request):
+    return request.param
+
+
+class Stage:
+    """A template box of a scene, copied for each fault."""
+
+    def __init__(self, scene, box, folder):
+        self.scene, self.template, self.folder, self.count = scene, box, folder, 0
+        ymgr = Ymgr(RELEASE, box)
+        for command in scene.before:
+            ymgr(*command)
+
+    def copy(self):
+        self.count += 1
+        box = Box(self.folder / str(self.count))
+        box.copy_from(self.template)
+        source = self.template.work / "tls"
+        if source.exists():
+            shutil.copytree(source, box.work / "tls", symlinks=True)
+            for file in (box.profile / "install.d").glob("*.yaml"):
+                file.write_text(file.read_text().replace(str(self.template.root), str(box.root)))
+        return box
+
+
+@pytest.fixture
+def stage(scene, box, tmp_path):
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    return Stage(scene, box, folder)
+
+
+def run_armed(box, fault, command):
+    return Ymgr(FAILPOINT, box).armed(fault)(*command, "--json", exit=None)
+
+
+def recover(program, box, scene):
+    """What a person does: resume what is open, then, if the work is not done, the same command again."""
+    program("resume", "--all", exit=None)
+    if not is_done(box, scene):
+        program(*scene.command, "--json", exit=None)
+
+
+def is_done(box, scene):
+    try:
+        return scene.done(box)
+    except (OSError, IndexError):
+        return False
+
+
+def settle(box, scene, what):
+    recover(Ymgr(RELEASE, box), box, scene)
+    if scene.name == "renew-hook" and not is_done(box, scene):
+        Ymgr(RELEASE, box)("renew", "--due", exit=None)  # the hook ledger: owed hooks run with every later renewal
+    assert is_done(box, scene), f"{what}: not done after recovery"
+    check_end(Ymgr(RELEASE, box), box)
+
+
+def check_truth(box, scene, result, what):
+    """--json told the truth: success only when all of it is done; failure with a code, and a way on when it can be resumed."""
+    document = result.json
+    assert document["success"] is (result.exit in (0, 10)), what
+    if result.exit == 0:
+        assert is_done(box, scene), f"{what}: said done\n{result}"
+    elif "code" in document:
+        assert document["exit"] == result.exit, what
+
+
+def fires(box, fault, command):
+    """Runs with one fault armed; None when the command ended untouched, before the fault's turn."""
+    counter = box.root / "failpoints"
+    program = Ymgr(FAILPOINT, box, {"YMGR_FAILPOINT_COUNT": str(counter)}).armed(fault)
+    result = program(*command, "--json", exit=None)
+    turn = int(fault.split("@")[1])
+    untouched = counter.exists() and int(counter.read_text().split()[1]) < turn
+    return None if untouched else result
+
+
+@pytest.mark.parametrize("kind", ["kill", "error", "full"])
+def test_every_fault_is_recovered_from(stage, scene, kind):
+    for turn in itertools.count(1):
+        box = stage.copy()
+        what = f"{scene} {kind}@{turn}"
+        result = fires(box, f"{kind}@{turn}", scene.command)
+        if result is None:
+            assert is_done(box, scene) and turn > 5, f"{what}: too few failpoints"
+            break
+        assert kind != "kill" or result.exit == KILLED, what
+        check_rows(box)
+        check_pair(box.work / "tls")
+        if kind != "kill":
+            check_truth(box, scene, result, what)
+        settle(box, scene, what)
+        box.remove()
+
+
+def test_a_second_kill_inside_recovery(stage, scene):
+    for turn in itertools.count(1, 2):
+        for second in itertools.count(1, 3):
+            box = stage.copy()
+            untouched = fires(box, f"kill@{turn}", scene.command) is None
+            opened = rows(box, "SELECT 1 FROM operations WHERE state = 'open'")
+            command = ["resume", "--all"] if opened else scene.command
+            ended = untouched or is_done(box, scene) or fires(box, f"kill@{second}", command) is None
+            check_rows(box)
+            settle(box, scene, f"{scene} kill@{turn} then kill@{second}")
+            box.remove()
+            if ended:
+                break
+        if untouched:
+            break
