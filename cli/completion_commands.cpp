@@ -78,7 +78,8 @@ class ProfileValues {
   std::vector<Candidate> profiles() {
     std::vector<Candidate> found;
     const std::string& path = wiring_.paths().policy;
-    for (const auto& [name, rules] : Policy::parse(read_file(path), path).profiles())
+    const auto policy = Policy::parse(read_file(path), path);
+    for (const auto& [name, rules] : policy.profiles())
       found.push_back({name, "profile of the policy"});
     return found;
   }
