@@ -85,13 +85,13 @@ CREATE INDEX certificates_name ON certificates(name, issued_at);
 CREATE INDEX certificates_serial ON certificates(serial_number);
 CREATE INDEX certificates_key ON certificates(public_key_sha256);
 CREATE INDEX certificates_due ON certificates(renew_at, expires_at, cert_id) WHERE status = 'active';
-CREATE INDEX certificates_expiry ON certificates(expires_at, cert_id) WHERE status = 'active';
+CREATE INDEX certificates_expiry ON certificates(expires_at, cert_id, not_before) WHERE status = 'active';
 CREATE INDEX certificates_revoked ON certificates(revoked_at) WHERE status = 'revoked';
--- status comes first, constant as it is: SQLite would take certificates_expiry otherwise.
+-- A constant comes first here and in certificates_hooks: SQLite would take another index of active ones otherwise.
 CREATE INDEX certificates_offending ON certificates(status, expires_at, cert_id)
   WHERE status = 'active' AND violations IS NOT NULL;
 CREATE INDEX certificates_owner ON certificates(owner, expires_at);
-CREATE INDEX certificates_hooks ON certificates(host) WHERE hook_state = 'pending';
+CREATE INDEX certificates_hooks ON certificates(hook_state, host) WHERE hook_state = 'pending';
 CREATE INDEX certificates_lineage ON certificates(renewed_from) WHERE renewed_from IS NOT NULL;
 CREATE TRIGGER certificates_identity BEFORE UPDATE OF serial_number, issuer, pem, fingerprint, public_key_sha256 ON certificates
 WHEN NEW.serial_number <> OLD.serial_number OR NEW.issuer <> OLD.issuer OR NEW.pem <> OLD.pem
