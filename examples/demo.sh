@@ -1,0 +1,180 @@
+#!/bin/bash
+# The main job on the embedded default, from nothing: one folder, no server. Called by `./ymgr-dev demo`; needs the programs
+# of `./ymgr-dev build`. Everything stands in a temporary folder that is removed at the end.
+set -eu
+
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+bin=${YMGR_DEMO_BIN:-$top/build/release/bin}
+failpoint=${YMGR_DEMO_FAILPOINT:-$top/build/release/tests/ymgr-failpoint}
+PATH=$bin:/usr/sbin:/sbin:$PATH
+export PATH
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/ymgr-demo-XXXXXX")
+tmpfs=/dev/shm
+[ -w "$tmpfs" ] || tmpfs=$work
+XDG_RUNTIME_DIR=$(mktemp -d "$tmpfs/ymgr-demo-XXXXXX")
+YMGR_HOME=$work/profile
+export YMGR_HOME XDG_RUNTIME_DIR
+unset YMGR_CONFIG YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE XDG_CONFIG_HOME 2>/dev/null || true
+
+server=
+responder=
+end() {
+  status=$?
+  for pid in $server $responder; do kill "$pid" 2>/dev/null || true; done
+  rm -rf "$work" "$XDG_RUNTIME_DIR"
+  [ "$status" -eq 0 ] || echo "demo: FAILED (exit $status)" >&2
+}
+trap end EXIT
+trap 'exit 130' INT TERM
+
+say() { printf '\n== %s\n' "$*"; }
+show() {
+  printf '$ %s\n' "$*"
+  "$@"
+}
+fail() {
+  echo "demo: $*" >&2
+  exit 1
+}
+# expect STATUS COMMAND...: shows it and checks its exit status.
+expect() {
+  wanted=$1
+  shift
+  printf '$ %s\n' "$*"
+  status=0
+  "$@" || status=$?
+  [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted: $*"
+}
+free_port() { # one that nobody has just now
+  port=$(($$ % 20000 + 20000))
+  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+  echo "$port"
+}
+wait_for_port() {
+  tries=0
+  until curl -s -o /dev/null --max-time 1 "$2://127.0.0.1:$1/" || [ $? -ne 7 ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || fail "nothing answers on port $1"
+    sleep 0.1
+  done
+}
+served_serial() {
+  echo | openssl s_client -connect "127.0.0.1:$https" -servername localhost 2>/dev/null | openssl x509 -noout -serial
+}
+
+say 'A profile: database, sealed keys, root and issuing CA, policy, first admin'
+(umask 077 && head -c 18 /dev/urandom | base64 >"$work/password")
+show ymgr init --admin alice --password-file "$work/password"
+show ymgr login --user alice --password-file "$work/password"
+show ymgr whoami
+
+say 'A certificate for localhost, with the hook that reloads the server after a renewal'
+cat >"$work/reload" <<END
+#!/bin/sh
+exec $work/server reload
+END
+https=$(free_port)
+if command -v nginx >/dev/null 2>&1; then
+  mkdir -p "$work/nginx"
+  cat >"$work/nginx/nginx.conf" <<END
+daemon on;
+pid $work/nginx/pid;
+error_log $work/nginx/error.log;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $work/nginx/body; proxy_temp_path $work/nginx/proxy; fastcgi_temp_path $work/nginx/fastcgi;
+  uwsgi_temp_path $work/nginx/uwsgi; scgi_temp_path $work/nginx/scgi;
+  server {
+    listen 127.0.0.1:$https ssl;
+    server_name localhost;
+    ssl_certificate $work/tls/fullchain.pem;
+    ssl_certificate_key $work/tls/privkey.pem;
+    location / { return 200 "hello over TLS\n"; }
+  }
+}
+END
+  cat >"$work/server" <<END
+#!/bin/sh
+case \$1 in
+start) exec nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" -e "$work/nginx/error.log" ;;
+reload) exec nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" -e "$work/nginx/error.log" -s reload ;;
+esac
+END
+else
+  cat >"$work/server" <<END
+#!/bin/sh
+[ "\$1" = start ] || kill "\$(cat "$work/server.pid")"
+openssl s_server -accept 127.0.0.1:$https -cert "$work/tls/cert.pem" -cert_chain "$work/tls/chain.pem" \\
+  -key "$work/tls/privkey.pem" -www -quiet >/dev/null 2>&1 &
+echo \$! >"$work/server.pid"
+END
+fi
+chmod 700 "$work/reload" "$work/server"
+show ymgr issue localhost --san ip:127.0.0.1 --out "$work/tls" --deploy-hook "$work/reload"
+"$work/server" start
+wait_for_port "$https" https
+if [ -f "$work/nginx/pid" ]; then server=$(cat "$work/nginx/pid"); else server=$(cat "$work/server.pid"); fi
+ymgr ca export --what root >"$work/root.pem"
+show curl -sS -o /dev/null -w 'verified by curl: %{ssl_verify_result}, HTTP %{http_code}\n' --cacert "$work/root.pem" "https://localhost:$https/"
+before=$(served_serial)
+
+say 'Renewed: the hook reloads the server, and curl sees the new serial number'
+show ymgr renew localhost
+tries=0
+while after=$(served_serial) && [ "$after" = "$before" ]; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 100 ] || fail 'the server still serves the old certificate'
+  sleep 0.1
+done
+[ -f "$work/server.pid" ] && server=$(cat "$work/server.pid")
+echo "before: $before"
+echo "after:  $after"
+show curl -sS -o /dev/null -w 'verified by curl: %{ssl_verify_result}, HTTP %{http_code}\n' --cacert "$work/root.pem" "https://localhost:$https/"
+
+say 'Revoked: the CRL and an OCSP responder without any key of the CA say so'
+ocsp=$(free_port)
+ymgr ca serve --listen "127.0.0.1:$ocsp" >"$work/serve.log" 2>&1 &
+responder=$!
+wait_for_port "$ocsp" http
+ymgr ca export --what chain >"$work/chain.pem"
+ask() { openssl ocsp -issuer "$work/chain.pem" -CAfile "$work/root.pem" -cert "$work/tls/cert.pem" -url "http://127.0.0.1:$ocsp/ocsp" 2>/dev/null; }
+ask >"$work/ocsp.txt"
+grep -q ': good' "$work/ocsp.txt" || fail 'OCSP does not say good'
+show ymgr revoke localhost --reason superseded --yes
+ask >"$work/ocsp.txt" || true
+grep ': revoked' "$work/ocsp.txt" | sed "s|$work/||" || fail 'OCSP does not say revoked'
+ymgr ca crl >"$work/crl.pem"
+if openssl verify -crl_check -CRLfile "$work/crl.pem" -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/tls/cert.pem" >"$work/verify.txt" 2>&1; then
+  fail 'openssl accepts a revoked certificate'
+fi
+grep -q 'certificate revoked' "$work/verify.txt" || fail 'openssl does not say why'
+echo 'openssl verify -crl_check: certificate revoked'
+
+say 'Ten at once'
+show ymgr issue 'api-{1..10}.example.com'
+
+say 'What the policy does not allow'
+expect 5 ymgr issue weak.example.com --key rsa-2048 --json
+
+say 'Killed in the middle, and resumed'
+if [ -x "$failpoint" ]; then
+  status=0
+  YMGR_FAILPOINT=kill@40 "$failpoint" issue 'job-{1..8}.example.com' --jobs 1 2>/dev/null || status=$?
+  echo "ymgr issue 'job-{1..8}.example.com': killed (exit $status)"
+  [ "$status" -eq 137 ] || fail 'the failpoint did not fire'
+  show ymgr operation list
+  show ymgr resume --all
+  [ "$(ymgr cert list --select 'name=job-*' -o name | wc -l)" -eq 8 ] || fail 'not all eight are there'
+else
+  fail "no $failpoint; ./ymgr-dev build makes it"
+fi
+
+say 'The report'
+show ymgr report
+
+say 'The audit trail'
+show ymgr audit verify
+
+printf '\ndemo: all of it worked\n'
