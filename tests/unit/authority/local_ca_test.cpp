@@ -77,6 +77,52 @@ TEST_CASE("the issuing key is sealed, and the root key too unless it is kept in 
   CHECK(check_chain(ca.issue("b.example").certificate, {&*second.certificate, 1}, {&root, 1}, now()).empty());
 }
 
+TEST_CASE("the signer refuses what OpenSSL would not verify under the CA's name constraints, and nothing else") {
+  auto plan = test::ca_plan();
+  plan.constraints.permitted = {{SanKind::dns, "example.com"},    {SanKind::ip, "10.0.0.0/9"},
+                                {SanKind::ip, "2001:db8::/33"},   {SanKind::email, "example.com"},
+                                {SanKind::email, ".example.net"}, {SanKind::uri, "example.com"}};
+  const LocalCa ca(plan);
+  const ca::IssuerRow row = ca::active_row(*ca.database);
+  const Certificate issuing = parse_certificate(row.certificate), root = parse_certificate(ca.made.root_pem);
+  // Signs anything: the key without the signer's checks.
+  const Issuer careless(issuing, PrivateKey::from_pkcs8(ca::issuing_key(*ca.database, ca.data_key, row)));
+  const auto signer = ca.authority().open_signer();
+  int refused = 0;
+  for (const char* text : {"dns:example.com",
+                           "dns:a.b.example.com",
+                           "dns:*.example.com",
+                           "dns:badexample.com",
+                           "dns:example.org",
+                           "dns:example.com.org",
+                           "ip:10.127.255.255",
+                           "ip:10.128.0.0",
+                           "ip:192.0.2.1",
+                           "ip:2001:db8:7fff::1",
+                           "ip:2001:db8:8000::1",
+                           "email:a@example.com",
+                           "email:a@mail.example.com",
+                           "email:a@example.net",
+                           "email:a@mail.example.net",
+                           "email:a@example.org",
+                           "uri:https://example.com/a",
+                           "uri:https://example.com:1/a",
+                           "uri:https://www.example.com/a",
+                           "uri:https://example.org/a"}) {
+    CAPTURE(text);
+    PlannedCertificate planned = test::planned({parse_san(text)});
+    planned.names.common_name = "a name";
+    const Der csr = make_csr(ca.key, planned.names);
+    const Der anyway = careless.sign(ca.key.public_key().spki, planned, {});
+    const std::string fault = check_chain(parse_certificate(anyway.bytes), {&issuing, 1}, {&root, 1}, now());
+    const auto error = test::error_of([&] { signer->sign(csr, planned); });
+    CHECK_MESSAGE(error.has_value() == !fault.empty(), fault);
+    if (error) CHECK(error->code() == Code::ca_refused);
+    refused += error.has_value() ? 1 : 0;
+  }
+  CHECK(refused == 11);
+}
+
 TEST_CASE("a root key in a file is asked for, and another one does not fit") {
   LocalCa ca;
   CHECK_CODE(rotate_issuing_ca(*ca.database, ca.data_key, {}), Code::root_key_missing);
