@@ -61,6 +61,10 @@ TEST_CASE("a CRL is made anew after a change, after a day, from the future, and 
   CHECK(ca.authority().refresh_crls(false).empty());
   ca.revoke(issued);
   CHECK(ca.authority().refresh_crls(false).empty());
+  ca.revoke(issued, Reason::key_compromise);
+  CHECK(ca.authority().refresh_crls(false).size() == 1);
+  ca.revoke(issued, Reason::key_compromise);
+  CHECK(ca.authority().refresh_crls(false).empty());
   clock.go(std::chrono::hours(23));
   CHECK(ca.authority().refresh_crls(false).empty());
   clock.go(std::chrono::hours(1));

@@ -126,7 +126,10 @@ TEST_CASE("the signer refuses what OpenSSL would not verify under the CA's name 
 TEST_CASE("a root key in a file is asked for, and another one does not fit") {
   LocalCa ca;
   CHECK_CODE(rotate_issuing_ca(*ca.database, ca.data_key, {}), Code::root_key_missing);
-  CHECK_CODE(sign_root_crl(*ca.database, {}, ca.folder()), Code::root_key_missing);
+  const auto missing = test::error_of([&] { sign_root_crl(*ca.database, {}, ca.folder()); });
+  REQUIRE(missing);
+  CHECK(missing->code() == Code::root_key_missing);
+  CHECK(missing->hint().find("--root-key") != std::string::npos);
   const Secret other = PrivateKey::generate(KeyAlgorithm::ec_p256).pem();
   CHECK_CODE(rotate_issuing_ca(*ca.database, ca.data_key, {nullptr, &other}), Code::pair_mismatch);
   CHECK(rotate_issuing_ca(*ca.database, ca.data_key, ca.root_key()).status == "active");
@@ -227,6 +230,10 @@ TEST_CASE("a wrong answer is refused and changes nothing") {
   CHECK_CODE(import_issuing_ca(db, outside.signed_as("leaf") + outside.root()), Code::certificate_invalid);
   CHECK_CODE(import_issuing_ca(db, outside.signed_as("nocrl") + outside.root()), Code::certificate_invalid);
   CHECK_CODE(import_issuing_ca(db, "nothing"), Code::certificate_invalid);
+  {
+    const test::TestClock later(now() + std::chrono::days(400));
+    CHECK_CODE(import_issuing_ca(db, good + outside.root()), Code::certificate_invalid);
+  }
   // A root of the same name with another key.
   outside.run(
       "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other.key -out root.pem "

@@ -152,6 +152,22 @@ TEST_CASE("several serials are answered at once, and a nonce comes back") {
   CHECK_FALSE(ran.says("Nonce Verify error"));
 }
 
+TEST_CASE("another CA's certificate of the same serial is unknown") {
+  Service service;
+  const LocalCa other;
+  service.renew();
+  const auto issued = service.ca.issue("a.example");
+  write_file(service.path("other.pem"), other.made.issuing_pem);
+  std::string serial = issued.certificate.serial;
+  std::erase(serial, ':');
+  const std::string der =
+      service.request({serial}, "-no_nonce -issuer " + service.path("other.pem") + " -serial 0x" + serial);
+  const CaAnswer answer = service.responder.answer("POST", "/ocsp", der);
+  CHECK(service.judged(answer, serial).says(": good"));
+  write_file(service.path("issuing.pem"), other.made.issuing_pem);
+  CHECK(service.judged(answer, serial).says(": unknown"));
+}
+
 TEST_CASE("OCSP by GET takes base64 with and without escapes, and may be cached unless it has a nonce") {
   Service service;
   service.renew();
