@@ -77,7 +77,7 @@ Certificate make_issuing(sql::Connection& db, const DataKey& data_key, const Sto
   const Der der = make_intermediate(
       root, key.public_key(), names, plan.constraints, new_serial(), std::max(at - backdated, above.not_before),
       std::min(at + plan.issuing_life - std::chrono::seconds(1), above.not_after), urls_of_root(plan.urls, root_id));
-  const Certificate certificate = parse_certificate(der.bytes);
+  Certificate certificate = parse_certificate(der.bytes);
   NewIssuer issuer{new_id("ca", now()), "issuing", names.common_name, certificate.subject, "", above.pem, "", {}};
   issuer.key_path = key_path(issuer.issuer_id);
   issuer.certificate = certificate;
