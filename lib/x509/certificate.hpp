@@ -104,7 +104,8 @@ Der make_ca_csr(const PrivateKey&, const CaNames&, const NameConstraints&);
 /// id-kp-OCSPSigning, id-pkix-ocsp-nocheck.
 Der make_ocsp_signer(const Issuer&, const PublicKey&, std::string_view serial, Time not_before, Time not_after);
 
-/// Checks signature, path, names and validity of `leaf` through `intermediates` up to one of `roots` at `at`, X509_STRICT.
+/// Checks signature, path, names and validity of `leaf` through `intermediates` up to one of `roots` at `at`, X509_STRICT. A root is
+/// whatever the caller trusts: an issuing CA serves too, and spares the signatures above it.
 /// OpenSSL takes a certificate for expired in its last second already. @return empty when it holds, else OpenSSL's reason
 std::string check_chain(const Certificate& leaf, std::span<const Certificate> intermediates, std::span<const Certificate> roots, Time at);
 /// The same for many leaves: the CAs are decoded once. Kept by one thread, and destroyed before its CryptoThread.

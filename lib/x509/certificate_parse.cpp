@@ -97,16 +97,13 @@ void read_frame(const X509* certificate, Certificate& out) {
   out.subject = ossl::name_text(X509_get_subject_name(certificate));
   out.issuer = ossl::name_text(X509_get_issuer_name(certificate));
   out.common_name = printable(ossl::common_name(X509_get_subject_name(certificate)));
-  EVP_PKEY* key = X509_get0_pubkey(certificate);
-  if (key == nullptr) refuse("has a public key that can't be read");
-  out.key = ossl::describe(
-      key, ossl::to_der(i2d_X509_PUBKEY, static_cast<const X509_PUBKEY*>(X509_get_X509_PUBKEY(certificate))));
+  out.key = ossl::describe(ossl::spki_of(X509_get_X509_PUBKEY(certificate)), Code::certificate_invalid);
 }
 
 Certificate from_der(std::string der) {
   const ossl::ErrorQueue errors;
   if (der.size() > longest_certificate) refuse("has more than 64 KiB");
-  const auto x509 = ossl::from_der<ossl::X509Cert>(d2i_X509, der);
+  const ossl::X509Cert x509(reinterpret_cast<X509*>(ossl::from_der_lazily(ASN1_ITEM_rptr(X509), der)));
   if (x509 == nullptr) refuse("can't be read", "give one X.509 certificate, PEM or DER");
   Certificate out;
   out.fingerprint = sha256(der);

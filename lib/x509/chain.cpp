@@ -32,7 +32,7 @@ std::string ChainChecker::check(const Certificate& leaf, Time at) const {
   ossl::require(context != nullptr && X509_STORE_CTX_init(context.get(), state_->roots.get(), x509.get(),
                                                           state_->intermediates.get()) == 1,
                 "check a chain");
-  X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_X509_STRICT);
+  X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN);
   X509_STORE_CTX_set_time(context.get(), 0, static_cast<std::time_t>(to_seconds(at)));
   if (X509_verify_cert(context.get()) == 1) return {};
   return X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()));

@@ -93,20 +93,20 @@ Csr parse_csr(std::string_view pem_or_der) {
   const ossl::ErrorQueue errors;
   Csr csr;
   csr.der.bytes = der_of(pem_or_der);
-  const auto request = ossl::from_der<ossl::Request>(d2i_X509_REQ, csr.der.bytes);
+  const ossl::Request request(
+      reinterpret_cast<X509_REQ*>(ossl::from_der_lazily(ASN1_ITEM_rptr(X509_REQ), csr.der.bytes)));
   if (request == nullptr)
     ossl::fail(Code::csr_invalid, "the certificate request can't be read", "give one PKCS#10 request, PEM or DER");
-  EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
+  auto spki = ossl::spki_of(X509_REQ_get_X509_PUBKEY(request.get()));
+  const ossl::Key key = ossl::decode_public(spki);
   if (key == nullptr)
     ossl::fail(Code::csr_invalid, "the public key of the certificate request can't be read", std::string(make_again));
-  const auto spki =
-      ossl::to_der(i2d_X509_PUBKEY, static_cast<const X509_PUBKEY*>(X509_REQ_get_X509_PUBKEY(request.get())));
-  csr.key = ossl::describe(key, spki);
-  if (X509_REQ_verify(request.get(), key) != 1) {
+  csr.key = ossl::describe(key.get(), std::move(spki));
+  if (X509_REQ_verify_ex(request.get(), key.get(), nullptr, nullptr) != 1) {
     throw Error(Code::csr_bad_signature, "the signature of the certificate request does not fit its key",
                 std::string(make_again));
   }
-  if (csr.key.family == "RSA") check_exponent(key);
+  if (csr.key.family == "RSA") check_exponent(key.get());
   const X509_NAME* subject = X509_REQ_get_subject_name(request.get());
   csr.common_name = checked_common_name(subject);
   csr.subject = ossl::name_text(subject);

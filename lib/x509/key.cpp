@@ -70,24 +70,34 @@ int no_password(char*, int, int, void*) {
 
 namespace ossl {
 
-PublicKey describe(EVP_PKEY* key, std::string spki) {
+PublicKey describe(const EVP_PKEY* key, std::string spki) {
   PublicKey out;
   out.sha256 = ymgr::sha256(spki);
   out.spki = Der{std::move(spki)};
   out.family = family_of(key);
-  out.bits = EVP_PKEY_get_bits(key);
+  out.bits = out.family == "Ed25519" ? key_bits(KeyAlgorithm::ed25519) : EVP_PKEY_get_bits(key);
   out.algorithm = algorithm_of(out);
-  if (out.algorithm && out.family != key_family(*out.algorithm))
-    fail(Code::key_invalid, "the public key contradicts itself");
-  if (out.family == "Ed25519") out.bits = key_bits(KeyAlgorithm::ed25519);
   return out;
+}
+
+PublicKey describe(std::string spki, Code wrong) {
+  const auto algorithm = key_forms::algorithm_of(spki);
+  if (!algorithm) {
+    const Key key = decode_public(spki);
+    if (key == nullptr) fail(wrong, "the public key can't be read");
+    return describe(key.get(), std::move(spki));
+  }
+  const Sha256 hash = ymgr::sha256(spki);
+  return {Der{std::move(spki)}, hash, algorithm, std::string(key_family(*algorithm)), key_bits(*algorithm)};
 }
 
 Key decode_public(std::string_view spki) {
   Key key(key_forms::from_spki(spki));
-  if (key == nullptr && spki.size() <= longest_key) key = from_der<Key>(d2i_PUBKEY, spki);
-  if (key == nullptr) fail(Code::key_invalid, "the public key can't be read");
-  return key;
+  return key != nullptr || spki.size() > longest_key ? std::move(key) : from_der<Key>(d2i_PUBKEY, spki);
+}
+
+std::string spki_of(const X509_PUBKEY* key) {
+  return to_der(i2d_X509_PUBKEY, key);
 }
 
 std::string_view signature_algorithm(KeyAlgorithm algorithm) noexcept {
@@ -126,6 +136,7 @@ std::string sign(const PrivateKey& key, std::string_view data) {
 PublicKey parse_public_key(const Der& spki) {
   const ossl::ErrorQueue errors;
   const auto key = ossl::decode_public(spki.bytes);
+  if (key == nullptr) ossl::fail(Code::key_invalid, "the public key can't be read");
   return ossl::describe(key.get(), spki.bytes);
 }
 

@@ -1,5 +1,7 @@
 #include "x509/openssl.hpp"
 
+#include <openssl/provider.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -32,6 +34,38 @@ std::string contents(BIO* bio) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio, &data);
   return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
+
+namespace {
+
+/// A library context that knows no algorithm, not even to decode a key.
+class BlindContext {
+ public:
+  BlindContext() : context_(OSSL_LIB_CTX_new()), provider_(OSSL_PROVIDER_load(context_, "null")) {
+    require(provider_ != nullptr, "make a library context");
+  }
+  ~BlindContext() {
+    OSSL_PROVIDER_unload(provider_);
+    OSSL_LIB_CTX_free(context_);
+  }
+  BlindContext(const BlindContext&) = delete;
+  BlindContext& operator=(const BlindContext&) = delete;
+  OSSL_LIB_CTX* get() const noexcept { return context_; }
+
+ private:
+  OSSL_LIB_CTX* context_;
+  OSSL_PROVIDER* provider_;
+};
+
+}  // namespace
+
+ASN1_VALUE* from_der_lazily(const ASN1_ITEM* item, std::string_view der) {
+  thread_local const BlindContext blind;
+  const auto* at = bytes_of(der);
+  ASN1_VALUE* value = ASN1_item_d2i_ex(nullptr, &at, static_cast<long>(der.size()), item, blind.get(), nullptr);
+  if (value == nullptr || at == bytes_of(der) + der.size()) return value;
+  ASN1_item_free(value, item);
+  return nullptr;
 }
 
 X509Cert decode(const Certificate& certificate) {

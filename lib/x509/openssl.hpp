@@ -84,6 +84,9 @@ Owned from_der(T* (*d2i)(T**, const unsigned char**, long), std::string_view der
   if (at != begin + der.size()) object.reset();
   return object;
 }
+/// The same, leaving the public key inside undecoded (X509_get0_pubkey gives nullptr): decoding it is nine tenths of the work.
+ASN1_VALUE* from_der_lazily(const ASN1_ITEM* item, std::string_view der);
+
 inline const unsigned char* bytes_of(std::string_view text) noexcept {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
@@ -100,10 +103,12 @@ Certificates decode_all(std::span<const Certificate> certificates);
 
 /// Raw digest by OpenSSL's name of it.
 std::string digest(const char* algorithm, std::string_view data);
-/// @throws Error key-invalid
-PublicKey describe(EVP_PKEY* key, std::string spki);
-/// Decoded SubjectPublicKeyInfo. @throws Error key-invalid
+/// What there is to say of a public key without decoding it, where its form is ours. @throws Error `wrong`: it can't be read
+PublicKey describe(std::string spki, Code wrong);
+PublicKey describe(const EVP_PKEY* key, std::string spki);
+/// Decoded SubjectPublicKeyInfo; nullptr: it can't be.
 Key decode_public(std::string_view spki);
+std::string spki_of(const X509_PUBKEY* key);
 /// The AlgorithmIdentifier that keys of this kind sign with (DER).
 std::string_view signature_algorithm(KeyAlgorithm algorithm) noexcept;
 std::string sign(const PrivateKey& key, std::string_view data);

@@ -215,6 +215,15 @@ TEST_CASE("input that is no certificate is refused") {
   CHECK_CODE(parse_pem_chain(""), Code::certificate_invalid);
 }
 
+TEST_CASE("a certificate whose public key can't be read is refused") {
+  const Pki pki(KeyAlgorithm::rsa_2048);
+  std::string der = pki.ca.certificate().der.bytes;
+  const auto key = der.find(pki.ca.key().public_key().spki.bytes);
+  REQUIRE(key != std::string::npos);
+  der[key + 24] = 0x55;  // the tag of RSAPublicKey
+  CHECK_CODE(parse_certificate(der), Code::certificate_invalid);
+}
+
 TEST_CASE("a pair is a certificate and the key it names") {
   const Pki pki;
   CHECK(is_pair(pki.ca.certificate(), pki.ca.key()));

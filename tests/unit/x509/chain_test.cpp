@@ -21,6 +21,11 @@ TEST_CASE("check_chain names what is wrong") {
   changed.der.bytes.back() = static_cast<char>(changed.der.bytes.back() ^ 1);
   CHECK(check_chain(changed, pki.intermediates(), pki.roots(), at) == "certificate signature failure");
   CHECK(check_chain(pki.ca.certificate(), {}, pki.roots(), at) == "");
+  // An issuing CA may be what is trusted, and only the right one.
+  CHECK(check_chain(leaf, {}, pki.intermediates(), at) == "");
+  CHECK(check_chain(changed, {}, pki.intermediates(), at) == "certificate signature failure");
+  CHECK(check_chain(leaf, {}, other.intermediates(), at) != "");
+  CHECK(check_chain(leaf, {}, pki.intermediates(), end) == "certificate has expired");
 }
 
 TEST_CASE("name constraints and path length bind what is below") {
