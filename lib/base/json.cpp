@@ -31,9 +31,9 @@ auto& get_or_throw(Variant& value, const char* want, const Json& self) {
   return *found;
 }
 
-Error error_at(std::string_view text, std::size_t offset, const std::string& reason) {
+Error error_at(std::string_view text, std::size_t offset, const std::string& reason, std::size_t first_line) {
   const TextPlace place = place_of(text, offset);
-  const std::string line = std::to_string(place.line), column = std::to_string(place.column);
+  const std::string line = std::to_string(first_line - 1 + place.line), column = std::to_string(place.column);
   return Error(Code::json_invalid, reason + " at line " + line + ", column " + column, {},
                {{"line", line}, {"column", column}});
 }
@@ -69,7 +69,7 @@ class Cursor {
 // Receives the events of nlohmann's parser, which does not recurse.
 class Builder {
  public:
-  Builder(std::string_view text, std::size_t depth) : text_(text), seen_(text.data()), depth_(depth) {}
+  Builder(std::string_view text, const JsonLimits& limits) : text_(text), seen_(text.data()), limits_(limits) {}
   Cursor begin() noexcept { return {text_.data(), &seen_}; }
   Cursor end() const noexcept { return {text_.data() + text_.size(), nullptr}; }
   Json take() { return std::move(root_); }
@@ -109,9 +109,10 @@ class Builder {
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) {
     // The library's text quotes the input, which may hold a secret.
-    if (error.id == 406) throw error_at(text_, position, "a number is too large");
+    if (error.id == 406) throw error_at(text_, position, "a number is too large", limits_.first_line);
     const bool cut = position > text_.size();
-    throw error_at(text_, position == 0 ? 0 : position - 1, cut ? "the JSON ends too early" : "the JSON is malformed");
+    throw error_at(text_, position == 0 ? 0 : position - 1, cut ? "the JSON ends too early" : "the JSON is malformed",
+                   limits_.first_line);
   }
 
  private:
@@ -142,18 +143,20 @@ class Builder {
   }
   // A container does not move while one inside it is open, so pointers to the open ones stay good.
   bool open(Json value) {
-    if (open_.size() >= depth_) throw error_here("the JSON is nested deeper than " + std::to_string(depth_));
+    if (open_.size() >= limits_.depth) {
+      throw error_here("the JSON is nested deeper than " + std::to_string(limits_.depth));
+    }
     open_.push_back(place(std::move(value)));
     return true;
   }
   Error error_here(const std::string& reason) const {
     const auto read = static_cast<std::size_t>(seen_ - text_.data());
-    return error_at(text_, read == 0 ? 0 : read - 1, reason);
+    return error_at(text_, read == 0 ? 0 : read - 1, reason, limits_.first_line);
   }
 
   std::string_view text_;
   const char* seen_;
-  std::size_t depth_;
+  const JsonLimits& limits_;
   Json root_;
   std::vector<Json*> open_;
 };
@@ -257,7 +260,7 @@ Json parse_json(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.bytes) {
     throw Error(Code::json_invalid, "the JSON is larger than " + std::to_string(limits.bytes) + " bytes");
   }
-  Builder builder(text, limits.depth);
+  Builder builder(text, limits);
   nlohmann::json::sax_parse(builder.begin(), builder.end(), &builder);
   return builder.take();
 }

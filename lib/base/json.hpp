@@ -81,6 +81,7 @@ class Json {
 struct JsonLimits {
   std::size_t bytes = 16 * 1024 * 1024;
   std::size_t depth = 32;
+  std::size_t first_line = 1;  // of the text in its file, for the line in errors
 };
 
 /// One document, whole input. Duplicate member names are refused.
