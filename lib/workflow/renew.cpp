@@ -286,6 +286,14 @@ void planned(RenewAnswer& answer, const std::vector<CertificateItem>& items) {
   }
 }
 
+/// The same renewal begun before: by the same command, or by a `renew --due` that did not live to end it.
+std::optional<operations::Earlier> find_earlier_renewal(Workbench& bench, const NewOperation& wanted) {
+  const auto open = operations::find_open(bench.db, wanted.kind, wanted.items.front().target);
+  if (!open || !open->inputs.boolean_or("due", false)) return operations::find_earlier(bench, wanted);
+  operations::take_over(bench, open->request_id);
+  return operations::Earlier{open->request_id, false, Json()};
+}
+
 }  // namespace
 
 RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOptions& options) {
@@ -306,7 +314,7 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
                                       {"new_key", options.key == KeyChoice::fresh},
                                       {"csr", options.csr.empty() ? std::string() : hex(sha256(options.csr))}});
     op = NewOperation{options.request_id, "renew", row.name, inputs, {{row.name, Json()}}, {}};
-    if (!options.dry_run && (earlier = operations::find_earlier(bench, op))) return;
+    if (!options.dry_run && (earlier = find_earlier_renewal(bench, op))) return;
     require_renewable(bench, row, options, at);
     if (needs_request(bench, item, options))
       throw Error(Code::certificate_state, "the key of " + row.name + " is not ours, and its policy wants a new one",

@@ -1,0 +1,183 @@
+#include "workflow/renew.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/profile.hpp"
+#include "support/thrown.hpp"
+#include "workflow/issue.hpp"
+
+using namespace ymgr;
+using test::count;
+
+namespace {
+
+CertificateRow issued(test::Profile& profile, const std::string& name, std::optional<Installation> place = std::nullopt) {
+  IssueRequest request;
+  request.name = name;
+  request.place = std::move(place);
+  issue(profile.bench(), {request}, {});
+  return *inventory::active_by_name(profile.db(), name, now());
+}
+
+CertificateRow active(test::Profile& profile, const std::string& name) {
+  return *inventory::active_by_name(profile.db(), name, now());
+}
+
+RenewOptions forced() {
+  RenewOptions options;
+  options.force = true;
+  return options;
+}
+
+DueOptions due_at_once() {
+  DueOptions due;
+  due.renew_before = RenewBefore{std::chrono::hours(24 * 90) - std::chrono::seconds(30), 0};
+  return due;
+}
+
+/// A hook that appends the named variable to a file.
+std::vector<std::string> hook(const std::string& file, const std::string& variable) {
+  return {"/bin/sh", "-c", "echo \"$" + variable + "\" >> " + file};
+}
+
+}  // namespace
+
+TEST_CASE("renew keeps name and key, makes the old one superseded, and remembers where it came from") {
+  test::Profile profile;
+  const auto old = issued(profile, "web.example.com");
+  const auto answer = renew(profile.bench(), "web.example.com", {});
+  CHECK(answer.items.front().at("key").text() == "reused");
+  const auto fresh = active(profile, "web.example.com");
+  CHECK(fresh.renewed_from == old.cert_id);
+  CHECK(fresh.public_key_sha256 == old.public_key_sha256);
+  CHECK(fresh.serial != old.serial);
+  CHECK(inventory::by_id(profile.db(), old.cert_id)->status == CertificateStatus::superseded);
+}
+
+TEST_CASE("renew with a new key leaves the old key where it is") {
+  test::Profile profile;
+  const auto old = issued(profile, "web.example.com");
+  RenewOptions options;
+  options.key = KeyChoice::fresh;
+  options.algorithm = KeyAlgorithm::ec_p384;
+  renew(profile.bench(), old.cert_id, options);
+  const auto fresh = active(profile, "web.example.com");
+  CHECK(fresh.public_key_sha256 != old.public_key_sha256);
+  CHECK(fresh.key_algorithm == "ec-p384");
+  CHECK(fresh.key_reference != old.key_reference);
+  CHECK(key_is_there(profile.db(), old.key_reference));
+}
+
+TEST_CASE("a second renewal within the minimum interval needs force") {
+  test::Profile profile;
+  issued(profile, "web.example.com");
+  renew(profile.bench(), "web.example.com", {});
+  CHECK(code_of([&] { renew(profile.bench(), "web.example.com", {}); }) == Code::renewed_recently);
+  renew(profile.bench(), "web.example.com", forced());
+  CHECK(count(profile.db(), "certificates") == 3);
+}
+
+TEST_CASE("only what is due is renewed, and nothing due is no failure") {
+  test::Profile profile;
+  issued(profile, "a.example.com");
+  issued(profile, "b.example.com");
+  const auto nothing = renew_due(profile.bench(), {}, {});
+  CHECK(nothing.exit == 0);
+  CHECK(nothing.items.empty());
+  CHECK(nothing.next_expiry.has_value());
+  auto due = due_at_once();
+  due.selection = parse_selection("name=a.example.com");
+  const auto one = renew_due(profile.bench(), due, {});
+  CHECK(one.items.size() == 1);
+  CHECK(count(profile.db(), "certificates WHERE status = 'superseded'") == 1);
+}
+
+TEST_CASE("a dry run of what is due changes nothing") {
+  test::Profile profile;
+  issued(profile, "a.example.com");
+  RenewOptions options;
+  options.dry_run = true;
+  const auto events = count(profile.db(), "audit_events");
+  CHECK(renew_due(profile.bench(), due_at_once(), options).items.front().at("result").text() == "planned");
+  CHECK(count(profile.db(), "certificates") == 1);
+  CHECK(count(profile.db(), "audit_events") == events);
+}
+
+TEST_CASE("files, versions and hooks follow a renewal") {
+  test::Profile profile;
+  const std::string out = profile.folder() + "/tls", log = profile.folder() + "/log";
+  Installation place;
+  place.out = out;
+  place.pre_hook = hook(log, "YMGR_HOOK_NAME-before");
+  place.deploy_hook = hook(log, "YMGR_HOOK_SERIAL");
+  place.post_hook = hook(log, "YMGR_HOOK_NAME-after");
+  const auto old = issued(profile, "web.example.com", place);
+  CHECK_FALSE(exists(log));
+  const auto answer = renew(profile.bench(), "web.example.com", {});
+  CHECK(answer.exit == 0);
+  CHECK(answer.hooks.run == 3);
+  const auto fresh = active(profile, "web.example.com");
+  CHECK(read_file(log) == "-before\n" + fresh.serial + "\n-after\n");
+  CHECK(read_file(out + "/cert.pem") == fresh.pem);
+  CHECK(exists(out + "/versions/" + old.cert_id + "/cert.pem"));
+  CHECK(fresh.hook_state == "ok");
+}
+
+TEST_CASE("a hook that fails is owed until it succeeds") {
+  test::Profile profile;
+  const std::string flag = profile.folder() + "/flag";
+  Installation place;
+  place.out = profile.folder() + "/tls";
+  place.deploy_hook = {"/usr/bin/test", "-e", flag};
+  issued(profile, "web.example.com", place);
+  const auto failed = renew(profile.bench(), "web.example.com", {});
+  CHECK(failed.exit == 10);
+  CHECK(failed.hooks.failed == 1);
+  CHECK(active(profile, "web.example.com").hook_state == "pending");
+  CHECK(renew_due(profile.bench(), {}, {}).exit == 10);
+  write_file(flag, "");
+  const auto later = renew_due(profile.bench(), {}, {});
+  CHECK(later.exit == 0);
+  CHECK(later.hooks.run == 1);
+  CHECK(active(profile, "web.example.com").hook_state == "ok");
+  CHECK(renew_due(profile.bench(), {}, {}).hooks.run == 0);
+}
+
+TEST_CASE("hooks end within their time, with everything they started") {
+  CHECK(hooks::run({"/bin/sh", "-c", "exit 3"}, {}, {}, std::chrono::seconds(5)) == "exit status 3");
+  CHECK(hooks::run({"/nonexistent"}, {}, {}, std::chrono::seconds(5)).starts_with("can't be started"));
+  CHECK(hooks::run({"/bin/sleep", "60"}, {}, {}, std::chrono::milliseconds(200)).starts_with("took longer"));
+  CHECK(hooks::run({"/bin/true"}, {}, {}, std::chrono::seconds(5)).empty());
+}
+
+TEST_CASE("a certificate whose key was compromised is renewed with a new key when it is due") {
+  test::Profile profile;
+  const auto old = issued(profile, "web.example.com");
+  profile.db().transaction(sql::Access::write, [&] {
+    inventory::deny_key(profile.db(), old.public_key_sha256, "keyCompromise", old.cert_id, now());
+  });
+  renew_due(profile.bench(), due_at_once(), {});
+  CHECK(active(profile, "web.example.com").public_key_sha256 != old.public_key_sha256);
+}
+
+TEST_CASE("a key that is not ours needs a new request where the policy forbids its reuse") {
+  test::Profile profile;
+  const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
+  IssueRequest request;
+  request.csr = to_pem(make_csr(key, {"svc.example.com", {{SanKind::dns, "svc.example.com"}}}), "CERTIFICATE REQUEST");
+  issue(profile.bench(), {request}, {});
+  CHECK(renew(profile.bench(), "svc.example.com", {}).items.front().at("key").text() == "reused");
+  RenewOptions with_csr = forced();
+  with_csr.csr = to_pem(make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), {"svc.example.com", {{SanKind::dns, "svc.example.com"}}}),
+                        "CERTIFICATE REQUEST");
+  renew(profile.bench(), "svc.example.com", with_csr);
+  CHECK(active(profile, "svc.example.com").public_key_sha256 != hex(key.public_key().sha256));
+}
+
+TEST_CASE("a user renews only what is theirs") {
+  test::Profile profile;
+  issued(profile, "web.example.com");
+  const auto mallory = profile.second_bench(Role::user, "mallory");
+  CHECK(code_of([&] { renew(*mallory, "web.example.com", {}); }) == Code::role_denied);
+  CHECK(renew_due(*mallory, due_at_once(), {}).items.empty());
+}

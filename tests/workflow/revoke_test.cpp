@@ -1,0 +1,108 @@
+#include "workflow/revoke.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/profile.hpp"
+#include "support/thrown.hpp"
+#include "workflow/issue.hpp"
+#include "workflow/renew.hpp"
+
+using namespace ymgr;
+using test::count;
+
+namespace {
+
+CertificateRow issued(test::Profile& profile, const std::string& name, WhenActive when = WhenActive::refuse) {
+  IssueRequest request;
+  request.name = name;
+  IssueOptions options;
+  options.when_active = when;
+  issue(profile.bench(), {request}, options);
+  return inventory::by_name(profile.db(), name).front();
+}
+
+RevokeAnswer revoke_for(Workbench& bench, const std::string& argument, Reason reason, bool destroy = false) {
+  RevokeOptions options;
+  options.reason = reason;
+  options.destroy_key = destroy;
+  return revoke(bench, revocation_targets(bench, {argument}, {}, reason), options);
+}
+
+}  // namespace
+
+TEST_CASE("a revoked certificate is on a new CRL that was read back") {
+  test::Profile profile;
+  const auto row = issued(profile, "web.example.com");
+  const auto answer = revoke_for(profile.bench(), "web.example.com", Reason::superseded);
+  CHECK(answer.exit == 0);
+  REQUIRE(answer.crl_confirmed.has_value());
+  CHECK(*answer.crl_confirmed);
+  CHECK(answer.crl_number > 0);
+  const auto after = inventory::by_id(profile.db(), row.cert_id);
+  CHECK(after->status == CertificateStatus::revoked);
+  CHECK(after->revocation_reason == "superseded");
+  CHECK(key_is_there(profile.db(), row.key_reference));
+}
+
+TEST_CASE("revoking twice is harmless and may raise the reason to keyCompromise") {
+  test::Profile profile;
+  const auto row = issued(profile, "web.example.com");
+  revoke_for(profile.bench(), row.cert_id, Reason::superseded);
+  const auto again = revoke_for(profile.bench(), row.cert_id, Reason::superseded);
+  CHECK(again.items.front().at("result").text() == "already_revoked");
+  CHECK_FALSE(again.changed);
+  CHECK(revoke_for(profile.bench(), row.cert_id, Reason::affiliation_changed).items.front().at("result").text() == "already_revoked");
+  CHECK(revoke_for(profile.bench(), row.cert_id, Reason::key_compromise).items.front().at("result").text() == "revoked");
+  CHECK(inventory::by_id(profile.db(), row.cert_id)->revocation_reason == "keyCompromise");
+}
+
+TEST_CASE("keyCompromise reaches every certificate of the key, denies it and destroys it") {
+  test::Profile profile;
+  const auto first = issued(profile, "web.example.com");
+  renew(profile.bench(), "web.example.com", {});
+  const auto answer = revoke_for(profile.bench(), "web.example.com", Reason::key_compromise);
+  CHECK(answer.items.size() == 2);
+  CHECK(count(profile.db(), "certificates WHERE status = 'revoked'") == 2);
+  CHECK(inventory::is_key_denied(profile.db(), first.public_key_sha256));
+  CHECK_FALSE(key_is_there(profile.db(), first.key_reference));
+}
+
+TEST_CASE("destroying a key that another active certificate uses is refused") {
+  test::Profile profile;
+  const auto old = issued(profile, "web.example.com");
+  renew(profile.bench(), "web.example.com", {});
+  CHECK(code_of([&] { revoke_for(profile.bench(), old.cert_id, Reason::superseded, true); }) == Code::key_in_use);
+  CHECK(inventory::by_id(profile.db(), old.cert_id)->status == CertificateStatus::superseded);
+  revoke_for(profile.bench(), "web.example.com", Reason::cessation_of_operation, true);
+  CHECK_FALSE(key_is_there(profile.db(), old.key_reference));
+}
+
+TEST_CASE("a hold can be taken off, any other reason can't") {
+  test::Profile profile;
+  const auto row = issued(profile, "web.example.com");
+  revoke_for(profile.bench(), row.cert_id, Reason::certificate_hold);
+  const auto targets = revocation_targets(profile.bench(), {row.cert_id}, {}, Reason::unspecified);
+  const auto answer = unhold(profile.bench(), targets, {});
+  CHECK(*answer.crl_confirmed);
+  CHECK(inventory::by_id(profile.db(), row.cert_id)->status == CertificateStatus::active);
+  revoke_for(profile.bench(), row.cert_id, Reason::superseded);
+  CHECK(code_of([&] { unhold(profile.bench(), revocation_targets(profile.bench(), {row.cert_id}, {}, Reason::unspecified), {}); }) ==
+        Code::certificate_state);
+}
+
+TEST_CASE("an unknown serial is an error, a selection reaches what it names") {
+  test::Profile profile;
+  issued(profile, "a.example.com");
+  issued(profile, "b.example.com");
+  CHECK(code_of([&] { revoke_for(profile.bench(), "01:02:03", Reason::unspecified); }) == Code::certificate_not_found);
+  const auto targets = revocation_targets(profile.bench(), {}, parse_selection("name=a*"), Reason::unspecified);
+  REQUIRE(targets.size() == 1);
+  CHECK(targets.front().name == "a.example.com");
+}
+
+TEST_CASE("an auditor revokes nothing") {
+  test::Profile profile;
+  issued(profile, "web.example.com");
+  const auto auditor = profile.second_bench(Role::auditor, "eve");
+  CHECK(code_of([&] { revoke_for(*auditor, "web.example.com", Reason::superseded); }) == Code::role_denied);
+}
