@@ -112,7 +112,8 @@ TEST_CASE("a bulk issues every name once, in the order asked for") {
   CHECK(answer.exit == 0);
   REQUIRE(answer.items.size() == 120);
   for (int i = 1; i <= 120; ++i)
-    CHECK(answer.items[static_cast<std::size_t>(i - 1)].at("name").text() == "api-" + std::to_string(i) + ".example.com");
+    CHECK(answer.items[static_cast<std::size_t>(i - 1)].at("name").text() ==
+          "api-" + std::to_string(i) + ".example.com");
   CHECK(count(profile.db(), "certificates") == 120);
   CHECK(count(profile.db(), "(SELECT DISTINCT serial_number FROM certificates)") == 120);
   CHECK(audit::verify(profile.db(), {}).findings.empty());

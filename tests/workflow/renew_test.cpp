@@ -11,7 +11,8 @@ using test::count;
 
 namespace {
 
-CertificateRow issued(test::Profile& profile, const std::string& name, std::optional<Installation> place = std::nullopt) {
+CertificateRow issued(test::Profile& profile, const std::string& name,
+                      std::optional<Installation> place = std::nullopt) {
   IssueRequest request;
   request.name = name;
   request.place = std::move(place);
@@ -168,8 +169,9 @@ TEST_CASE("a key that is not ours needs a new request where the policy forbids i
   issue(profile.bench(), {request}, {});
   CHECK(renew(profile.bench(), "svc.example.com", {}).items.front().at("key").text() == "reused");
   RenewOptions with_csr = forced();
-  with_csr.csr = to_pem(make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), {"svc.example.com", {{SanKind::dns, "svc.example.com"}}}),
-                        "CERTIFICATE REQUEST");
+  with_csr.csr = to_pem(
+      make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), {"svc.example.com", {{SanKind::dns, "svc.example.com"}}}),
+      "CERTIFICATE REQUEST");
   renew(profile.bench(), "svc.example.com", with_csr);
   CHECK(active(profile, "svc.example.com").public_key_sha256 != hex(key.public_key().sha256));
 }

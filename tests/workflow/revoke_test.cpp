@@ -51,8 +51,10 @@ TEST_CASE("revoking twice is harmless and may raise the reason to keyCompromise"
   const auto again = revoke_for(profile.bench(), row.cert_id, Reason::superseded);
   CHECK(again.items.front().at("result").text() == "already_revoked");
   CHECK_FALSE(again.changed);
-  CHECK(revoke_for(profile.bench(), row.cert_id, Reason::affiliation_changed).items.front().at("result").text() == "already_revoked");
-  CHECK(revoke_for(profile.bench(), row.cert_id, Reason::key_compromise).items.front().at("result").text() == "revoked");
+  CHECK(revoke_for(profile.bench(), row.cert_id, Reason::affiliation_changed).items.front().at("result").text() ==
+        "already_revoked");
+  CHECK(revoke_for(profile.bench(), row.cert_id, Reason::key_compromise).items.front().at("result").text() ==
+        "revoked");
   CHECK(inventory::by_id(profile.db(), row.cert_id)->revocation_reason == "keyCompromise");
 }
 
@@ -86,8 +88,9 @@ TEST_CASE("a hold can be taken off, any other reason can't") {
   CHECK(*answer.crl_confirmed);
   CHECK(inventory::by_id(profile.db(), row.cert_id)->status == CertificateStatus::active);
   revoke_for(profile.bench(), row.cert_id, Reason::superseded);
-  CHECK(code_of([&] { unhold(profile.bench(), revocation_targets(profile.bench(), {row.cert_id}, {}, Reason::unspecified), {}); }) ==
-        Code::certificate_state);
+  CHECK(code_of([&] {
+          unhold(profile.bench(), revocation_targets(profile.bench(), {row.cert_id}, {}, Reason::unspecified), {});
+        }) == Code::certificate_state);
 }
 
 TEST_CASE("an unknown serial is an error, a selection reaches what it names") {
