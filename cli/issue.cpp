@@ -45,6 +45,10 @@ constexpr Option options[] = {
     {.name = "--owner", .value = "NAME", .help = "the person it belongs to; you at first", .complete = "user"},
     {.name = "--label", .value = "NAME=VALUE", .help = "for selections", .times = Option::Times::many},
     {.name = "--renew-before", .value = "DURATION|PERCENT", .help = "due when this much life is left: 30d or 33%"},
+    {.name = "--batch",
+     .value = "FILE",
+     .help = "CSV, JSON Lines, JSON or YAML with one certificate a row; - is standard input",
+     .complete = "file"},
     {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
     {.name = "--ensure", .value = "", .help = "nothing to do when a good one is there"},
     {.name = "--another", .value = "", .help = "one more beside an active one of the same name"},
@@ -96,6 +100,7 @@ constexpr Example examples[] = {
     {"ymgr issue www.example.com --san dns:example.com --out /etc/ssl/www --deploy-hook 'systemctl reload nginx'",
      "files for a server, and what renewal shall reload"},
     {"ymgr issue 'api-{1..10}.example.com' --jobs 2 --json", "ten certificates, one answer"},
+    {"ymgr issue --batch servers.csv", "one certificate a row: name,sans,profile,key,validity,owner,out,csr,label.KEY"},
     {"ymgr issue --csr request.pem --profile tls-client", "sign somebody else's request"}};
 
 KeyAlgorithm algorithm_of(const std::string& text) {
@@ -121,6 +126,35 @@ IssueRequest common_request(Invocation& call) {
   return request;
 }
 
+/// A row of a batch file over what the options say.
+IssueRequest request_of(Invocation& call, const IssueRequest& common, const BatchRow& row) {
+  IssueRequest request = common;
+  request.name = row.name;
+  for (const auto& text : row.sans) request.sans.push_back(parse_san(text));
+  if (!row.profile.empty()) request.profile = row.profile;
+  if (!row.key.empty()) request.key = algorithm_of(row.key);
+  if (!row.validity.empty()) request.validity = parse_duration(row.validity);
+  if (!row.owner.empty()) request.owner = row.owner;
+  if (!row.csr_file.empty()) request.csr = read_file(row.csr_file);
+  for (const auto& [name, value] : row.labels) request.labels[name] = value;
+  const std::string out = call.text("--out");
+  if (!row.out.empty())
+    request.place = installation_of(call, row.out);
+  else if (!out.empty())
+    request.place = installation_of(call, out + "/" + row.name);
+  return request;
+}
+
+/// Wrong values of a row say which line they stand in.
+IssueRequest checked_row(Invocation& call, const IssueRequest& common, const BatchRow& row) {
+  try {
+    return request_of(call, common, row);
+  } catch (const Error& error) {
+    throw Error(error.code(), "line " + std::to_string(row.line) + ": " + error.what(), error.hint(),
+                {{"line", std::to_string(row.line)}});
+  }
+}
+
 struct Wish {
   std::vector<IssueRequest> requests;
   bool many = false;
@@ -130,6 +164,14 @@ Wish wish_of(Invocation& call) {
   Wish wish;
   const auto common = common_request(call);
   const auto arguments_given = call.list("NAME");
+  if (const auto file = call.maybe("--batch")) {
+    if (!arguments_given.empty())
+      throw Error(Code::usage, "--batch and NAME exclude each other", "put the name into the file");
+    for (const auto& row : parse_batch(read_input(*file), *file))
+      wish.requests.push_back(checked_row(call, common, row));
+    wish.many = true;
+    return wish;
+  }
   std::vector<std::string> names;
   for (const auto& argument : arguments_given) {
     const auto expanded = expand_names(argument);
@@ -141,7 +183,7 @@ Wish wish_of(Invocation& call) {
     if (names.size() > 1) throw Error(Code::usage, "--csr is for one certificate", "ymgr issue NAME --csr FILE");
     if (names.empty()) names.emplace_back();
   }
-  if (names.empty()) throw Error(Code::usage, "which NAME?", "ymgr issue NAME, or --csr FILE");
+  if (names.empty()) throw Error(Code::usage, "which NAME?", "ymgr issue NAME, --batch FILE or --csr FILE");
   if (wish.many && call.has("--pkcs12"))
     throw Error(Code::usage, "--pkcs12 is for one certificate", "use --out DIR: each gets a folder of its own");
   for (const auto& name : names) {

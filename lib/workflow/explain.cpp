@@ -58,7 +58,7 @@ void tell_times(Case& c) {
 void tell_installation(Case& c) {
   const auto& row = c.row;
   if (row.installation.empty()) {
-    c.because("not installed on any host: `ymgr renew --due` takes it with --scope all only");
+    c.because("installed on no host: its key lives in this profile, and `ymgr renew --due` takes it");
   } else if (row.host != c.here.host) {
     c.because("installed on host " + row.host + ": `ymgr renew --due` renews it there");
   } else if (!c.told.check.place) {
@@ -143,7 +143,8 @@ Explanation explain_certificate(sql::Connection& db, const Policy& policy, const
   told.check = check_certificate(db, row, std::nullopt, here, at);
   told.threshold = threshold_of(row);
   Case c{db, policy, row, here, at, told};
-  told.renewed_by_due = row.status == CertificateStatus::active && c.is_installed_here() && told.check.place &&
+  const bool in_reach = row.installation.empty() || (c.is_installed_here() && told.check.place);
+  told.renewed_by_due = row.status == CertificateStatus::active && in_reach &&
                         (row.csr.empty() || (c.rules() && c.rules()->key_reuse));
   tell_origin(c);
   tell_times(c);

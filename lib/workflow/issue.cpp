@@ -299,7 +299,12 @@ std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateI
 CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, const IssueOptions& options) {
   bench.session.require(Right::issue);
   std::vector<Wanted> all;
-  for (auto& request : requests) all.push_back(fill_in(bench, std::move(request)));
+  std::set<std::string> names;
+  for (auto& request : requests) {
+    all.push_back(fill_in(bench, std::move(request)));
+    if (!names.insert(all.back().item.name).second)
+      throw Error(Code::usage, "the name " + all.back().item.name + " comes twice", "each NAME is one certificate");
+  }
   std::optional<Error> refused;
   std::optional<operations::Earlier> earlier;
   NewOperation op;

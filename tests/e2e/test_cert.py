@@ -206,7 +206,7 @@ def test_explain_tells_why(ymgr, box):
 
     issue(ymgr, "sealed.example.com")
     told = ymgr.json("cert", "explain", "sealed.example.com")
-    assert not told["renewed_by_due"] and any("--scope all" in sentence for sentence in told["because"])
+    assert told["renewed_by_due"] and any("lives in this profile" in sentence for sentence in told["because"])
 
 
 def test_explain_names_an_interrupted_operation(ymgr, failpoint):
