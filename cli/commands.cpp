@@ -8,6 +8,8 @@ extern const Command report_command;
 extern const Command cert_list_command, cert_show_command, cert_export_command, cert_check_command,
     cert_explain_command;
 extern const Command operation_list_command, operation_show_command, operation_abandon_command;
+extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
+    ca_rotate_command;
 extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
 extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
     user_set_role_command, user_set_password_command;
@@ -23,6 +25,7 @@ constexpr const Command* table[] = {
     &issue_command, &renew_command, &revoke_command, &resume_command, &report_command,
     &cert_list_command, &cert_show_command, &cert_export_command, &cert_check_command, &cert_explain_command,
     &operation_list_command, &operation_show_command, &operation_abandon_command,
+    &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &user_list_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
     &user_set_password_command,
@@ -34,6 +37,7 @@ constexpr const Command* table[] = {
 
 constexpr Group group_table[] = {
     {"cert", "certificates in the inventory"},
+    {"ca", "the certificate authority"},
     {"audit", "what was done, by whom"},
     {"operation", "what was begun, and how far it came"},
     {"user", "people who may log in, and their roles"},
