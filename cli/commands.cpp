@@ -7,6 +7,7 @@ extern const Command issue_command, renew_command, revoke_command, resume_comman
 extern const Command report_command;
 extern const Command cert_list_command, cert_show_command, cert_export_command, cert_check_command,
     cert_explain_command;
+extern const Command policy_show_command, policy_check_command, policy_validate_command;
 extern const Command operation_list_command, operation_show_command, operation_abandon_command;
 extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
     ca_rotate_command;
@@ -24,6 +25,7 @@ constexpr const Command* table[] = {
     &init_command, &login_command, &logout_command, &whoami_command,
     &issue_command, &renew_command, &revoke_command, &resume_command, &report_command,
     &cert_list_command, &cert_show_command, &cert_export_command, &cert_check_command, &cert_explain_command,
+    &policy_show_command, &policy_check_command, &policy_validate_command,
     &operation_list_command, &operation_show_command, &operation_abandon_command,
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
@@ -38,6 +40,7 @@ constexpr const Command* table[] = {
 constexpr Group group_table[] = {
     {"cert", "certificates in the inventory"},
     {"ca", "the certificate authority"},
+    {"policy", "what may be issued"},
     {"audit", "what was done, by whom"},
     {"operation", "what was begun, and how far it came"},
     {"user", "people who may log in, and their roles"},

@@ -152,7 +152,7 @@ const Session& Wiring::session() {
 const Policy& Wiring::policy() {
   if (!state_->policy) {
     state_->policy = adopt_policy(database(), state_->paths.policy, [this] {
-      return PolicyAdopter{session(), head_signer()};
+      return PolicyAdopter{session(), head_signer(), state_->notices};
     });
   }
   return *state_->policy;

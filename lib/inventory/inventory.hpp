@@ -82,6 +82,11 @@ struct ListQuery {
 /// Streams rows ordered by expiry; memory stays flat.
 void list(sql::Connection&, const ListQuery&, Time at, const std::function<void(const CertificateRow&)>& each);
 
+/// Up to `limit` rows of any status whose id comes after `cert_id`, in the order of ids: for walking over all of them in
+/// groups.
+void page(sql::Connection&, std::string_view cert_id, std::int64_t limit,
+          const std::function<void(const CertificateRow&)>& each);
+
 struct DueQuery {
   Time at;
   Selection selection;

@@ -43,6 +43,13 @@ void list(sql::Connection& db, const ListQuery& query, Time at,
   stream(db, where, "ORDER BY expires_at, cert_id", query.limit, each);
 }
 
+void page(sql::Connection& db, std::string_view cert_id, std::int64_t limit,
+          const std::function<void(const CertificateRow&)>& each) {
+  Where where;
+  where.add("cert_id > " + where.bind(cert_id));
+  stream(db, where, "ORDER BY cert_id", limit, each);
+}
+
 void due(sql::Connection& db, const DueQuery& query, const std::function<void(const CertificateRow&)>& each) {
   Where where = due_where(query);
   // The sign keeps SQLite from walking all of certificates_expiry for the sake of its order: 0.1 ms become seconds.

@@ -111,12 +111,11 @@ void throw_violation(const Decision& decision, std::string_view request_id) {
   if (decision.approved()) throw Error(Code::internal, "an approved request was refused");
   const auto& first = decision.violations.front();
   const bool only_key = decision.violations.size() == 1 && first.rule == "key.denied";
+  Details details{{"policy_version", decision.policy_version}, {"suggestion", first.suggestion}};
+  if (!request_id.empty()) details.emplace_back("request_id", request_id);
+  details.emplace_back("violations", dump_json(to_json(decision.violations)));
   throw Error(only_key ? Code::key_denied : Code::policy_violation, "Policy violation: " + first.message,
-              hint_of(first),
-              {{"policy_version", decision.policy_version},
-               {"suggestion", first.suggestion},
-               {"request_id", std::string(request_id)},
-               {"violations", dump_json(to_json(decision.violations))}});
+              hint_of(first), std::move(details));
 }
 
 }  // namespace ymgr

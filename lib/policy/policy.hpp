@@ -96,7 +96,7 @@ class Policy {
 /// The file that `ymgr init` writes. @param preset "internal" or "cabf"
 std::string default_policy(std::string_view preset);
 /// Throws the Error of a refused decision: "Policy violation: " and the first message, details policy_version, suggestion,
-/// request_id, violations (JSON text). Code policy-violation, or key-denied when that is all there is.
+/// request_id (unless empty), violations (JSON text). Code policy-violation, or key-denied when that is all there is.
 [[noreturn]] void throw_violation(const Decision&, std::string_view request_id);
 /// Objects {name (where it is set), rule, value, limit, message, suggestion, hint}.
 Json to_json(const std::vector<Violation>&);

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "sql/settings.hpp"
+#include "workflow/measure_policy.hpp"
 
 namespace ymgr {
 
@@ -30,6 +31,7 @@ void adopt(sql::Connection& db, const Policy& policy, const std::string& digest,
   db.transaction(sql::Access::write, [&] {
     const auto before = sql::read_setting(db, current_version);
     remember(db, policy, digest, now());
+    begin_measuring(db, now());
     audit::append(db, adopter.session.identity().user,
                   {{.request_id = "",
                     .event = "policy.changed",
@@ -45,18 +47,35 @@ void record_first_policy(sql::Connection& db, const Policy& policy, std::string_
   remember(db, policy, hex(sha256(text)), at);
 }
 
+std::string_view to_string(PolicyChange change) noexcept {
+  switch (change) {
+    case PolicyChange::unchanged: return "unchanged";
+    case PolicyChange::fresh: return "new";
+    case PolicyChange::returning: return "returning";
+    case PolicyChange::unversioned: return "unversioned";
+  }
+  return "new";
+}
+
+PolicyChange compare_policy(sql::Connection& db, const Policy& policy, std::string_view text) {
+  const std::string digest = hex(sha256(text));
+  if (sql::read_setting(db, current_hash) == digest) return PolicyChange::unchanged;
+  const auto known = sql::read_setting(db, seen(policy.version()));
+  if (!known) return PolicyChange::fresh;
+  return *known == digest ? PolicyChange::returning : PolicyChange::unversioned;
+}
+
 Policy adopt_policy(sql::Connection& db, const std::string& path, const std::function<PolicyAdopter()>& adopter) {
   const std::string text = read_file(path, largest_policy);
   Policy policy = Policy::parse(text, path);
-  const std::string digest = hex(sha256(text));
-  if (sql::read_setting(db, current_hash) == digest) return policy;
-  const auto known = sql::read_setting(db, seen(policy.version()));
-  if (known && *known != digest) {
+  const auto change = compare_policy(db, policy, text);
+  if (change == PolicyChange::unversioned) {
     throw Error(Code::policy_unversioned, path + " changed but its version is still " + policy.version(),
                 "Give it a new version in the line 'version: " + policy.version() + "'",
                 {{"policy_version", policy.version()}});
   }
-  adopt(db, policy, digest, adopter());
+  if (change != PolicyChange::unchanged) adopt(db, policy, hex(sha256(text)), adopter());
+  if (is_measuring(db)) measure_policy(db, policy, adopter().notices);
   return policy;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "audit/audit.hpp"
+#include "base/notice.hpp"
 #include "policy/policy.hpp"
 #include "session/session.hpp"
 #include "sql/connection.hpp"
@@ -14,14 +15,22 @@ namespace ymgr {
 struct PolicyAdopter {
   const Session& session;
   const audit::HeadSigner* signer;
+  Notices& notices;
 };
 
 /// Remembers the policy of a new profile, inside the caller's transaction.
 void record_first_policy(sql::Connection&, const Policy&, std::string_view text, Time at);
 
 /// Reads the file. Unchanged, or a version that was in force before with the same text: as it is. A version never seen: an
-/// admin's session adopts it, with an audit event; `adopter` is asked only then.
+/// admin's session adopts it, with an audit event, and measures every certificate by it; `adopter` is asked only then, or when
+/// measuring was interrupted.
 /// @throws Error policy-unversioned: another text under a known version · role-denied: not an admin · policy-invalid
 Policy adopt_policy(sql::Connection&, const std::string& path, const std::function<PolicyAdopter()>& adopter);
+
+/// How a policy's text stands against the one in force.
+enum class PolicyChange { unchanged, fresh, returning, unversioned };
+/// "unchanged", "new", "returning": in force before, "unversioned": another text under a known version.
+std::string_view to_string(PolicyChange) noexcept;
+PolicyChange compare_policy(sql::Connection&, const Policy&, std::string_view text);
 
 }  // namespace ymgr

@@ -22,19 +22,12 @@ void add_san(std::vector<San>& sans, const San& san) {
   if (std::find(sans.begin(), sans.end(), san) == sans.end()) sans.push_back(san);
 }
 
-std::string name_of(const IssueRequest& request, const std::optional<Csr>& csr) {
-  if (!request.name.empty()) return check_certificate_name(request.name);
-  if (csr && !csr->common_name.empty()) return check_certificate_name(csr->common_name);
-  if (csr && !csr->sans.empty()) return check_certificate_name(csr->sans.front().value);
-  throw Error(Code::usage, "the certificate needs a NAME", "the request has neither a common name nor a SAN");
-}
-
 Wanted fill_in(Workbench& bench, IssueRequest request) {
   Wanted wanted;
   if (!request.csr.empty()) wanted.csr = parse_csr(request.csr);
   const auto& rules = bench.policy.profile(request.profile);
   auto& item = wanted.item;
-  item.name = name_of(request, wanted.csr);
+  item.name = requested_name(request.name, wanted.csr);
   item.target = item.name;
   item.profile = rules.name;
   item.owner = request.owner.empty() ? bench.session.identity().user : request.owner;
@@ -42,12 +35,7 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
   item.renew_before = request.renew_before;
   item.policy_version = bench.policy.version();
   item.algorithm = request.key.value_or(rules.default_key);
-  auto& names = item.plan.names;
-  names.common_name = item.name.size() <= 64 ? item.name : std::string();
-  if (rules.name_is_san) add_san(names.sans, san_of_name(item.name));
-  if (wanted.csr)
-    for (const auto& san : wanted.csr->sans) add_san(names.sans, san);
-  for (const auto& san : request.sans) add_san(names.sans, san);
+  item.plan.names = requested_names(rules, item.name, wanted.csr, request.sans);
   if (wanted.csr) {
     item.key_place = KeyPlace::external;
     item.csr = to_pem(wanted.csr->der, "CERTIFICATE REQUEST");
@@ -243,13 +231,32 @@ std::string free_key_name(Workbench& bench, const CertificateItem& item) {
   return taken(longer) ? plain + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1) : longer;
 }
 
-PolicyRequest policy_request(Workbench& bench, const CertificateItem& item, PolicyRequest::Action action) {
+std::string requested_name(const std::string& name, const std::optional<Csr>& csr) {
+  if (!name.empty()) return check_certificate_name(name);
+  if (csr && !csr->common_name.empty()) return check_certificate_name(csr->common_name);
+  if (csr && !csr->sans.empty()) return check_certificate_name(csr->sans.front().value);
+  throw Error(Code::usage, "the certificate needs a NAME", "the request has neither a common name nor a SAN");
+}
+
+RequestedNames requested_names(const ProfileRules& rules, const std::string& name, const std::optional<Csr>& csr,
+                               const std::vector<San>& more) {
+  RequestedNames names;
+  names.common_name = name.size() <= 64 ? name : std::string();
+  if (rules.name_is_san) add_san(names.sans, san_of_name(name));
+  if (csr)
+    for (const auto& san : csr->sans) add_san(names.sans, san);
+  for (const auto& san : more) add_san(names.sans, san);
+  return names;
+}
+
+PolicyRequest policy_request(sql::Connection& db, const Identity& actor, const CertificateItem& item,
+                             PolicyRequest::Action action) {
   PolicyRequest request;
   request.action = action;
   request.name = item.name;
   request.profile = item.profile;
-  request.role = to_string(bench.session.identity().role);
-  request.actor = bench.session.identity().user;
+  request.role = to_string(actor.role);
+  request.actor = actor.user;
   request.owner = item.owner;
   request.common_name = item.plan.names.common_name;
   request.sans = item.plan.names.sans;
@@ -263,7 +270,7 @@ PolicyRequest policy_request(Workbench& bench, const CertificateItem& item, Poli
     request.algorithm =
         key.algorithm ? std::string(to_string(*key.algorithm)) : lower(key.family) + "-" + std::to_string(key.bits);
     request.public_key_sha256 = hex(key.sha256);
-    request.key_denied = inventory::is_key_denied(bench.db, request.public_key_sha256);
+    request.key_denied = inventory::is_key_denied(db, request.public_key_sha256);
   } else {
     request.algorithm = to_string(item.algorithm);
     request.key_bits = key_bits(item.algorithm);
@@ -277,7 +284,7 @@ std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateI
                                 std::vector<audit::Event>& events) {
   Decision all;
   for (const auto& item : items) {
-    auto decision = bench.policy.decide(policy_request(bench, item, action), now());
+    auto decision = bench.policy.decide(policy_request(bench.db, bench.session.identity(), item, action), now());
     all.policy_version = decision.policy_version;
     Json data = Json::object({{"policy_version", decision.policy_version}});
     if (!decision.approved()) data.set("violations", to_json(decision.violations));

@@ -37,8 +37,14 @@ struct IssueOptions {
 /// @throws Error policy-violation (audited, with every violation), name-active, operation-open, name-invalid, profile-unknown
 CertificateAnswer issue(Workbench&, std::vector<IssueRequest> requests, const IssueOptions&);
 
-/// The one policy gate for a planned certificate: issue, renew and resume ask through it.
-PolicyRequest policy_request(Workbench&, const CertificateItem&, PolicyRequest::Action);
+/// NAME, else the common name or first SAN of the request. @throws Error usage: none of them; name-invalid
+std::string requested_name(const std::string& name, const std::optional<Csr>&);
+/// Common name and SANs of a certificate of that name: those that the profile adds, the request's own, then `more`.
+RequestedNames requested_names(const ProfileRules&, const std::string& name, const std::optional<Csr>&,
+                               const std::vector<San>& more);
+
+/// The one policy gate for a planned certificate: issue, renew, resume and check ask through it.
+PolicyRequest policy_request(sql::Connection&, const Identity& actor, const CertificateItem&, PolicyRequest::Action);
 /// Merges the violations of many; `name` is noted in each. nullopt: all approved.
 std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&, PolicyRequest::Action,
                                 const std::string& request_id, std::vector<audit::Event>& events);
