@@ -52,7 +52,7 @@ std::string key_flags(const Question& question) {
   return join(flags, ", or ");
 }
 
-void check_key(const Question& question, const std::vector<std::string>& denied, Violations& out) {
+void check_key(const Question& question, bool denied, Violations& out) {
   const auto& [request, rules, family, bits, names] = question;
   const auto limit = std::to_string(rules.min_rsa_bits);
   const bool rsa_allowed =
@@ -73,7 +73,7 @@ void check_key(const Question& question, const std::vector<std::string>& denied,
     out.push_back({"key.algorithms", shown, list, "Key algorithm " + shown + " not allowed in profile " + rules.name,
                    "Use one of " + list, key_flags(question)});
   }
-  if (request.key_denied || holds(denied, lower(request.public_key_sha256))) {
+  if (denied) {
     out.push_back({"key.denied", request.public_key_sha256, "not on the list of denied keys",
                    "Key " + request.public_key_sha256.substr(0, 16) + " is denied", "Make a new key",
                    request.action == PolicyRequest::Action::renew ? "--new-key" : ""});
@@ -238,7 +238,7 @@ Decision Policy::decide(const PolicyRequest& request, Time at) const {
   const auto question = question_of(request, profile(request.profile));
   const auto& rules = question.rules;
   Decision decision{version_, {}};
-  check_key(question, denied_keys_, decision.violations);
+  check_key(question, request.key_denied || denies_key(request.public_key_sha256), decision.violations);
   check_names(question, preset_ == "cabf" && holds(rules.eku, std::string_view("serverAuth")), decision.violations);
   check_validity(question, max_validity(rules, at), default_validity(rules, at), decision.violations);
   check_reuse(question, decision.violations);

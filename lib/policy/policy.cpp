@@ -69,6 +69,10 @@ Duration Policy::default_validity(const ProfileRules& rules, Time at) const {
   return named ? std::min(rules.default_validity, safe) : safe;
 }
 
+bool Policy::denies_key(std::string_view sha256) const {
+  return std::ranges::find(denied_keys_, lower(sha256)) != denied_keys_.end();
+}
+
 Json Policy::to_json(Time at) const {
   auto profiles = Json::object();
   for (const auto& [name, rules] : profiles_) {

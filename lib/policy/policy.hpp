@@ -80,6 +80,8 @@ class Policy {
   /// What a request without --validity gets: the profile's, never above the maximum. Under cabf, profiles with serverAuth
   /// get at most one day less than the preset's maximum, and that when they name none; others then 90 days.
   Duration default_validity(const ProfileRules& rules, Time at) const;
+  /// The file's list of denied keys has it. @param sha256  of the public key, hex in any case
+  bool denies_key(std::string_view sha256) const;
   /// Every rule is looked at; violations come in the order keys, names, validity, reuse, roles.
   /// @throws Error profile-unknown
   Decision decide(const PolicyRequest&, Time at) const;

@@ -375,7 +375,8 @@ CertificateAnswer resume_certificates(Workbench& bench, const std::string& reque
   for (const auto& item : items)
     if (!item.certificate) unsigned_items.push_back(item);
   std::vector<audit::Event> events;
-  const auto refused = ask_policy(bench, unsigned_items, PolicyRequest::Action::resume, request_id, events);
+  const auto action = kind == "renew" ? PolicyRequest::Action::renew : PolicyRequest::Action::resume;
+  const auto refused = ask_policy(bench, unsigned_items, action, request_id, events);
   if (refused) {
     bench.db.transaction(sql::Access::write,
                          [&] { audit::append(bench.db, bench.session.identity().user, events, bench.head_signer); });

@@ -164,7 +164,9 @@ KeyChoice choice_for(Workbench& bench, CertificateItem item, const CertificateRo
                      Time at) {
   if (options.key == KeyChoice::fresh) return KeyChoice::fresh;
   if (item.key_place == KeyPlace::external) return KeyChoice::reuse;
-  if (inventory::is_key_denied(bench.db, row.public_key_sha256)) return KeyChoice::fresh;
+  if (inventory::is_key_denied(bench.db, row.public_key_sha256) || bench.policy.denies_key(row.public_key_sha256)) {
+    return KeyChoice::fresh;
+  }
   const auto& rules = bench.policy.profile(item.profile);
   const bool too_old = rules.max_key_age && at - row.key_created_at > *rules.max_key_age;
   return rules.key_reuse && !too_old ? KeyChoice::reuse : KeyChoice::fresh;

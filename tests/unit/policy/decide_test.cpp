@@ -314,6 +314,13 @@ TEST_CASE("every rule of validity, reuse and roles holds at its limit and refuse
           "roles"}});
 }
 
+TEST_CASE("a policy knows its denied keys in any letter case") {
+  const auto team = Policy::parse(team_policy, "team.yaml");
+  CHECK(team.denies_key(std::string(64, 'A')));
+  CHECK_FALSE(team.denies_key(std::string(64, 'b')));
+  CHECK_FALSE(team.denies_key(""));
+}
+
 TEST_CASE("all violations are listed, in the order of the file") {
   const auto team = Policy::parse(team_policy, "team.yaml");
   auto request = request_for("server");
