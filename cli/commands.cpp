@@ -12,6 +12,7 @@ extern const Command operation_list_command, operation_show_command, operation_a
 extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
     ca_rotate_command;
 extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
+extern const Command backup_create_command, backup_verify_command, backup_restore_command;
 extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
     user_set_role_command, user_set_password_command;
 extern const Command config_show_command, config_validate_command;
@@ -29,6 +30,7 @@ constexpr const Command* table[] = {
     &operation_list_command, &operation_show_command, &operation_abandon_command,
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
+    &backup_create_command, &backup_verify_command, &backup_restore_command,
     &user_list_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
     &user_set_password_command,
     &config_show_command, &config_validate_command,
@@ -43,6 +45,7 @@ constexpr Group group_table[] = {
     {"policy", "what may be issued"},
     {"audit", "what was done, by whom"},
     {"operation", "what was begun, and how far it came"},
+    {"backup", "the whole profile in one sealed file"},
     {"user", "people who may log in, and their roles"},
     {"config", "where each setting comes from"},
 };

@@ -29,55 +29,9 @@ Fd open_or_throw(const std::string& path, int flags) {
   return Fd(fd);
 }
 
-// A file of ours until it is moved into place.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& beside) : path_(parent_of(beside) + "/.ymgr-XXXXXX") {
-    fd_ = Fd(mkostemp(path_.data(), O_CLOEXEC));
-    if (!fd_) throw system_error("create a file in", parent_of(beside), errno);
-  }
-  ~TemporaryFile() {
-    if (!moved_) unlink(path_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  void fill(const std::string& target, std::string_view data, const FileMode& mode) {
-    while (!data.empty()) {
-      const ssize_t count = write(fd_.get(), data.data(), data.size());
-      if (count < 0 && errno != EINTR) throw system_error("write", target, errno);
-      if (count > 0) data.remove_prefix(static_cast<std::size_t>(count));
-    }
-    // Group before mode: changing the group clears bits, and the file is never readable by the wrong group.
-    if (mode.group && fchown(fd_.get(), static_cast<uid_t>(-1), *mode.group) != 0) {
-      throw system_error("change the group of", target, errno);
-    }
-    if (fchmod(fd_.get(), mode.mode) != 0) throw system_error("change the mode of", target, errno);
-    if (fsync(fd_.get()) != 0) throw system_error("write", target, errno);
-  }
-  void replace(const std::string& target) {
-    if (rename(path_.c_str(), target.c_str()) != 0) throw system_error("write", target, errno);
-    moved_ = true;
-  }
-  void place_new(const std::string& target) {
-    if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
-      moved_ = true;
-      return;
-    }
-    // Some file systems know no exclusive rename; a link is exclusive everywhere else.
-    if (errno != EINVAL || link(path_.c_str(), target.c_str()) != 0) {
-      const int reason = errno;
-      if (reason == EEXIST)
-        throw Error(Code::file_exists, target + " exists already", "choose another path, or overwrite it with --force");
-      throw system_error("write", target, reason);
-    }
-  }
-
- private:
-  std::string path_;
-  Fd fd_;
-  bool moved_ = false;
-};
+Error exists_already(const std::string& path) {
+  return {Code::file_exists, path + " exists already", "choose another path, or overwrite it with --force"};
+}
 
 }  // namespace
 
@@ -90,19 +44,60 @@ Fd::~Fd() {
   if (fd_ >= 0) close(fd_);
 }
 
-void write_file(const std::string& path, std::string_view data, const FileMode& mode, Existing existing) {
+FileWriter::FileWriter(std::string path, FileMode mode, Existing existing)
+    : target_(std::move(path)), path_(parent_of(target_) + "/.ymgr-XXXXXX"), mode_(mode), existing_(existing) {
   struct stat there {};
-  if (stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    throw Error(Code::file_unsafe, path + " is not a regular file", "name a file");
+  if (stat(target_.c_str(), &there) == 0) {
+    if (!S_ISREG(there.st_mode)) throw Error(Code::file_unsafe, target_ + " is not a regular file", "name a file");
+    if (existing_ == Existing::refuse) throw exists_already(target_);
   }
-  TemporaryFile file(path);
-  file.fill(path, data, mode);
-  if (existing == Existing::replace) {
-    file.replace(path);
+  fd_ = Fd(mkostemp(path_.data(), O_CLOEXEC));
+  if (!fd_) throw system_error("create a file in", parent_of(target_), errno);
+}
+
+FileWriter::~FileWriter() {
+  if (fd_ && !moved_) unlink(path_.c_str());
+}
+
+void FileWriter::write(std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t count = ::write(fd_.get(), data.data(), data.size());
+    if (count < 0 && errno != EINTR) throw system_error("write", target_, errno);
+    if (count > 0) data.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void FileWriter::commit() {
+  // Group before mode: changing the group clears bits, and the file is never readable by the wrong group.
+  if (mode_.group && fchown(fd_.get(), static_cast<uid_t>(-1), *mode_.group) != 0) {
+    throw system_error("change the group of", target_, errno);
+  }
+  if (fchmod(fd_.get(), mode_.mode) != 0) throw system_error("change the mode of", target_, errno);
+  if (fsync(fd_.get()) != 0) throw system_error("write", target_, errno);
+  if (existing_ == Existing::refuse) {
+    place_new();
   } else {
-    file.place_new(path);
+    if (rename(path_.c_str(), target_.c_str()) != 0) throw system_error("write", target_, errno);
+    moved_ = true;
   }
-  sync_folder(parent_of(path));
+  sync_folder(parent_of(target_));
+}
+
+void FileWriter::place_new() {
+  if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE) == 0) {
+    moved_ = true;
+    return;
+  }
+  // Some file systems know no exclusive rename; a link is exclusive everywhere else.
+  if (errno == EINVAL && link(path_.c_str(), target_.c_str()) == 0) return;
+  if (errno == EEXIST) throw exists_already(target_);
+  throw system_error("write", target_, errno);
+}
+
+void write_file(const std::string& path, std::string_view data, const FileMode& mode, Existing existing) {
+  FileWriter file(path, mode, existing);
+  file.write(data);
+  file.commit();
 }
 
 bool make_folder(const std::string& path, mode_t mode) {

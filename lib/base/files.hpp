@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,39 @@ enum class Existing { refuse, replace };
 /// @throws Error file-exists, disk-unusable, file-denied; file-unsafe: a device, pipe or folder stands there
 void write_file(const std::string& path, std::string_view data, const FileMode& mode = {},
                 Existing existing = Existing::replace);
+/// The same, piece by piece: nothing stands there until commit().
+class FileWriter {
+ public:
+  FileWriter(std::string path, FileMode mode, Existing existing);
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+  void write(std::string_view data);
+  void commit();
+
+ private:
+  void place_new();
+
+  std::string target_, path_;
+  FileMode mode_;
+  Existing existing_;
+  Fd fd_;
+  bool moved_ = false;
+};
+/// A file, or standard input, piece by piece.
+class FileReader {
+ public:
+  explicit FileReader(const std::string& path);
+  static FileReader standard_input();
+  /// Fills the span, or as much of it as there is left; returns how much.
+  std::size_t read(std::span<char> out);
+
+ private:
+  FileReader(Fd fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Fd fd_;
+  std::string path_;
+};
 /// Creates one folder with exactly this mode; @return false: it was there.
 bool make_folder(const std::string& path, mode_t mode);
 /// With its parents; created ones get `mode`.

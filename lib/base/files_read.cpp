@@ -19,7 +19,7 @@ constexpr std::size_t secret_limit = 64 * 1024;
 std::size_t read_up_to(int fd, std::span<char> out, const std::string& path) {
   std::size_t done = 0;
   while (done < out.size()) {
-    const ssize_t count = read(fd, out.data() + done, out.size() - done);
+    const ssize_t count = ::read(fd, out.data() + done, out.size() - done);
     if (count == 0) break;
     if (count > 0) {
       done += static_cast<std::size_t>(count);
@@ -98,6 +98,20 @@ std::optional<std::string> read_file_if_there(const std::string& path, std::size
 
 std::string read_stdin(std::size_t limit) {
   return read_all(STDIN_FILENO, "standard input", limit);
+}
+
+FileReader::FileReader(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)), path_(path) {
+  if (!fd_) throw system_error("open", path, errno);
+}
+
+FileReader FileReader::standard_input() {
+  Fd fd(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  if (!fd) throw system_error("open", "standard input", errno);
+  return {std::move(fd), "standard input"};
+}
+
+std::size_t FileReader::read(std::span<char> out) {
+  return read_up_to(fd_.get(), out, path_);
 }
 
 Secret read_secret_file(const std::string& path) {

@@ -13,51 +13,11 @@
 #include "sql/connection.hpp"
 #include "sql/settings.hpp"
 #include "workflow/adopt_policy.hpp"
+#include "workflow/new_profile.hpp"
 
 namespace ymgr {
 
 namespace {
-
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
-std::string building_prefix(const std::string& home) {
-  return "." + name_of(home) + ".new-";
-}
-
-void refuse_existing(const std::string& home) {
-  if (!exists(home) || (is_folder(home) && list_folder(home).empty())) return;
-  throw Error(Code::profile_exists, home + " exists already", "Use it, or choose another folder with YMGR_HOME");
-}
-
-/// One init at a time; the next one clears away what a killed one left.
-class InitLock {
- public:
-  explicit InitLock(const std::string& home) : path_(parent_of(home) + "/." + name_of(home) + ".init-lock") {
-    lock_ = try_lock(path_);
-    if (!lock_) throw Error(Code::profile_busy, "another process is making " + home, "Wait for it to end");
-  }
-  ~InitLock() { remove_file(path_); }
-  InitLock(const InitLock&) = delete;
-  InitLock& operator=(const InitLock&) = delete;
-
- private:
-  std::string path_;
-  std::optional<Fd> lock_;
-};
-
-void clear_leftovers(const std::string& home) {
-  const std::string parent = parent_of(home), prefix = building_prefix(home);
-  for (const auto& name : list_folder(parent)) {
-    if (name.starts_with(prefix)) remove_tree(parent + "/" + name);
-  }
-}
 
 struct Built {
   InitResult result;
@@ -139,18 +99,16 @@ void remove_outputs(const InitPlan& plan) {
 }
 
 /// They are worth nothing without the profile, but the profile must not exist without them.
-void put_into_place(const InitPlan& plan, const Built& built, const std::string& folder) {
+void put_into_place(const InitPlan& plan, const Built& built, NewProfile& profile) {
   write_outputs(plan, built);
   try {
     failpoint("profile_made", "before");
-    refuse_existing(plan.home);
-    sync_folder(folder);
-    rename_file(folder, plan.home);
+    profile.put_into_place();
   } catch (const Error&) {
     remove_outputs(plan);
     throw;
   }
-  sync_folder(parent_of(plan.home));
+  profile.sync();
   failpoint("profile_made", "after");
 }
 
@@ -189,7 +147,7 @@ void check_init(const InitPlan& plan) {
   users::check_password(plan.password);
   if (plan.root_passphrase) users::check_password(*plan.root_passphrase);
   Policy::parse(plan.policy, plan.policy_file);
-  refuse_existing(plan.home);
+  refuse_existing_profile(plan.home);
   for (const auto& path : {plan.csr_out, plan.root_key_out, plan.recovery_key_out}) {
     if (path.empty() || plan.existing == Existing::replace || !exists(path)) continue;
     throw Error(Code::file_exists, path + " exists already", "Choose another path, or overwrite it with --force");
@@ -198,20 +156,10 @@ void check_init(const InitPlan& plan) {
 
 InitResult init(const InitPlan& plan) {
   check_init(plan);
-  make_folders(parent_of(plan.home), 0700);
-  const InitLock lock(plan.home);
-  refuse_existing(plan.home);
-  clear_leftovers(plan.home);
-  const std::string folder = parent_of(plan.home) + "/" + building_prefix(plan.home) + to_hex(random_bytes(6));
-  make_folder(folder, 0700);
-  try {
-    Built built = build(plan, folder);
-    put_into_place(plan, built, folder);
-    return std::move(built.result);
-  } catch (const Error&) {
-    remove_tree(folder);
-    throw;
-  }
+  NewProfile profile(plan.home);
+  Built built = build(plan, profile.folder());
+  put_into_place(plan, built, profile);
+  return std::move(built.result);
 }
 
 }  // namespace ymgr
