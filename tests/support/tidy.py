@@ -51,7 +51,8 @@ def main():
     clean = TOP / "build" / "tidy"
     clean.mkdir(parents=True, exist_ok=True)
     version = subprocess.run(["clang-tidy", "--version"], check=True, capture_output=True).stdout
-    base = version + (TOP / ".clang-tidy").read_bytes()
+    configs = [TOP / ".clang-tidy", *sorted(TOP.glob("*/.clang-tidy"))]
+    base = version + b"".join(config.read_bytes() for config in configs)
     sources = {pathlib.Path(entry["file"]) for entry in json.loads((build / "compile_commands.json").read_text())}
     shipped = sorted(path for path in sources if path.is_relative_to(TOP) and path.relative_to(TOP).parts[0] in SHIPPED)
     todo = {path: clean / fingerprint(path, base) for path in shipped}
