@@ -152,7 +152,9 @@ TEST_CASE("due is what is active and past its renewal date, soonest expiry first
   query = due_query();
   query.only_host = true;
   query.host = "web1";
-  CHECK(due(*db, query) == "5 3 7");
+  CHECK(due(*db, query) == "5 3 7 2 8");  // 2 and 8 are installed nowhere
+  query.host = "web2";
+  CHECK(due(*db, query) == "2 8");
   query = due_query();
   query.at = at - days(25);
   CHECK(due(*db, query) == "5 3 8");
