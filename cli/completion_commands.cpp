@@ -79,8 +79,7 @@ class ProfileValues {
     std::vector<Candidate> found;
     const std::string& path = wiring_.paths().policy;
     const auto policy = Policy::parse(read_file(path), path);
-    for (const auto& [name, rules] : policy.profiles())
-      found.push_back({name, "profile of the policy"});
+    for (const auto& [name, rules] : policy.profiles()) found.push_back({name, "profile of the policy"});
     return found;
   }
 

@@ -144,8 +144,8 @@ Explanation explain_certificate(sql::Connection& db, const Policy& policy, const
   told.threshold = threshold_of(row);
   Case c{db, policy, row, here, at, told};
   const bool in_reach = row.installation.empty() || (c.is_installed_here() && told.check.place);
-  told.renewed_by_due = row.status == CertificateStatus::active && in_reach &&
-                        (row.csr.empty() || (c.rules() && c.rules()->key_reuse));
+  told.renewed_by_due =
+      row.status == CertificateStatus::active && in_reach && (row.csr.empty() || (c.rules() && c.rules()->key_reuse));
   tell_origin(c);
   tell_times(c);
   if (row.status == CertificateStatus::active) {

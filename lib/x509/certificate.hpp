@@ -31,9 +31,9 @@ Csr parse_csr(std::string_view pem_or_der);
 struct PlannedCertificate {
   std::string serial;  // "4A:3F:…"
   RequestedNames names;
-  Time not_before, not_after;            // whole seconds; not_after is the last valid second
-  std::vector<std::string> eku;          // names or OIDs, in order; may be empty
-  std::vector<std::string> key_usage;    // digitalSignature, keyEncipherment, keyAgreement, nonRepudiation, …
+  Time not_before, not_after;          // whole seconds; not_after is the last valid second
+  std::vector<std::string> eku;        // names or OIDs, in order; may be empty
+  std::vector<std::string> key_usage;  // digitalSignature, keyEncipherment, keyAgreement, nonRepudiation, …
 };
 
 struct CertificateUrls {
@@ -49,7 +49,7 @@ struct Certificate {
   std::vector<San> sans;
   Time not_before, not_after;
   PublicKey key;
-  Sha256 fingerprint{};                  // SHA-256 of der
+  Sha256 fingerprint{};  // SHA-256 of der
   std::vector<std::string> eku, key_usage;
   bool is_ca = false;
   std::optional<int> path_length;
@@ -97,8 +97,8 @@ San parse_name_constraint(std::string_view text);
 /// Self-signed, CA:TRUE critical, keyCertSign and cRLSign.
 Der make_root(const PrivateKey&, const CaNames&, std::string_view serial, Time not_before, Time not_after);
 /// Signed by `root`: path length 0; name constraints critical when given.
-Der make_intermediate(const Issuer& root, const PublicKey&, const CaNames&, const NameConstraints&, std::string_view serial,
-                      Time not_before, Time not_after, const CertificateUrls&);
+Der make_intermediate(const Issuer& root, const PublicKey&, const CaNames&, const NameConstraints&,
+                      std::string_view serial, Time not_before, Time not_after, const CertificateUrls&);
 /// A CA's request for an outside root: CA:TRUE, pathlen 0, key usage as extension request.
 Der make_ca_csr(const PrivateKey&, const CaNames&, const NameConstraints&);
 /// id-kp-OCSPSigning, id-pkix-ocsp-nocheck.
@@ -107,7 +107,8 @@ Der make_ocsp_signer(const Issuer&, const PublicKey&, std::string_view serial, T
 /// Checks signature, path, names and validity of `leaf` through `intermediates` up to one of `roots` at `at`, X509_STRICT. A root is
 /// whatever the caller trusts: an issuing CA serves too, and spares the signatures above it.
 /// OpenSSL takes a certificate for expired in its last second already. @return empty when it holds, else OpenSSL's reason
-std::string check_chain(const Certificate& leaf, std::span<const Certificate> intermediates, std::span<const Certificate> roots, Time at);
+std::string check_chain(const Certificate& leaf, std::span<const Certificate> intermediates,
+                        std::span<const Certificate> roots, Time at);
 /// The same for many leaves: the CAs are decoded once. Kept by one thread, and destroyed before its CryptoThread.
 class ChainChecker {
  public:
@@ -125,7 +126,7 @@ bool is_pair(const Certificate&, const PrivateKey&) noexcept;
 bool is_pair(const Certificate&, const PublicKey&) noexcept;
 
 /// RFC 7292 with AES-256 and SHA-256 (PBES2, 100,000 rounds); `chain` without the leaf.
-std::string make_pkcs12(const PrivateKey&, const Certificate& leaf, std::span<const Certificate> chain, const Secret& password,
-                        std::string_view friendly_name);
+std::string make_pkcs12(const PrivateKey&, const Certificate& leaf, std::span<const Certificate> chain,
+                        const Secret& password, std::string_view friendly_name);
 
 }  // namespace ymgr

@@ -23,10 +23,10 @@ class CryptoThread {
 };
 
 struct PublicKey {
-  Der spki;                                // SubjectPublicKeyInfo
-  Sha256 sha256{};                         // of spki
-  std::optional<KeyAlgorithm> algorithm;   // nullopt: none that we know (RSA-1024, P-521, DSA, …)
-  std::string family;                      // "RSA", "EC", "Ed25519", or OpenSSL's name of it
+  Der spki;                               // SubjectPublicKeyInfo
+  Sha256 sha256{};                        // of spki
+  std::optional<KeyAlgorithm> algorithm;  // nullopt: none that we know (RSA-1024, P-521, DSA, …)
+  std::string family;                     // "RSA", "EC", "Ed25519", or OpenSSL's name of it
   int bits = 0;
 };
 /// @throws Error key-invalid

@@ -11,7 +11,7 @@ namespace ymgr {
 struct RevokedEntry {
   std::string serial;
   Time revoked_at;
-  Reason reason = Reason::unspecified;      // unspecified: no reason extension
+  Reason reason = Reason::unspecified;  // unspecified: no reason extension
   std::optional<Time> invalidity_date;
 };
 
@@ -46,8 +46,8 @@ struct OcspAnswer {
   std::optional<RevokedEntry> revocation;
 };
 /// A basic response signed by the delegated `signer`, responder id by key, its certificate included, nonce echoed.
-std::string make_ocsp_response(const Issuer& signer, const std::vector<OcspAnswer>&, const std::optional<std::string>& nonce,
-                               Time this_update, Time next_update);
+std::string make_ocsp_response(const Issuer& signer, const std::vector<OcspAnswer>&,
+                               const std::optional<std::string>& nonce, Time this_update, Time next_update);
 enum class OcspError { malformed_request = 1, internal_error = 2, try_later = 3, unauthorized = 6 };
 std::string make_ocsp_error(OcspError);
 

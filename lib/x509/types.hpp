@@ -59,8 +59,16 @@ std::optional<std::string> normal_serial(std::string_view text);
 
 /// RFC 5280 CRLReason. 7 does not exist; removeFromCRL (8) only in delta CRLs.
 enum class Reason {
-  unspecified = 0, key_compromise = 1, ca_compromise = 2, affiliation_changed = 3, superseded = 4,
-  cessation_of_operation = 5, certificate_hold = 6, remove_from_crl = 8, privilege_withdrawn = 9, aa_compromise = 10
+  unspecified = 0,
+  key_compromise = 1,
+  ca_compromise = 2,
+  affiliation_changed = 3,
+  superseded = 4,
+  cessation_of_operation = 5,
+  certificate_hold = 6,
+  remove_from_crl = 8,
+  privilege_withdrawn = 9,
+  aa_compromise = 10
 };
 std::string_view to_string(Reason) noexcept;  // "keyCompromise"
 /// Name (any case) or number. @throws Error reason-invalid listing the right ones; also for 7 and removeFromCRL

@@ -52,8 +52,10 @@ X509* sign(OSSL_LIB_CTX* context, EVP_PKEY* subject, const std::string& name, X5
                              reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
   X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
   require(X509_set_pubkey(certificate, subject) == 1);
-  add(certificate, issuer ? issuer : certificate, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
-  add(certificate, issuer ? issuer : certificate, NID_key_usage, issuer ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
+  add(certificate, issuer ? issuer : certificate, NID_basic_constraints,
+      issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
+  add(certificate, issuer ? issuer : certificate, NID_key_usage,
+      issuer ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
   add(certificate, issuer ? issuer : certificate, NID_subject_key_identifier, "hash");
   if (issuer) {
     add(certificate, issuer, NID_authority_key_identifier, "keyid");

@@ -33,19 +33,37 @@ int main(int argc, char** argv) {
   const long long now = std::atoll(argv[3]);
   const long long day = 86'400'000'000LL;
   if (std::strcmp(argv[2], "due") == 0) {
-    std::printf("%lld\n", run(db, "SELECT * FROM certificates INDEXED BY certificates_due WHERE status = 'active' AND renew_at <= ?1 "
-                                  "ORDER BY expires_at", now));
+    std::printf("%lld\n",
+                run(db,
+                    "SELECT * FROM certificates INDEXED BY certificates_due WHERE status = 'active' AND renew_at <= ?1 "
+                    "ORDER BY expires_at",
+                    now));
     std::printf("%lld\n", run(db, "SELECT min(expires_at) FROM certificates WHERE status = 'active'", now));
   } else {
-    run(db, "SELECT count(*) FROM certificates INDEXED BY certificates_expiry WHERE status = 'active' AND expires_at > ?1", now);
-    run(db, "SELECT count(*) FROM certificates INDEXED BY certificates_expiry WHERE status = 'active' AND expires_at <= ?1", now);
-    run(db, "SELECT count(*) FROM certificates INDEXED BY certificates_expiry WHERE status = 'active' AND expires_at >= ?1 AND "
-            "expires_at < ?1 + 30 * " + std::to_string(day), now);
-    run(db, "SELECT count(*) FROM certificates INDEXED BY certificates_revoked WHERE status = 'revoked' AND revoked_at >= ?1 - 7 * " +
-            std::to_string(day), now);
-    run(db, "SELECT count(*) FROM certificates INDEXED BY certificates_offending WHERE status = 'active' AND violations IS NOT NULL "
-            "AND expires_at > ?1", now);
-    run(db, "SELECT count(*) FROM certificates INDEXED BY certificates_due WHERE status = 'active' AND renew_at <= ?1", now);
+    run(db,
+        "SELECT count(*) FROM certificates INDEXED BY certificates_expiry WHERE status = 'active' AND expires_at > ?1",
+        now);
+    run(db,
+        "SELECT count(*) FROM certificates INDEXED BY certificates_expiry WHERE status = 'active' AND expires_at <= ?1",
+        now);
+    run(db,
+        "SELECT count(*) FROM certificates INDEXED BY certificates_expiry WHERE status = 'active' AND expires_at >= ?1 "
+        "AND "
+        "expires_at < ?1 + 30 * " +
+            std::to_string(day),
+        now);
+    run(db,
+        "SELECT count(*) FROM certificates INDEXED BY certificates_revoked WHERE status = 'revoked' AND revoked_at >= "
+        "?1 - 7 * " +
+            std::to_string(day),
+        now);
+    run(db,
+        "SELECT count(*) FROM certificates INDEXED BY certificates_offending WHERE status = 'active' AND violations IS "
+        "NOT NULL "
+        "AND expires_at > ?1",
+        now);
+    run(db, "SELECT count(*) FROM certificates INDEXED BY certificates_due WHERE status = 'active' AND renew_at <= ?1",
+        now);
   }
   sqlite3_close(db);
 }

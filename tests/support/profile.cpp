@@ -24,14 +24,24 @@ Profile::Profile(Role role, std::string user)
     create_local_ca(*db_, data_key_, plan, &passphrase);
     signer_ = std::make_unique<audit::HeadSigner>(audit::HeadSigner::create(*db_, data_key_));
   });
-  session_ = std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
+  session_ =
+      std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
   authority_ = open_local_authority(*db_, data_key_, folder() + "/ca");
   bench_ = make_bench(*db_, *session_, *authority_);
 }
 
 std::unique_ptr<Workbench> Profile::make_bench(sql::Connection& db, const Session& session, Authority& authority) {
-  return std::unique_ptr<Workbench>(new Workbench{db, session, policy_, authority, signer_.get(), no_notices(),
-                                                  this_process("testhost"), 2, folder() + "/ca", folder() + "/install.d", {}});
+  return std::unique_ptr<Workbench>(new Workbench{db,
+                                                  session,
+                                                  policy_,
+                                                  authority,
+                                                  signer_.get(),
+                                                  no_notices(),
+                                                  this_process("testhost"),
+                                                  2,
+                                                  folder() + "/ca",
+                                                  folder() + "/install.d",
+                                                  {}});
 }
 
 std::unique_ptr<Workbench> Profile::second_bench(Role role, std::string user) {
@@ -39,7 +49,8 @@ std::unique_ptr<Workbench> Profile::second_bench(Role role, std::string user) {
   sql::SqliteSettings settings;
   settings.path = folder() + "/ymgr.db";
   extra.db = sql::open_sqlite(settings);
-  extra.session = std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
+  extra.session =
+      std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
   extra.authority = open_local_authority(*extra.db, data_key_, folder() + "/ca");
   extras_.push_back(std::move(extra));
   auto& last = extras_.back();
