@@ -30,7 +30,7 @@ Definitions definitions_of(std::span<const Option> options) {
   Definitions list;
   for (const Option& option : options) {
     list.emplace_back(option_label(option),
-                      std::string(option.help) + (option.times == Option::Times::many ? " (repeatable)" : ""));
+                      without_marks(option.help) + (option.times == Option::Times::many ? " (repeatable)" : ""));
   }
   return list;
 }
@@ -87,7 +87,7 @@ std::string command_help(const Command& command) {
       full_name(command) + ": " + std::string(command.summary) + "\n\nUsage: " + usage_line(command) + "\n\n";
   out += wrap(without_marks(command.description), width, 0);
   Definitions arguments, options;
-  for (const Argument& argument : command.arguments) arguments.emplace_back(argument.name, argument.help);
+  for (const Argument& argument : command.arguments) arguments.emplace_back(argument.name, without_marks(argument.help));
   options = definitions_of(command.options);
   if (command.effect == Effect::changes) {
     const auto more = definitions_of(changing_options());
@@ -100,7 +100,7 @@ std::string command_help(const Command& command) {
               width, 0);
   if (!command.examples.empty()) out += "\nExamples:\n";
   for (const Example& example : command.examples) {
-    out.append("  ").append(example.line).append("\n      ").append(example.help).append("\n");
+    out.append("  ").append(example.line).append("\n      ").append(without_marks(example.help)).append("\n");
   }
   return out;
 }
