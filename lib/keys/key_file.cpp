@@ -11,6 +11,8 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/text.hpp"
+#include "x509/key.hpp"
 
 namespace ymgr {
 namespace {
@@ -29,6 +31,29 @@ void require_safe(const struct stat& status, const std::string& path) {
     throw Error(Code::file_unsafe, "key " + path + " belongs to another user", "chown it to the user that runs ymgr");
   if ((status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0)
     throw Error(Code::file_unsafe, "key " + path + " is open to others", "chmod 0640 " + path);
+}
+
+Secret read_all(const Fd& fd, off_t file_size, const std::string& path) {
+  if (file_size > largest_key) throw Error(Code::key_invalid, "key file " + path + " is too large");
+  Secret text(static_cast<std::size_t>(file_size));
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const auto got = ::read(fd.get(), text.fill().data() + size, text.size() - size);
+    if (got < 0 && errno != EINTR) throw system_error("read", path, errno);
+    if (got == 0) break;
+    if (got > 0) size += static_cast<std::size_t>(got);
+  }
+  text.shrink(size);
+  return text;
+}
+
+bool holds_key(const Fd& fd, off_t size, const std::string& path, std::string_view public_key_sha256) {
+  try {
+    return hex(PrivateKey::from_pem(read_all(fd, size, path)).public_key().sha256) == public_key_sha256;
+  } catch (const Error& error) {
+    if (error.code() != Code::key_invalid) throw;
+    return false;
+  }
 }
 
 void overwrite(const Fd& fd, off_t size, const std::string& path) {
@@ -50,20 +75,10 @@ Secret read_key_file(const std::string& path) {
   if (!fd) throw system_error("read", path, errno);
   const auto status = status_of(fd, path);
   require_safe(status, path);
-  if (status.st_size > largest_key) throw Error(Code::key_invalid, "key file " + path + " is too large");
-  Secret text(static_cast<std::size_t>(status.st_size));
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const auto got = ::read(fd.get(), text.fill().data() + size, text.size() - size);
-    if (got < 0 && errno != EINTR) throw system_error("read", path, errno);
-    if (got == 0) break;
-    if (got > 0) size += static_cast<std::size_t>(got);
-  }
-  text.shrink(size);
-  return text;
+  return read_all(fd, status.st_size, path);
 }
 
-void destroy_key_file(const std::string& path) {
+void destroy_key_file(const std::string& path, std::string_view public_key_sha256) {
   struct Free {
     void operator()(char* text) const noexcept { std::free(text); }
   };
@@ -72,10 +87,12 @@ void destroy_key_file(const std::string& path) {
   if (!real) throw system_error("destroy", path, errno);
   const std::string target = real.get();
   {
-    const Fd fd(::open(target.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const Fd fd(::open(target.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!fd) throw system_error("destroy", target, errno);
     const auto status = status_of(fd, target);
     if (!S_ISREG(status.st_mode)) throw Error(Code::file_unsafe, "key " + target + " is not a regular file");
+    if (!public_key_sha256.empty() && !holds_key(fd, status.st_size, target, public_key_sha256)) return;
+    if (::lseek(fd.get(), 0, SEEK_SET) != 0) throw system_error("overwrite", target, errno);
     overwrite(fd, status.st_size, target);
   }
   remove_file(target);

@@ -1,6 +1,7 @@
 // Private keys in files that servers read.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "base/secret.hpp"
 
@@ -9,6 +10,7 @@ namespace ymgr {
 /// @throws Error key-not-found, file-unsafe, key-invalid: larger than any key
 Secret read_key_file(const std::string& path);
 /// Overwrites, removes and syncs the folder. Missing: fine.
-void destroy_key_file(const std::string& path);
+/// @param public_key_sha256  hex; a file that holds anything else stays. Empty: whatever it holds
+void destroy_key_file(const std::string& path, std::string_view public_key_sha256 = {});
 
 }  // namespace ymgr

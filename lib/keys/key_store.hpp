@@ -61,5 +61,7 @@ bool key_is_there(sql::Connection&, std::string_view reference);
 /// Destroys a sealed key's box (secure_delete is on), or overwrites and removes a file; of a link, the file it points to.
 /// Missing: fine. @throws Error key-not-found for a reference of another kind
 void destroy_key(sql::Connection&, std::string_view reference);
+/// The file, if it is there and holds the private key of that public half (SHA-256, hex); any other file stays.
+void destroy_key_copy(const std::string& path, std::string_view public_key_sha256);
 
 }  // namespace ymgr

@@ -18,8 +18,8 @@ struct RevokeItem : Item {
   Reason reason = Reason::unspecified;
   std::optional<Time> invalidity_date;
   bool destroy_key = false;
-  std::string destroyed;  // "yes", "no: …", "" when not asked for
-  std::string key_file;   // on this host, from the installation file; never journaled
+  std::string destroyed;         // "yes", "no: …", "" when not asked for
+  std::string key_file, pkcs12;  // on this host, from the installation file; never journaled
 
   Json journal() const {
     return Json::object({{"cert_id", cert_id},
@@ -102,17 +102,33 @@ Record record_revoked(const RevokeItem& item) {
   };
 }
 
-/// Every copy of the key below the installation's folder, then the name it has.
-void destroy_key_files(sql::Connection& db, const std::string& key_file) {
-  const std::string folder = key_file.substr(0, key_file.rfind('/'));
+/// Every copy of this key below the installation's folder; later and earlier certificates have keys of their own there.
+void destroy_key_files(const RevokeItem& item) {
+  if (!item.pkcs12.empty()) remove_file(item.pkcs12);
+  if (item.key_file.empty()) return;
+  const std::string folder = item.key_file.substr(0, item.key_file.rfind('/'));
   for (const auto& version : list_folder(folder + "/versions"))
-    destroy_key(db, "file:" + folder + "/versions/" + version + "/privkey.pem");
-  remove_file(key_file);
+    destroy_key_copy(folder + "/versions/" + version + "/privkey.pem", item.public_key_sha256);
+  destroy_key_copy(item.key_file, item.public_key_sha256);
+  if (!exists(item.key_file)) remove_file(item.key_file);  // a link to what is gone
+}
+
+/// The operation that issued it may have kept the key for a delivery that failed or is still to come.
+void forget_journaled_key(sql::Connection& db, const std::string& cert_id) {
+  const auto row = inventory::by_id(db, cert_id);
+  if (!row) return;
+  for (auto& stored : operations::items(db, row->request_id)) {
+    if (stored.data.text_or("cert_id", "") != cert_id || !stored.data.erase("key_box")) continue;
+    const bool open = stored.status == "open" || stored.status == "waiting";
+    db.run("UPDATE operation_items SET data = $1, status = $2, updated_at = $3 WHERE request_id = $4 AND position = $5",
+           {dump_json(stored.data), open ? std::string_view("abandoned") : std::string_view(stored.status),
+            to_micros(now()), row->request_id, static_cast<std::int64_t>(stored.position)});
+  }
 }
 
 Progress destroy(RevokeItem& item, RevokePorts&, Attempt) {
   if (!item.destroy_key) return Progress::done;
-  if (item.key_reference.starts_with("sealed:") || !item.key_file.empty()) {
+  if (item.key_reference.starts_with("sealed:") || !item.key_file.empty() || !item.pkcs12.empty()) {
     item.destroyed = "yes";
   } else {
     item.destroyed = "no: the key is a file of another host or was moved";
@@ -125,8 +141,9 @@ Record record_destroyed(const RevokeItem& item) {
     if (!item.destroy_key) return;
     if (item.key_reference.starts_with("sealed:"))
       destroy_key(recording.db, item.key_reference);
-    else if (!item.key_file.empty())
-      destroy_key_files(recording.db, item.key_file);
+    else
+      destroy_key_files(item);
+    forget_journaled_key(recording.db, item.cert_id);
     recording.audit = Json::object({{"key_reference", item.key_reference}, {"destroyed", item.destroyed}});
   };
 }
@@ -134,12 +151,21 @@ Record record_destroyed(const RevokeItem& item) {
 constexpr Step<RevokeItem, RevokePorts> steps[] = {{"revoked", Durability::before_next, announce, record_revoked},
                                                    {"key_settled", Durability::grouped, destroy, record_destroyed}};
 
+/// A PKCS#12 file holds the key of the newest certificate of its installation.
+bool is_newest_key(Workbench& bench, const RevokeItem& item) {
+  for (const auto& row : inventory::by_name(bench.db, item.name))
+    if (row.installation == item.installation && row.host == bench.self.host)
+      return row.public_key_sha256 == item.public_key_sha256;
+  return false;
+}
+
 void find_key_files(Workbench& bench, std::vector<RevokeItem>& items) {
   for (auto& item : items) {
     if (!item.destroy_key || item.installation.empty()) continue;
     const auto place = installation::load(bench.installations, item.installation);
-    if (place && !place->out.empty() && installation::key_reference(*place) == item.key_reference)
-      item.key_file = place->out + "/privkey.pem";
+    if (!place || installation::key_reference(*place) != item.key_reference) continue;
+    if (!place->out.empty()) item.key_file = place->out + "/privkey.pem";
+    if (!place->pkcs12.empty() && is_newest_key(bench, item)) item.pkcs12 = place->pkcs12;
   }
 }
 

@@ -109,3 +109,37 @@ TEST_CASE("an auditor revokes nothing") {
   const auto auditor = profile.second_bench(Role::auditor, "eve");
   CHECK(code_of([&] { revoke_for(*auditor, "web.example.com", Reason::superseded); }) == Code::role_denied);
 }
+
+TEST_CASE("the key of an old certificate is destroyed, the key that replaced it stays") {
+  test::Profile profile;
+  const std::string out = profile.folder() + "/tls";
+  IssueRequest request;
+  request.name = "web.example.com";
+  request.place.emplace().out = out;
+  issue(profile.bench(), {request}, {});
+  const auto old = *inventory::active_by_name(profile.db(), "web.example.com", now());
+  RenewOptions fresh;
+  fresh.key = KeyChoice::fresh;
+  renew(profile.bench(), "web.example.com", fresh);
+  const auto current = *inventory::active_by_name(profile.db(), "web.example.com", now());
+  revoke_for(profile.bench(), old.cert_id, Reason::key_compromise);
+  CHECK_FALSE(exists(out + "/versions/" + old.cert_id + "/privkey.pem"));
+  CHECK(exists(out + "/privkey.pem"));
+  revoke_for(profile.bench(), current.cert_id, Reason::key_compromise);
+  CHECK_FALSE(exists(out + "/versions/" + current.cert_id + "/privkey.pem"));
+  CHECK_FALSE(read_link(out + "/privkey.pem").has_value());
+}
+
+TEST_CASE("keyCompromise reaches the key that a failed delivery left in the journal") {
+  test::Profile profile;
+  const std::string out = profile.folder() + "/tls";
+  make_folder(out, 0700);
+  write_file(out + "/cert.pem", "somebody else's");
+  IssueRequest request;
+  request.name = "web.example.com";
+  request.place.emplace().out = out;
+  issue(profile.bench(), {request}, {});
+  CHECK(count(profile.db(), "operation_items WHERE data LIKE '%key_box%'") == 1);
+  revoke_for(profile.bench(), "web.example.com", Reason::key_compromise);
+  CHECK(count(profile.db(), "operation_items WHERE data LIKE '%key_box%'") == 0);
+}
