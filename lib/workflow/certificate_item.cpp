@@ -209,6 +209,15 @@ CertificateItem CertificateItem::from(const StoredItem& stored) {
 
 namespace {
 
+/// The key was compromised after the plan: what has been signed with it meanwhile is revoked from its first moment.
+bool revoke_if_denied(Recording& recording, const CertificateRow& row) {
+  if (!inventory::is_key_denied(recording.db, row.public_key_sha256)) return false;
+  recording.authority.revoke(row.issuer,
+                             {row.serial, row.expires_at, Reason::key_compromise, floor_seconds(row.issued_at), {}});
+  inventory::mark_revoked(recording.db, row.cert_id, floor_seconds(row.issued_at), Reason::key_compromise, {});
+  return true;
+}
+
 /// The rows of an issued certificate, in the transaction of its mark: inventory, CA, key, and the end of the one it replaces.
 Record record_issued(const CertificateItem& from) {
   return [item = std::make_shared<const CertificateItem>(from)](Recording& recording) {
@@ -226,6 +235,8 @@ Record record_issued(const CertificateItem& from) {
                                     {"fingerprint", row.fingerprint},
                                     {"key_reference", row.key_reference},
                                     {"renewed_from", row.renewed_from.empty() ? Json() : Json(row.renewed_from)}});
+    const bool known_key = item->key_reused || item->key_place == KeyPlace::external;
+    if (known_key && revoke_if_denied(recording, row)) recording.audit.set("revoked", "keyCompromise");
   };
 }
 

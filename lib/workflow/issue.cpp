@@ -275,6 +275,11 @@ PolicyRequest policy_request(sql::Connection& db, const Identity& actor, const C
     request.algorithm = to_string(item.algorithm);
     request.key_bits = key_bits(item.algorithm);
     request.key_family = key_family(item.algorithm);
+    const auto reused = item.key_reused ? inventory::by_id(db, item.renewed_from) : std::nullopt;
+    if (reused) {
+      request.public_key_sha256 = reused->public_key_sha256;
+      request.key_denied = inventory::is_key_denied(db, request.public_key_sha256);
+    }
   }
   return request;
 }
@@ -372,8 +377,14 @@ CertificateAnswer resume_certificates(Workbench& bench, const std::string& reque
                                       std::string_view outcome) {
   auto items = load_certificate_items(bench, request_id);
   std::vector<CertificateItem> unsigned_items;
-  for (const auto& item : items)
-    if (!item.certificate) unsigned_items.push_back(item);
+  for (auto& item : items) {
+    if (item.certificate) continue;
+    const auto& rules = bench.policy.profile(item.profile);
+    item.plan.eku = rules.eku;  // as the policy has it now, like everything else that it decides
+    item.plan.key_usage = rules.key_usage;
+    item.policy_version = bench.policy.version();
+    unsigned_items.push_back(item);
+  }
   std::vector<audit::Event> events;
   const auto action = kind == "renew" ? PolicyRequest::Action::renew : PolicyRequest::Action::resume;
   const auto refused = ask_policy(bench, unsigned_items, action, request_id, events);

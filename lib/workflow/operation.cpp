@@ -44,6 +44,12 @@ void require_free(const StoredOperation& op, const LeaseHolder& self) {
               {{"request_id", op.request_id}, {"lease_until", format_time(op.lease_until)}});
 }
 
+void require_own(const Workbench& bench, const StoredOperation& op) {
+  if (may_touch(bench, op)) return;
+  throw Error(Code::role_denied, "the operation " + op.request_id + " belongs to " + op.actor,
+              "ask its owner or an operator");
+}
+
 void write_operation(Workbench& bench, const NewOperation& op, std::string_view state, bool with_lease,
                      const Json& result) {
   const auto at = to_micros(now());
@@ -96,6 +102,11 @@ void append_events(Workbench& bench, const NewOperation& op) {
 }
 
 }  // namespace
+
+bool may_touch(const Workbench& bench, const StoredOperation& op) {
+  const auto& who = bench.session.identity();
+  return who.role != Role::user || op.actor == who.user;
+}
 
 std::optional<StoredOperation> find(sql::Connection& db, std::string_view id) {
   const std::string key = ymgr::request_id(id);
@@ -177,6 +188,7 @@ void take_over(Workbench& bench, std::string_view id) {
     if (!is_open(op))
       throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
                   "ymgr operation show " + op.request_id);
+    require_own(bench, op);
     require_free(op, bench.self);
     const auto at = to_micros(now());
     bench.db.run(
@@ -198,6 +210,7 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
     if (!same(*op))
       throw Error(Code::request_id_used, "the request id " + wanted.request_id + " was used with other inputs",
                   "ymgr operation show " + wanted.request_id);
+    require_own(bench, *op);
     if (is_open(*op)) take_over(bench, op->request_id);
     return Earlier{op->request_id, !is_open(*op), op->result};
   }

@@ -57,12 +57,14 @@ Json to_json(const StoredOperation&);
 void create(Workbench&, const NewOperation&);
 /// An operation that ends before it begins: refused by policy. In the caller's transaction.
 void create_refused(Workbench&, const NewOperation&, const Error&);
+/// A user's rights end at the operations that the user began.
+bool may_touch(const Workbench&, const StoredOperation&);
 /// Takes the lease of an open or waiting operation, in a transaction of its own.
-/// @throws Error operation-running: a live process holds it · operation-ended
+/// @throws Error operation-running: a live process holds it · operation-ended · role-denied: a user, and another's
 void take_over(Workbench&, std::string_view request_id);
 /// A run of the same identity came before: decides whether `wanted` is that operation again.
 /// @return its request id when the inputs are the same (taken over), nullopt when nothing stands in the way
-/// @throws Error operation-open: other inputs · operation-running · request-id-used
+/// @throws Error operation-open: other inputs · operation-running · request-id-used · role-denied
 struct Earlier {
   std::string request_id;
   bool ended = false;

@@ -90,10 +90,13 @@ bool may_touch(const Workbench& bench, const CertificateRow& row) {
   return who.role != Role::user || row.owner == who.user;
 }
 
-void require_renewable(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at) {
+void require_own(const Workbench& bench, const CertificateRow& row) {
   if (!may_touch(bench, row))
     throw Error(Code::role_denied, "the certificate of " + row.name + " belongs to " + row.owner,
                 "ask its owner or an operator");
+}
+
+void require_renewable(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at) {
   if (row.status != CertificateStatus::active)
     throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is " + std::string(to_string(row.status)),
                 row.status == CertificateStatus::revoked ? "ymgr issue " + shell_quote(row.name)
@@ -241,17 +244,35 @@ void drop_refused(Workbench& bench, DuePlan& plan, const std::string& request_id
   plan.items = std::move(approved);
 }
 
+Json stuck_item(const StoredOperation& op, const Error& error) {
+  const std::string abandon = "ymgr operation abandon " + op.request_id;
+  return Json::object({{"name", op.target},
+                       {"success", false},
+                       {"error", error.what()},
+                       {"code", info(error.code()).text},
+                       {"suggestion", error.hint().empty() ? abandon : error.hint() + "; or " + abandon},
+                       {"request_id", op.request_id}});
+}
+
 /// Renewals that a process began and did not live to end.
 void finish_orphans(Workbench& bench, RenewAnswer& answer) {
   for (const auto& op : operations::list(bench.db, true, 1000)) {
-    if (op.kind != "renew") continue;
+    if (op.kind != "renew" || !operations::may_touch(bench, op)) continue;
     try {
       operations::take_over(bench, op.request_id);
     } catch (const Error& error) {
       if (error.code() != Code::operation_running && error.code() != Code::operation_ended) throw;
       continue;  // somebody lives who does it
     }
-    const auto resumed = resume_certificates(bench, op.request_id, op.kind, "renewed");
+    CertificateAnswer resumed;
+    try {
+      resumed = resume_certificates(bench, op.request_id, op.kind, "renewed");
+    } catch (const Error& error) {  // what can't be finished must not keep the others from being renewed
+      if (error.code() == Code::interrupted) throw;
+      answer.items.push_back(stuck_item(op, error));
+      answer.exits.push_back(exit_status(error.kind()));
+      continue;
+    }
     answer.items.insert(answer.items.end(), resumed.items.begin(), resumed.items.end());
     answer.exits.insert(answer.exits.end(), resumed.exits.begin(), resumed.exits.end());
     answer.changed = answer.changed || resumed.changed;
@@ -310,6 +331,7 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
     items.clear();
     refused.reset();
     const auto row = inventory::resolve(bench.db, argument, at);
+    require_own(bench, row);
     auto item = item_from(row);
     find_place(bench, item, row);
     const Json inputs = Json::object({{"name", row.name},

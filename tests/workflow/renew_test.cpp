@@ -183,3 +183,43 @@ TEST_CASE("a user renews only what is theirs") {
   CHECK(code_of([&] { renew(*mallory, "web.example.com", {}); }) == Code::role_denied);
   CHECK(renew_due(*mallory, due_at_once(), {}).items.empty());
 }
+
+TEST_CASE("a renewal that can't be finished keeps no other from being renewed") {
+  test::Profile profile;
+  issued(profile, "stuck.example.com");
+  issued(profile, "web.example.com");
+  const auto row = active(profile, "stuck.example.com");
+  // As a process leaves it that was killed before the first step: then the key is compromised.
+  NewOperation op{"req-20260101000000-abcdefabcdef", "renew", row.name, Json::object({{"due", true}}), {}, {}};
+  CertificateItem item;
+  item.name = row.name;
+  item.owner = row.owner;
+  item.profile = row.profile;
+  item.renewed_from = row.cert_id;
+  item.key_reference = row.key_reference;
+  item.key_reused = true;
+  item.plan.names.sans = row.sans;
+  plan_certificate(item, profile.bench().policy.profile(row.profile), std::chrono::hours(24), now());
+  op.items.push_back({row.name, item.journal()});
+  profile.db().transaction(sql::Access::write, [&] {
+    operations::create(profile.bench(), op);
+    inventory::deny_key(profile.db(), row.public_key_sha256, "keyCompromise", row.cert_id, now());
+  });
+  const auto answer = renew_due(profile.bench(), due_at_once(), {});
+  CHECK(answer.exit != 0);
+  CHECK(answer.items.size() == 2);
+  CHECK(active(profile, "stuck.example.com").cert_id == row.cert_id);
+  CHECK_FALSE(active(profile, "web.example.com").renewed_from.empty());
+}
+
+TEST_CASE("a user takes up no operation of another") {
+  test::Profile profile;
+  IssueRequest request;
+  request.name = "web.example.com";
+  IssueOptions options;
+  options.request_id = "req-20260101000000-abcdefabcdef";
+  issue(profile.bench(), {request}, options);
+  request.owner = profile.bench().session.identity().user;
+  const auto mallory = profile.second_bench(Role::user, "mallory");
+  CHECK(code_of([&] { issue(*mallory, {request}, options); }) == Code::role_denied);
+}
