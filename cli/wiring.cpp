@@ -15,6 +15,7 @@
 #include "cli/environment.hpp"
 #include "sql/settings.hpp"
 #include "workflow/adopt_policy.hpp"
+#include "workflow/login.hpp"
 
 extern char** environ;
 
@@ -140,7 +141,7 @@ const Session& Wiring::session() {
   sql::Connection& db = database();
   const auto user = environment("YMGR_USER"), file = environment("YMGR_PASSWORD_FILE");
   if (user && file) {
-    auto who = open_local_authenticator(db)->authenticate({*user, read_secret_file(*file)});
+    auto who = authenticate(db, {*user, read_secret_file(*file)});
     state_->session.emplace(std::move(who.identity), "", now() + one_command, std::move(who.data_key));
   } else {
     state_->session.emplace(session::resume(db, session_place()));

@@ -17,18 +17,6 @@ void record(sql::Connection& db, std::string_view actor, audit::Event what, cons
   db.transaction(sql::Access::write, [&] { audit::append(db, actor, {what}, signer); });
 }
 
-Authenticated authenticate(sql::Connection& db, const Credentials& credentials) {
-  try {
-    return open_local_authenticator(db)->authenticate(credentials);
-  } catch (const Error& error) {
-    if (error.kind() == Kind::denied) {
-      record(db, credentials.user,
-             event("login.refused", credentials.user, Json::object({{"code", info(error.code()).text}})), nullptr);
-    }
-    throw;
-  }
-}
-
 /// The change and its audit event, in one transaction.
 void change_user(const UserAdmin& admin, audit::Event what, const std::function<void()>& change) {
   admin.db.transaction(sql::Access::write, [&] {
@@ -41,6 +29,18 @@ void change_user(const UserAdmin& admin, audit::Event what, const std::function<
 
 Duration session_life(Role role) noexcept {
   return role == Role::admin ? std::chrono::hours(1) : std::chrono::hours(8);
+}
+
+Authenticated authenticate(sql::Connection& db, const Credentials& credentials) {
+  try {
+    return open_local_authenticator(db)->authenticate(credentials);
+  } catch (const Error& error) {
+    if (error.kind() == Kind::denied) {
+      record(db, credentials.user,
+             event("login.refused", credentials.user, Json::object({{"code", info(error.code()).text}})), nullptr);
+    }
+    throw;
+  }
 }
 
 Session login(sql::Connection& db, const SessionPlace& place, const Credentials& credentials) {

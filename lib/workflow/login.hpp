@@ -12,7 +12,9 @@ namespace ymgr {
 /// 8 h; an admin's 1 h.
 Duration session_life(Role) noexcept;
 
-/// @throws Error wrong-password, locked-out, user-disabled, which are audited too
+/// For one command. @throws Error wrong-password, locked-out, user-disabled, which are audited too
+Authenticated authenticate(sql::Connection&, const Credentials&);
+/// @throws Error as authenticate
 Session login(sql::Connection&, const SessionPlace&, const Credentials&);
 
 /// A session that changes users.
