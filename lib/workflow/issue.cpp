@@ -101,14 +101,15 @@ void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOpti
     if (!row) continue;
     if (options.when_active == WhenActive::refuse) {
       active.push_back(row->name);
-    } else if (is_good(*row, wanted, at)) {
-      wanted.unchanged = row;
-    } else {
-      if (bench.session.identity().role == Role::user && row->owner != bench.session.identity().user)
-        throw Error(Code::role_denied, "the active certificate of " + row->name + " belongs to " + row->owner,
-                    "ask its owner or an operator");
-      wanted.item.renewed_from = row->cert_id;
+      continue;
     }
+    if (bench.session.identity().role == Role::user && row->owner != bench.session.identity().user)
+      throw Error(Code::role_denied, "the active certificate of " + row->name + " belongs to " + row->owner,
+                  "ask its owner or an operator");
+    if (is_good(*row, wanted, at))
+      wanted.unchanged = row;
+    else
+      wanted.item.renewed_from = row->cert_id;
   }
   if (active.empty()) return;
   const std::string more = active.size() > 1 ? " (and " + std::to_string(active.size() - 1) + " more)" : "";

@@ -175,3 +175,18 @@ TEST_CASE("a certificate request is signed for its own key and names") {
   CHECK_FALSE(row->csr.empty());
   CHECK(answer.items.front().at("key").text() == "external");
 }
+
+TEST_CASE("ensure shows a user no certificate of another and leaves its installation alone") {
+  test::Profile profile;
+  IssueRequest request;
+  request.name = "web.example.com";
+  request.place.emplace().out = profile.folder() + "/tls";
+  issue(profile.bench(), {request}, {});
+  request.place->deploy_hook = {"/bin/true"};
+  IssueOptions options;
+  options.when_active = WhenActive::ensure;
+  options.installation = Existing::replace;
+  const auto mallory = profile.second_bench(Role::user, "mallory");
+  CHECK(code_of([&] { issue(*mallory, {request}, options); }) == Code::role_denied);
+  CHECK(installation::load(profile.bench().installations, "web.example.com")->deploy_hook.empty());
+}
