@@ -1,40 +1,19 @@
 #include "workflow/ca.hpp"
-
 #include "base/files.hpp"
 #include "cli/certificates.hpp"
-#include "cli/invocation.hpp"
+#include "cli/inventory.hpp"
 #include "cli/output/table.hpp"
 
 namespace ymgr::cli {
 namespace {
 
-Json to_json(const CaInfo& ca) {
-  const auto& certificate = ca.certificate;
-  return Json::object(
-      {{"issuer_id", ca.issuer_id},
-       {"kind", ca.kind},
-       {"name", ca.name},
-       {"status", ca.status},
-       {"subject", ca.subject},
-       {"key_algorithm",
-        certificate && certificate->key.algorithm ? Json(to_string(*certificate->key.algorithm)) : Json()},
-       {"serial_number", certificate ? Json(certificate->serial) : Json()},
-       {"not_before", certificate ? Json(format_time(certificate->not_before)) : Json()},
-       {"expires_at", certificate ? Json(format_time(certificate->not_after)) : Json()},
-       {"fingerprint", certificate ? Json(hex(certificate->fingerprint)) : Json()},
-       {"root_key", ca.root_key.empty() ? Json() : Json(ca.root_key)},
-       {"crl_number", ca.crl_this_update ? Json(ca.crl_number) : Json()},
-       {"crl_this_update", ca.crl_this_update ? Json(format_time(*ca.crl_this_update)) : Json()},
-       {"crl_next_update", ca.crl_next_update ? Json(format_time(*ca.crl_next_update)) : Json()}});
-}
-
-constexpr Field ca_fields[] = {
+constexpr Field show_fields[] = {
     {"cas", "array of object", "newest first"},
     {"cas.issuer_id", "string", "id"},
     {"cas.kind", "string", "root or issuing"},
     {"cas.name", "string", "common name"},
     {"cas.status", "string", "active, retired, or pending: its certificate is still to come"},
-    {"cas.subject", "string", "subject DN"},
+    {"cas.subject", "string", "distinguished name"},
     {"cas.key_algorithm", "?string", "algorithm of its key"},
     {"cas.serial_number", "?string", "of its certificate"},
     {"cas.not_before", "?time", "first second of its validity"},
@@ -45,43 +24,86 @@ constexpr Field ca_fields[] = {
     {"cas.crl_number", "?integer", "of its newest CRL"},
     {"cas.crl_this_update", "?time", "when that was signed"},
     {"cas.crl_next_update", "?time", "until when it holds"},
+    {"cas.csr", "?string", "the request that waits for its certificate, PEM"},
     {"ocsp_signer_expires_at", "?time", "end of the delegated OCSP key"}};
 constexpr Example show_examples[] = {{"ymgr ca show", "root and issuing CAs, CRLs, how the root key is kept"}};
-constexpr Column ca_columns[] = {{"NAME", "name"},
-                                 {"KIND", "kind"},
-                                 {"STATUS", "status"},
-                                 {"EXPIRES", "expires_at"},
-                                 {"CRL UNTIL", "crl_next_update"},
-                                 {"ROOT KEY", "root_key"},
-                                 {"FINGERPRINT", "fingerprint", true}};
+constexpr Column show_columns[] = {{"NAME", "name"},
+                                   {"KIND", "kind"},
+                                   {"STATUS", "status"},
+                                   {"EXPIRES", "expires_at"},
+                                   {"CRL UNTIL", "crl_next_update"},
+                                   {"ROOT KEY", "root_key"},
+                                   {"CRL NUMBER", "crl_number", true},
+                                   {"FINGERPRINT", "fingerprint", true}};
 
-std::optional<Time> ocsp_expiry(const std::string& folder) {
-  const auto pem = read_file_if_there(folder + "/ocsp.pem");
-  if (!pem) return std::nullopt;
-  const auto chain = parse_pem_chain(*pem);
-  return chain.empty() ? std::nullopt : std::optional(chain.front().not_after);
+Json or_null(const std::optional<Time>& time) {
+  return time ? Json(format_time(*time)) : Json();
+}
+
+Json to_json(const CaInfo& ca) {
+  Json json = Json::object({{"issuer_id", ca.issuer_id},
+                            {"kind", ca.kind},
+                            {"name", ca.name},
+                            {"status", ca.status},
+                            {"subject", ca.subject}});
+  for (const std::string_view name : {"key_algorithm", "serial_number", "not_before", "expires_at", "fingerprint"})
+    json.set(name, Json());
+  if (const auto& certificate = ca.certificate) {
+    if (certificate->key.algorithm) json.set("key_algorithm", to_string(*certificate->key.algorithm));
+    json.set("serial_number", certificate->serial);
+    json.set("not_before", format_time(certificate->not_before));
+    json.set("expires_at", format_time(certificate->not_after));
+    json.set("fingerprint", hex(certificate->fingerprint));
+  }
+  json.set("root_key", ca.root_key.empty() ? Json() : Json(ca.root_key));
+  json.set("crl_number", ca.crl_this_update ? Json(ca.crl_number) : Json());
+  json.set("crl_this_update", or_null(ca.crl_this_update));
+  json.set("crl_next_update", or_null(ca.crl_next_update));
+  return json.set("csr", ca.csr.empty() ? Json() : Json(ca.csr));
+}
+
+std::string_view root_key_text(std::string_view kept) {
+  if (kept == "sealed-own-passphrase") return "sealed under a passphrase of its own";
+  if (kept == "sealed-admin-password") return "sealed under the password that the first admin had at init";
+  if (kept == "file") return "in the file that `ymgr init --root-key-out` wrote, not here";
+  return kept == "outside" ? "outside" : "";
+}
+
+std::string dated(const std::optional<Time>& time, Time at) {
+  return time ? format_time(*time) + " (" + describe_distance(at, *time) + ")" : "";
+}
+
+std::string ca_text(const CaInfo& ca, const Json& json, Time at) {
+  std::optional<Time> end;
+  if (ca.certificate) end = ca.certificate->not_after;
+  const std::string crl = ca.crl_this_update
+                              ? "number " + std::to_string(ca.crl_number) + " of " + format_time(*ca.crl_this_update) +
+                                    ", holds until " + dated(ca.crl_next_update, at)
+                              : "";
+  return ca.name + " (" + ca.kind + ", " + ca.status + ")\n" +
+         format_pairs({{"id", ca.issuer_id},
+                       {"subject", ca.subject},
+                       {"serial number", json.text_or("serial_number", "")},
+                       {"valid until", ca.certificate ? dated(end, at) : "waits for its certificate: ymgr ca import"},
+                       {"key", json.text_or("key_algorithm", "")},
+                       {"root key", std::string(root_key_text(ca.root_key))},
+                       {"fingerprint", json.text_or("fingerprint", "")},
+                       {"CRL", crl}}) +
+         "\n";
 }
 
 Result run_show(Invocation& call) {
   call.wiring().session().require(Right::read_inventory);
-  Result result{.json = Json::object({{"cas", Json::array()}}), .items = "cas", .columns = ca_columns};
-  for (const auto& ca : list_cas(call.wiring().database())) result.json.find("cas")->push(to_json(ca));
-  const auto expiry = ocsp_expiry(call.wiring().paths().ca);
-  result.json.set("ocsp_signer_expires_at", expiry ? Json(format_time(*expiry)) : Json());
-  return result;
-}
-
-/// Text to standard output, or to a file that must not be there.
-Result deliver_text(Invocation& call, Json json, std::string text) {
-  const auto out = call.text("--out");
-  Result result{.json = std::move(json)};
-  if (out.empty() || out == "-") {
-    result.text = std::move(text);
-    result.raw = true;
-    return result;
+  const Time at = now();
+  Result result{.json = Json::object({{"cas", Json::array()}}), .items = "cas", .columns = show_columns};
+  for (const auto& ca : list_cas(call.wiring().database())) {
+    Json json = to_json(ca);
+    result.text += ca_text(ca, json, at);
+    result.json.find("cas")->push(std::move(json));
   }
-  write_file(out, text, {0644, std::nullopt}, call.has("--force") ? Existing::replace : Existing::refuse);
-  result.text = "written to " + out + "\n";
+  const auto end = ocsp_signer_end(call.wiring().paths().ca);
+  result.json.set("ocsp_signer_expires_at", or_null(end));
+  result.text += "OCSP signer valid until " + (end ? dated(end, at) : std::string("(there is none)")) + "\n";
   return result;
 }
 
@@ -89,49 +111,63 @@ constexpr Option out_to_option = {
     .name = "--out", .value = "FILE", .help = "write it there; - is standard output, the default", .complete = "file"};
 constexpr Option force_option = {.name = "--force", .value = "", .help = "overwrite the file"};
 
-constexpr Option export_options[] = {{.name = "--what",
-                                      .value = "chain|issuing|root",
-                                      .help = "chain (issuing CA, then root) at first",
-                                      .complete = "chain|issuing|root"},
-                                     out_to_option,
-                                     force_option};
-constexpr Field export_fields[] = {{"what", "string", "chain, issuing or root"}, {"certificates", "string", "PEM"}};
+constexpr Option export_options[] = {
+    {.name = "--what", .value = "chain|issuing|root", .help = "chain (issuing CA, then root) at first"},
+    out_to_option,
+    force_option};
+constexpr Field export_fields[] = {{"what", "string", "chain, issuing or root"},
+                                   {"content", "?string", "PEM; null: in the file"},
+                                   {"file", "?string", "where it was written"}};
 constexpr Example export_examples[] = {{"ymgr ca export --what root > root.pem", "what clients must trust"},
                                        {"ymgr ca export --out chain.pem", "issuing CA and root"}};
 
+/// What `exported` says, after the members of `json`.
+Result delivered(Invocation& call, Json json, const std::string& text, Form form) {
+  Result result = exported(call, text, form);
+  for (const auto& [name, value] : result.json.members()) json.set(name, value);
+  result.json = std::move(json);
+  return result;
+}
+
 Result run_export(Invocation& call) {
-  const auto what = call.has("--what") ? call.text("--what") : std::string("chain");
-  if (what != "chain" && what != "issuing" && what != "root")
-    throw Error(Code::usage, "--what is chain, issuing or root", "ymgr ca export --what root");
+  const std::string what = call.maybe("--what").value_or("chain");
   const auto ca = active_ca(call.wiring().database());
   std::string pem;
   if (what != "root") pem += ca.certificate->pem;
   if (what == "chain")
     for (const auto& above : ca.chain) pem += above.pem;
-  if (what == "root" && !ca.chain.empty()) pem += ca.chain.back().pem;
-  return deliver_text(call, Json::object({{"what", what}, {"certificates", pem}}), pem);
+  if (what == "root") pem += ca.chain.back().pem;
+  return delivered(call, Json::object({{"what", what}}), pem, Form::pem);
 }
 
+constexpr Option passphrase_option = {.name = "--root-passphrase-file",
+                                      .value = "FILE",
+                                      .help = "passphrase of the sealed root key; - is standard input",
+                                      .complete = "file"};
+constexpr Option root_key_option = {.name = "--root-key",
+                                    .value = "FILE",
+                                    .help = "the root key that `ymgr init --root-key-out` wrote",
+                                    .complete = "file"};
 constexpr Option crl_options[] = {
     {.name = "--refresh", .value = "", .help = "sign a new one first"},
-    {.name = "--root", .value = "", .help = "the CRL of the root; needs its key, see below"},
-    {.name = "--root-passphrase-file",
-     .value = "FILE",
-     .help = "passphrase of the sealed root key; - is standard input",
-     .complete = "file"},
-    {.name = "--root-key",
-     .value = "FILE",
-     .help = "the root key that `ymgr init --root-key-out` wrote",
-     .complete = "file"},
+    {.name = "--root", .value = "", .help = "the CRL of the root; a new one needs the root key"},
+    passphrase_option,
+    root_key_option,
+    {.name = "--der", .value = "", .help = "DER instead of PEM"},
     out_to_option,
     force_option};
-constexpr Field crl_fields[] = {
-    {"issuer", "string", "subject DN of the CA"},         {"number", "integer", "never goes back"},
-    {"this_update", "time", "when it was signed"},        {"next_update", "time", "until when it holds"},
-    {"entries", "integer", "revoked certificates on it"}, {"crl", "string", "PEM"}};
-constexpr Example crl_examples[] = {{"ymgr ca crl > crl.pem", "the newest CRL of the issuing CA"},
-                                    {"ymgr ca crl --refresh --out crl.pem --force", "a new one"},
-                                    {"ymgr ca crl --root --root-passphrase-file root.pass", "a new CRL of the root"}};
+constexpr Field crl_fields[] = {{"issuer", "string", "distinguished name of the CA"},
+                                {"number", "integer", "never goes back"},
+                                {"this_update", "time", "when it was signed"},
+                                {"next_update", "time", "until when it holds"},
+                                {"entries", "integer", "revoked certificates on it"},
+                                {"refreshed", "boolean", "it is a new one"},
+                                {"content", "?string", "PEM, or base64 of DER; null: in the file"},
+                                {"file", "?string", "where it was written"}};
+constexpr Example crl_examples[] = {
+    {"ymgr ca crl > crl.pem", "the newest CRL of the issuing CA"},
+    {"ymgr ca crl --refresh --der --out crl.der --force", "a new one"},
+    {"ymgr ca crl --root --refresh --root-passphrase-file root.pass", "a new CRL of the root"}};
 
 /// The root's key in one of its forms.
 struct RootKeyInput {
@@ -139,66 +175,99 @@ struct RootKeyInput {
   RootKey key() const { return {passphrase.empty() ? nullptr : &passphrase, pem.empty() ? nullptr : &pem}; }
 };
 
+CaInfo root_ca(sql::Connection& db) {
+  for (auto& ca : list_cas(db))
+    if (ca.kind == "root" && ca.certificate) return std::move(ca);
+  throw Error(Code::root_key_missing, "this profile has no root CA", "ymgr ca show");
+}
+
+/// Asks for a passphrase only where one opens the key.
 RootKeyInput root_key_of(Invocation& call) {
   RootKeyInput input;
-  if (const auto file = call.maybe("--root-key"))
+  if (call.has("--root-key") && call.has("--root-passphrase-file"))
+    throw Error(Code::usage, "--root-key and --root-passphrase-file exclude each other", "give one of them");
+  const std::string kept = root_ca(call.wiring().database()).root_key;
+  if (const auto file = call.maybe("--root-key")) {
     input.pem = read_secret_file(*file);
-  else
-    input.passphrase = call.secret("--root-passphrase-file", "passphrase of the root key");
+  } else if (call.has("--root-passphrase-file") || kept.starts_with("sealed")) {
+    input.passphrase = call.secret("--root-passphrase-file", kept == "sealed-admin-password"
+                                                                 ? "Password that the first admin had at init:"
+                                                                 : "Passphrase of the root key:");
+  }
   return input;
 }
 
-Result crl_answer(Invocation& call, const Crl& crl) {
-  const auto pem = to_pem(crl.der, "X509 CRL");
+Result crl_answer(Invocation& call, const Crl& crl, bool refreshed) {
   Json json = Json::object({{"issuer", crl.issuer},
                             {"number", crl.number},
                             {"this_update", format_time(crl.this_update)},
                             {"next_update", format_time(crl.next_update)},
                             {"entries", crl.entries.size()},
-                            {"crl", pem}});
-  return deliver_text(call, std::move(json), pem);
-}
-
-Result run_crl(Invocation& call) {
-  const bool dry = call.globals().dry_run;
-  if (call.has("--root")) {
-    call.wiring().session().require(Right::manage_ca);
-    const auto input = root_key_of(call);
-    if (dry) return {.text = "would sign a new CRL of the root\n"};
-    auto result = crl_answer(call, refresh_root_crl(call.wiring().workbench(), input.key()));
-    result.changed = true;
-    return result;
-  }
-  auto& db = call.wiring().database();
-  const bool refresh = call.has("--refresh") && !dry;
-  if (refresh) refresh_ca_crls(call.wiring().workbench());
-  const auto ca = active_ca(db);
-  std::string pem;
-  db.run("SELECT crl FROM issuers WHERE issuer_id = $1", {ca.issuer_id},
-         [&](const sql::Row& row) { pem = row.text(0); });
-  if (pem.empty()) throw Error(Code::crl_invalid, "the CA " + ca.name + " has no CRL yet", "ymgr ca crl --refresh");
-  auto result = crl_answer(call, parse_crl(pem, &*ca.certificate));
-  result.changed = refresh;
+                            {"refreshed", refreshed}});
+  const bool der = call.has("--der");
+  Result result =
+      delivered(call, std::move(json), der ? crl.der.bytes : to_pem(crl.der, "X509 CRL"), der ? Form::der : Form::pem);
+  result.changed = refreshed;
   return result;
 }
 
+/// Signs where it shall, and looks at nothing else in a dry run.
+bool refresh_crl(Invocation& call, bool of_root) {
+  const bool wanted =
+      call.has("--refresh") || (of_root && (call.has("--root-key") || call.has("--root-passphrase-file")));
+  if (!wanted) return false;
+  call.wiring().session().require(Right::manage_ca);
+  if (of_root) {
+    const auto input = root_key_of(call);
+    if (call.globals().dry_run)
+      check_root_key(call.wiring().database(), input.key());
+    else
+      refresh_root_crl(call.wiring().workbench(), input.key());
+  } else if (!call.globals().dry_run) {
+    refresh_ca_crls(call.wiring().workbench());
+  }
+  return !call.globals().dry_run;
+}
+
+Result run_crl(Invocation& call) {
+  const bool of_root = call.has("--root");
+  if (!of_root && (call.has("--root-key") || call.has("--root-passphrase-file")))
+    throw Error(Code::usage, "a root key signs the root's CRL only", "add --root");
+  auto& db = call.wiring().database();
+  const auto ca = of_root ? root_ca(db) : active_ca(db);
+  const bool refreshed = refresh_crl(call, of_root);
+  const auto crl = stored_crl(db, ca);
+  if (!crl)
+    throw Error(Code::crl_invalid, "there is no CRL of " + ca.name,
+                of_root && ca.root_key == "outside" ? "ask whoever keeps that root" : "ymgr ca crl --refresh");
+  return crl_answer(call, *crl, refreshed);
+}
+
 constexpr Argument import_arguments[] = {
-    {"FILE", "PEM: the issuing CA's certificate and what stands above it, the root last; - is standard input",
-     Argument::Count::one, "file"}};
-constexpr Field changed_fields[] = {{"issuer_id", "string", "id of the CA that signs now"},
+    {"FILE", "PEM: the issuing CA's certificate and what stands above it; - is standard input", Argument::Count::one,
+     "file"}};
+constexpr Field changed_fields[] = {{"issuer_id", "?string", "id of the CA that signs now; null with --dry-run"},
                                     {"name", "string", "its name"},
+                                    {"serial_number", "?string", "of its certificate"},
                                     {"expires_at", "?time", "last second of its validity"},
-                                    {"fingerprint", "?string", "SHA-256 of its certificate, hex"}};
+                                    {"fingerprint", "?string", "SHA-256 of its certificate, hex"},
+                                    {"replaces", "?string", "name of the CA that signed until now"}};
 constexpr Example import_examples[] = {
     {"ymgr ca import issuing-and-root.pem", "after an outside root signed the request of `ymgr init --ca-csr`"}};
 
-Result changed_answer(const CaInfo& ca, std::string_view verb) {
+Json changed_json(const Json& issuer_id, const std::string& name, const std::optional<Certificate>& certificate) {
+  return Json::object({{"issuer_id", issuer_id},
+                       {"name", name},
+                       {"serial_number", certificate ? Json(certificate->serial) : Json()},
+                       {"expires_at", certificate ? Json(format_time(certificate->not_after)) : Json()},
+                       {"fingerprint", certificate ? Json(hex(certificate->fingerprint)) : Json()},
+                       {"replaces", Json()}});
+}
+
+Result changed_answer(const CaInfo& ca) {
   Result result;
-  result.json = Json::object({{"issuer_id", ca.issuer_id},
-                              {"name", ca.name},
-                              {"expires_at", ca.certificate ? Json(format_time(ca.certificate->not_after)) : Json()},
-                              {"fingerprint", ca.certificate ? Json(hex(ca.certificate->fingerprint)) : Json()}});
-  result.text = std::string(verb) + " " + ca.name + "\n";
+  result.json = changed_json(ca.issuer_id, ca.name, ca.certificate);
+  result.text = ca.name + " signs from now on, until " + format_time(ca.certificate->not_after) + "\n";
   result.changed = true;
   return result;
 }
@@ -206,34 +275,34 @@ Result changed_answer(const CaInfo& ca, std::string_view verb) {
 Result run_import(Invocation& call) {
   call.wiring().session().require(Right::manage_ca);
   const auto pem = read_input(call.text("FILE"));
-  if (call.globals().dry_run) {
-    const auto chain = parse_pem_chain(pem);
-    if (chain.empty())
-      throw Error(Code::certificate_invalid, "the file holds no certificate", "give PEM, the issuing CA first");
-    CaInfo ca;
-    ca.issuer_id = "planned";
-    ca.name = chain.front().common_name;
-    ca.certificate = chain.front();
-    auto result = changed_answer(ca, "would import");
-    result.changed = false;
-    return result;
-  }
-  return changed_answer(import_ca(call.wiring().workbench(), pem), "imported");
+  if (!call.globals().dry_run) return changed_answer(import_ca(call.wiring().workbench(), pem));
+  const auto certificate = check_issuing_ca(call.wiring().database(), pem);
+  Result result;
+  result.json = changed_json(Json(), certificate.common_name, certificate);
+  result.text = "would let " + certificate.subject + " sign, until " + format_time(certificate.not_after) + "\n";
+  return result;
 }
 
-constexpr Option rotate_options[] = {crl_options[2], crl_options[3]};
+constexpr Option rotate_options[] = {passphrase_option, root_key_option};
 constexpr Example rotate_examples[] = {
-    {"ymgr ca rotate --root-passphrase-file root.pass", "before the issuing CA expires"}};
+    {"ymgr ca rotate --root-passphrase-file root.pass", "before the issuing CA expires"},
+    {"ymgr ca rotate --root-key /media/usb/root.key --dry-run", "does that key open, and what would be replaced?"}};
 
 Result run_rotate(Invocation& call) {
   call.wiring().session().require(Right::manage_ca);
-  if (call.globals().dry_run) {
-    auto result = changed_answer(active_ca(call.wiring().database()), "would replace");
-    result.changed = false;
-    return result;
-  }
+  auto& db = call.wiring().database();
+  const auto before = active_ca(db);
   const auto input = root_key_of(call);
-  return changed_answer(rotate_ca(call.wiring().workbench(), input.key()), "signing now:");
+  Result result;
+  if (call.globals().dry_run) {
+    check_root_key(db, input.key());
+    result.json = changed_json(Json(), before.name, std::nullopt);
+    result.text = "would put a new issuing CA in the place of " + before.name + "\n";
+  } else {
+    result = changed_answer(rotate_ca(call.wiring().workbench(), input.key()));
+  }
+  result.json.set("replaces", before.name);
+  return result;
 }
 
 }  // namespace
@@ -246,14 +315,15 @@ constinit const Command ca_show_command = {
         "Root and issuing CAs with their state, their CRLs, how the root key is kept, and when the OCSP key ends.",
     .arguments = {},
     .options = {},
-    .fields = ca_fields,
+    .fields = show_fields,
     .examples = show_examples,
     .run = run_show,
 };
 constinit const Command ca_export_command = {
     .path = "ca export",
     .summary = "print CA certificates",
-    .description = "PEM on standard output. They are public, so no session is needed.",
+    .description =
+        "PEM on standard output, or in a file that everybody may read. They are public, so no session is needed.",
     .arguments = {},
     .options = export_options,
     .fields = export_fields,
@@ -264,9 +334,10 @@ constinit const Command ca_crl_command = {
     .path = "ca crl",
     .summary = "print the newest CRL, or sign a new one",
     .description =
-        "PEM on standard output. Without --refresh and --root it only prints what is stored and needs no session. The "
-        "root's CRL needs the "
-        "root key: its passphrase, or the file it was written to.",
+        "PEM on standard output. What is stored needs no session; `--refresh` signs a new one, which `ymgr revoke` and "
+        "`ymgr renew --due` do by themselves when it is time.\n\n"
+        "The root's CRL is signed when the profile is made and holds a year. A new one needs the root key: its "
+        "passphrase, or the file that it was written to.",
     .arguments = {},
     .options = crl_options,
     .fields = crl_fields,
@@ -278,8 +349,9 @@ constinit const Command ca_import_command = {
     .path = "ca import",
     .summary = "take the certificate that an outside root signed",
     .description =
-        "The answer to the request that `ymgr init --ca-csr` wrote. It must fit the pending key, be a CA of path "
-        "length 0, and its chain must verify.",
+        "The answer to the request that `ymgr init --ca-csr` wrote. It must have that key, be a CA of path length 0, "
+        "and its chain must verify up to a self-signed root in the same file. The same request may be signed and "
+        "imported again before the certificate ends.",
     .arguments = import_arguments,
     .options = {},
     .fields = changed_fields,
@@ -292,7 +364,8 @@ constinit const Command ca_rotate_command = {
     .summary = "make a new issuing CA under the same root",
     .description =
         "New certificates are signed by the new CA at once; the former one is retired, and goes on signing its own "
-        "CRLs until it expires.",
+        "CRLs and OCSP answers until it expires. Servers send the new issuing CA with their certificate from the next "
+        "renewal on; clients that trust the root notice nothing.",
     .arguments = {},
     .options = rotate_options,
     .fields = changed_fields,

@@ -59,6 +59,14 @@ void check_profile(const ProfilePaths& paths) {
   }
 }
 
+sql::SqliteSettings database_settings(const Config& config, const ProfilePaths& paths, bool read_only) {
+  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(config.timeout()).count();
+  return {.path = paths.database,
+          .create = false,
+          .read_only = read_only,
+          .busy_milliseconds = static_cast<int>(std::min<std::int64_t>(wait, 3'600'000))};
+}
+
 std::string runtime_folder() {
   if (auto folder = environment("XDG_RUNTIME_DIR"); folder && folder->front() == '/') return *folder + "/ymgr";
   const std::string user = std::to_string(::geteuid());
@@ -121,12 +129,20 @@ std::string Wiring::host_name() {
 sql::Connection& Wiring::database() {
   if (state_->db) return *state_->db;
   check_profile(state_->paths);
-  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(state_->config.timeout()).count();
-  auto db = sql::open_sqlite(
-      {.path = state_->paths.database, .busy_milliseconds = static_cast<int>(std::min<std::int64_t>(wait, 3'600'000))});
+  auto db = sql::open_sqlite(database_settings(state_->config, state_->paths, false));
   if (sql::check_schema(*db) < sql::schema_version()) sql::migrate(*db);
   state_->db = std::move(db);
   return *state_->db;
+}
+
+std::unique_ptr<sql::Connection> Wiring::open_reader() const {
+  check_profile(state_->paths);
+  auto db = sql::open_sqlite(database_settings(state_->config, state_->paths, true));
+  if (sql::check_schema(*db) < sql::schema_version()) {
+    throw Error(Code::database_older, "the database of " + state_->paths.home + " was made by an older ymgr",
+                "Run any other command once, such as 'ymgr whoami'");
+  }
+  return db;
 }
 
 SessionPlace Wiring::session_place() {

@@ -37,6 +37,8 @@ class Wiring {
 
   /// Opened, owner and mode checked, schema checked (migrated when older).
   sql::Connection& database();
+  /// Another connection to it that cannot write, for a thread of its own. @throws Error database-older: to be migrated first
+  std::unique_ptr<sql::Connection> open_reader() const;
   /// The logged-in session: the session file's, or YMGR_USER and YMGR_PASSWORD_FILE for one command.
   /// @throws Error not-logged-in, session-expired
   const Session& session();

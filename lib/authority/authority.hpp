@@ -78,6 +78,11 @@ struct CaInfo {
 std::vector<CaInfo> list_cas(sql::Connection&);
 /// The issuing CA that signs. @throws Error ca-not-ready
 CaInfo active_ca(sql::Connection&);
+/// There is one, without reading its certificate. @throws Error ca-not-ready
+void require_ca(sql::Connection&);
+
+/// The newest CRL of a CA, as stored. nullopt: none yet. Needs no data key.
+std::optional<Crl> stored_crl(sql::Connection&, const CaInfo&);
 
 struct LocalCaPlan {
   std::string name = "ymgr";                 // organization; CN becomes "NAME Root CA", "NAME Issuing CA 1"
@@ -97,11 +102,15 @@ LocalCaResult create_local_ca(sql::Connection&, const DataKey&, const LocalCaPla
 /// The answer to init --ca-csr: `pem` is the issuing certificate and its chain up to the root.
 /// @throws Error pair-mismatch, certificate-invalid: not a CA, path length above 0, chain does not verify
 CaInfo import_issuing_ca(sql::Connection&, std::string_view pem);
+/// The certificate that import_issuing_ca would take from `pem`; changes nothing, throws the same.
+Certificate check_issuing_ca(sql::Connection&, std::string_view pem);
 /// Opens the root key: `passphrase` for a sealed root, `pem` for one kept in a file.
 struct RootKey {
   const Secret* passphrase = nullptr;
   const Secret* pem = nullptr;
 };
+/// Opens the root key and forgets it. @throws Error root-key-missing, wrong-password, pair-mismatch
+void check_root_key(sql::Connection&, const RootKey&);
 /// A new issuing CA under the same root; the old one becomes retired and still signs its CRL.
 /// @throws Error root-key-missing, wrong-password
 CaInfo rotate_issuing_ca(sql::Connection&, const DataKey&, const RootKey&);

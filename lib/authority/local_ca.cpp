@@ -197,6 +197,31 @@ void keep_outside_root(sql::Connection& db, const Certificate& root) {
   insert_issuer(db, {new_id("ca", now()), "root", name, root.subject, "", "", "", root});
 }
 
+/// The answer to a CA request, checked.
+struct Answer {
+  IssuerRow row;
+  Certificate certificate;
+  std::vector<Certificate> chain;  // above it, root last
+};
+
+Answer read_answer(sql::Connection& db, std::string_view pem) {
+  const std::vector<Certificate> given = parse_pem_chain(pem);
+  std::size_t position = 0;
+  IssuerRow row = row_of_key(db, given, position);
+  const Certificate& certificate = given[position];
+  check_ca_certificate(certificate);
+  std::vector<Certificate> chain = chain_above(certificate, given);
+  const std::span<const Certificate> above(chain);
+  const std::string fault =
+      check_chain(certificate, above.first(above.size() - 1), above.last(1), std::max(now(), certificate.not_before));
+  if (!fault.empty()) refuse_ca("its chain does not verify: " + fault, "Check the chain with `openssl verify`.");
+  // CRL and certificates of the same CA name it alike (RFC 5280 6.3.3).
+  if (row.is_active() && row.subject != certificate.subject) {
+    refuse_ca("its subject differs from that of the certificate it replaces", "Have it signed as " + row.subject + ".");
+  }
+  return {std::move(row), certificate, std::move(chain)};
+}
+
 }  // namespace
 
 std::vector<CaInfo> list_cas(sql::Connection& db) {
@@ -208,6 +233,10 @@ std::vector<CaInfo> list_cas(sql::Connection& db) {
 
 CaInfo active_ca(sql::Connection& db) {
   return to_info(active_row(db), root_key_kept(db));
+}
+
+void require_ca(sql::Connection& db) {
+  active_row(db);
 }
 
 LocalCaResult create_local_ca(sql::Connection& db, const DataKey& data_key, const LocalCaPlan& plan,
@@ -222,25 +251,28 @@ LocalCaResult create_local_ca(sql::Connection& db, const DataKey& data_key, cons
 }
 
 CaInfo import_issuing_ca(sql::Connection& db, std::string_view pem) {
-  const std::vector<Certificate> given = parse_pem_chain(pem);
-  std::size_t position = 0;
-  const IssuerRow row = row_of_key(db, given, position);
-  const Certificate& certificate = given[position];
-  check_ca_certificate(certificate);
-  const std::vector<Certificate> chain = chain_above(certificate, given);
-  const std::span<const Certificate> above(chain);
-  const std::string fault =
-      check_chain(certificate, above.first(above.size() - 1), above.last(1), std::max(now(), certificate.not_before));
-  if (!fault.empty()) refuse_ca("its chain does not verify: " + fault, "Check the chain with `openssl verify`.");
-  // CRL and certificates of the same CA name it alike (RFC 5280 6.3.3).
-  if (row.is_active() && row.subject != certificate.subject) {
-    refuse_ca("its subject differs from that of the certificate it replaces", "Have it signed as " + row.subject + ".");
-  }
+  const Answer answer = read_answer(db, pem);
   db.transaction(sql::Access::write, [&] {
-    activate_issuer(db, row.issuer_id, certificate, pem_of(chain));
-    keep_outside_root(db, chain.back());
+    activate_issuer(db, answer.row.issuer_id, answer.certificate, pem_of(answer.chain));
+    keep_outside_root(db, answer.chain.back());
   });
   return active_ca(db);
+}
+
+Certificate check_issuing_ca(sql::Connection& db, std::string_view pem) {
+  return read_answer(db, pem).certificate;
+}
+
+void check_root_key(sql::Connection& db, const RootKey& given) {
+  open_root(db, root_row(db), given);
+}
+
+std::optional<Crl> stored_crl(sql::Connection& db, const CaInfo& ca) {
+  for (const IssuerRow& row : issuer_rows(db)) {
+    if (row.issuer_id != ca.issuer_id || row.crl.empty()) continue;
+    return parse_crl(row.crl, &ca.certificate.value());
+  }
+  return std::nullopt;
 }
 
 CaInfo rotate_issuing_ca(sql::Connection& db, const DataKey& data_key, const RootKey& given) {

@@ -311,6 +311,7 @@ std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateI
 
 CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, const IssueOptions& options) {
   bench.session.require(Right::issue);
+  require_ca(bench.db);  // before an operation is planned that could only wait for it
   std::vector<Wanted> all;
   std::set<std::string> names;
   for (auto& request : requests) {

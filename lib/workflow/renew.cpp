@@ -293,7 +293,7 @@ void look_after_ca(Workbench& bench, RenewAnswer& answer) {
   bench.db.transaction(sql::Access::write,
                        [&] { answer.crl_refreshed = !bench.authority.refresh_crls(false).empty(); });
   answer.ocsp_refreshed = refresh_ocsp_signer(bench.db, bench.session.data_key(), bench.ca_folder, false);
-  if (answer.crl_refreshed) publish_ca_files(bench.db, bench.ca_folder);
+  publish_ca_files(bench.db, bench.ca_folder);  // also what a run that was killed left unwritten
 }
 
 void planned(RenewAnswer& answer, const std::vector<CertificateItem>& items) {
