@@ -72,10 +72,22 @@ const Json::Array& items_of(const Result& result) {
   return list && list->is_array() ? list->items() : none;
 }
 
+/// A column that has nothing to say for any item, such as ERROR, is left out; one that was asked for stays.
+std::vector<Shown> telling_columns(const Result& result, const View& view) {
+  auto columns = columns_for(result, view);
+  const auto& items = items_of(result);
+  if (!view.fields.empty() || items.empty()) return columns;
+  std::erase_if(columns, [&](const Shown& column) {
+    return std::ranges::all_of(items,
+                               [&](const Json& item) { return cell(item.find(column.field), For::people).empty(); });
+  });
+  return columns;
+}
+
 std::string render_table(const Result& result, const View& view) {
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;
-  const auto columns = columns_for(result, view);
+  const auto columns = telling_columns(result, view);
   for (const auto& column : columns) header.push_back(column.title);
   for (const Json& item : items_of(result)) {
     auto& row = rows.emplace_back();
