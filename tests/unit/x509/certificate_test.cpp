@@ -62,6 +62,9 @@ TEST_CASE("authority certificates are marked as such") {
   CHECK(signer.eku == std::vector<std::string>{"OCSPSigning"});
   CHECK(signer.key_usage == std::vector<std::string>{"digitalSignature"});
   CHECK_FALSE(signer.is_ca);
+  const Folder folder;
+  CHECK(run("openssl x509 -noout -ext noCheck -in " + folder.put("signer", signer.pem)).output.find("OCSP No Check") !=
+        std::string::npos);
 }
 
 TEST_CASE("openssl verify -x509_strict accepts every kind of key at every place") {
@@ -118,6 +121,8 @@ TEST_CASE("a common name of more than 64 characters stays out of the subject") {
   const auto got = pki.issue(key.public_key(), plan_for(longest));
   CHECK(got.subject == "");
   CHECK(got.sans == std::vector{San{SanKind::dns, longest}});
+  CHECK(pki.issue(key.public_key(), plan({std::string(64, 'a'), {}})).common_name == std::string(64, 'a'));
+  CHECK(pki.issue(key.public_key(), plan({std::string(65, 'a'), {San{SanKind::dns, "a"}}})).common_name == "");
   const auto csr = parse_csr(make_csr(key, {longest, {San{SanKind::dns, longest}}}).bytes);
   CHECK(csr.common_name == "");
   CHECK(csr.sans == got.sans);
@@ -221,6 +226,20 @@ TEST_CASE("a certificate whose public key can't be read is refused") {
   const auto key = der.find(pki.ca.key().public_key().spki.bytes);
   REQUIRE(key != std::string::npos);
   der[key + 24] = 0x55;  // the tag of RSAPublicKey
+  CHECK_CODE(parse_certificate(der), Code::certificate_invalid);
+}
+
+TEST_CASE("a certificate with a wrong extension or serial number is refused") {
+  for (const char* name : {"broken-san.der", "broken-ku.der", "negative-serial.pem"}) {
+    CAPTURE(name);
+    CHECK_CODE(parse_certificate(read_file(std::string(YMGR_SOURCE_DIR "/tests/fuzz/corpus/certificate/") + name)),
+               Code::certificate_invalid);
+  }
+  const Pki pki;
+  std::string der = pki.ca.certificate().der.bytes;
+  const auto constraints = der.find(std::string_view("\x30\x06\x01\x01\xFF\x02\x01\x00", 8));
+  REQUIRE(constraints != std::string::npos);
+  der[constraints + 7] = static_cast<char>(0xFF);  // path length -1
   CHECK_CODE(parse_certificate(der), Code::certificate_invalid);
 }
 

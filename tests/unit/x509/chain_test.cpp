@@ -28,6 +28,23 @@ TEST_CASE("check_chain names what is wrong") {
   CHECK(check_chain(leaf, {}, pki.intermediates(), end) == "certificate has expired");
 }
 
+TEST_CASE("what X509_STRICT refuses is refused") {
+  const Folder folder;
+  folder.put("cnf", "[req]\ndistinguished_name=dn\nx509_extensions=e\n[dn]\n[e]\nbasicConstraints=CA:TRUE\n");
+  REQUIRE(run("openssl req -x509 -nodes -newkey ed25519 -keyout " + folder.path("key") +
+              " -subj /CN=r -days 30 -config " + folder.path("cnf") + " -out " + folder.path("root"))
+              .status == 0);
+  const Issuer root(parse_certificate(folder.get("root")), PrivateKey::from_pem(Secret(folder.get("key"))));
+  auto planned = plan_for("a.example");
+  planned.not_before = root.certificate().not_before;
+  planned.not_after = root.certificate().not_after;
+  const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
+  const auto leaf = parse_certificate(root.sign(key.public_key().spki, planned, {}).bytes);
+  CHECK(run("openssl verify -CAfile " + folder.path("root") + " " + folder.put("leaf", leaf.pem)).status == 0);
+  CHECK(check_chain(leaf, {}, {&root.certificate(), 1}, planned.not_before) ==
+        "Basic Constraints of CA cert not marked critical");
+}
+
 TEST_CASE("name constraints and path length bind what is below") {
   const Pki pki(KeyAlgorithm::ec_p256,
                 {{parse_name_constraint("dns:example.com"), parse_name_constraint("ip:10.0.0.0/8")}});

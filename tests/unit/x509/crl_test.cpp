@@ -89,6 +89,15 @@ TEST_CASE("lists of others, changed and cut ones are refused") {
   std::string changed = der.bytes;
   changed[changed.find("\x4A\x3F\x2B")] ^= 1;
   CHECK_CODE(parse_crl(changed, &pki.ca.certificate()), Code::crl_invalid);
+  const auto renamed = parse_certificate(make_root(pki.ca.key(), {"Another name", ""}, "09", begin, end).bytes);
+  CHECK_CODE(parse_crl(der.bytes, &renamed), Code::crl_invalid);
+  for (const char reason : {'\x07', '\x08', '\x0B'}) {
+    std::string wrong = der.bytes;
+    const auto at_reason = wrong.find(std::string_view("\x0A\x01\x01", 3));
+    REQUIRE(at_reason != std::string::npos);
+    wrong[at_reason + 2] = reason;
+    CHECK_CODE(parse_crl(wrong, nullptr), Code::crl_invalid);
+  }
   for (std::size_t i = 0; i < der.bytes.size(); i += 7)
     CHECK_CODE(parse_crl(der.bytes.substr(0, i), nullptr), Code::crl_invalid);
   CHECK_CODE(parse_crl(der.bytes + "x", nullptr), Code::crl_invalid);

@@ -1,4 +1,6 @@
 #include "unit/x509/pki.hpp"
+#include "x509/der.hpp"
+#include "x509/openssl.hpp"
 
 using namespace ymgr;
 using namespace ymgr::test;
@@ -110,10 +112,25 @@ TEST_CASE("a request that was changed or cut is refused") {
   CHECK_CODE(parse_csr(changed), Code::csr_bad_signature);
   for (std::size_t i = 0; i < der.size(); i += 5) CHECK_CODE(parse_csr(der.substr(0, i)), Code::csr_invalid);
   CHECK_CODE(parse_csr(der + "x"), Code::csr_invalid);
-  CHECK_CODE(parse_csr(std::string(64 * 1024 + 1, '0')), Code::csr_invalid);
+  CHECK(error_of([&] { parse_csr(std::string(64 * 1024 + 1, '0')); })->what() ==
+        std::string("the certificate request has more than 64 KiB"));
+  CHECK(parse_csr(std::string(key.pem().reveal()) + to_pem({der}, "CERTIFICATE REQUEST")).der.bytes == der);
   CHECK_CODE(parse_csr(key.pem().reveal()), Code::csr_invalid);
   CHECK_CODE(parse_csr(root_for(key).pem), Code::csr_invalid);
   CHECK_CODE(parse_csr("hello"), Code::csr_invalid);
+}
+
+TEST_CASE("a common name of more than 64 characters is refused") {
+  const auto key = PrivateKey::generate(KeyAlgorithm::ed25519);
+  const auto with_name = [&](std::size_t length) {
+    const auto name = der::sequence(der::tlv(
+        der::set_tag, der::sequence(der::oid("2.5.4.3"), der::tlv(der::utf8_string, std::string(length, 'a')))));
+    const auto info = der::sequence(der::integer(std::int64_t{0}), name, key.public_key().spki.bytes,
+                                    der::tlv(der::constructed(0), ""));
+    return ossl::signed_object(key, info);
+  };
+  CHECK(parse_csr(with_name(64)).common_name.size() == 64);
+  CHECK_CODE(parse_csr(with_name(65)), Code::name_invalid);
 }
 
 TEST_CASE("a CA's request asks for what a root must grant") {

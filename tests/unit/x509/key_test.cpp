@@ -101,6 +101,12 @@ TEST_CASE("damaged keys are refused") {
   std::string spki = key.public_key().spki.bytes;
   spki.back() = static_cast<char>(spki.back() ^ 1);
   CHECK_CODE(parse_public_key({spki}), Code::key_invalid);
+  std::string hybrid = key.public_key().spki.bytes;
+  hybrid[26] = static_cast<char>(6 + (hybrid.back() & 1));
+  CHECK(parse_public_key({hybrid}).algorithm == std::nullopt);
+  der = key.pkcs8().reveal();
+  der[der.size() - 65] = hybrid[26];
+  CHECK_CODE(PrivateKey::from_pkcs8(Secret(der)), Code::key_invalid);
   CHECK_CODE(parse_public_key({spki + "x"}), Code::key_invalid);
   CHECK_CODE(parse_public_key({""}), Code::key_invalid);
 }

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "support/expect_error.hpp"
 #include "x509/certificate.hpp"
 #include "x509/names_internal.hpp"
 #include "x509/types.hpp"
@@ -161,6 +162,10 @@ TEST_CASE("parse_san gives the normal form") {
     CAPTURE(text);
     CHECK(outcome([&] { return to_string(parse_san(text)); }).starts_with("error: "));
   }
+  CHECK(make_san(SanKind::email, std::string(64, 'a') + "@b.example").value.size() == 74);
+  CHECK_CODE(make_san(SanKind::email, std::string(65, 'a') + "@b.example"), Code::name_invalid);
+  CHECK(make_san(SanKind::uri, "urn:" + std::string(2044, 'a')).value.size() == 2048);
+  CHECK_CODE(make_san(SanKind::uri, "urn:" + std::string(2045, 'a')), Code::name_invalid);
   CHECK(to_string(san_of_name("10.0.0.1")) == "ip:10.0.0.1");
   CHECK(to_string(san_of_name("::1")) == "ip:::1");
   CHECK(to_string(san_of_name("A.example")) == "dns:a.example");
@@ -188,6 +193,7 @@ TEST_CASE("certificate names may be plain text, but nothing that misleads") {
                              "a\xE2\x80\xAE"
                              "b",
                              "\xFF",
+                             "\xEF\xBB\xBFname",
                              "a@b@c",
                              std::string("a\0b", 3)};
   for (const auto& text : bad) {
@@ -216,6 +222,8 @@ TEST_CASE("punycode encodes and decodes the examples of its RFC") {
     CHECK(punycode(row.label) == row.want);
     CHECK(from_punycode(row.want) == row.label);
   }
+  CHECK(from_punycode(punycode(U"\xD7FF")) == U"\xD7FF");
+  CHECK(from_punycode(punycode(U"\xD800")) == std::nullopt);
   for (const char* text : {"abc!", "99999999", "999999999999999999999999", "\xC3\xBC"}) {
     CAPTURE(text);
     CHECK(from_punycode(text) == std::nullopt);
