@@ -8,7 +8,6 @@
 namespace ymgr::cli {
 namespace {
 
-using audit::Finding;
 using audit::Verification;
 
 constexpr Option list_options[] = {

@@ -87,7 +87,8 @@ std::string command_help(const Command& command) {
       full_name(command) + ": " + std::string(command.summary) + "\n\nUsage: " + usage_line(command) + "\n\n";
   out += wrap(without_marks(command.description), width, 0);
   Definitions arguments, options;
-  for (const Argument& argument : command.arguments) arguments.emplace_back(argument.name, without_marks(argument.help));
+  for (const Argument& argument : command.arguments)
+    arguments.emplace_back(argument.name, without_marks(argument.help));
   options = definitions_of(command.options);
   if (command.effect == Effect::changes) {
     const auto more = definitions_of(changing_options());

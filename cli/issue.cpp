@@ -199,17 +199,17 @@ Wish wish_of(Invocation& call) {
 
 Result run(Invocation& call) {
   auto wish = wish_of(call);
-  IssueOptions options_;
-  options_.request_id = call.text("--request-id");
+  IssueOptions how;
+  how.request_id = call.text("--request-id");
   if (call.has("--ensure") && call.has("--another"))
     throw Error(Code::usage, "--ensure and --another exclude each other");
-  if (call.has("--ensure")) options_.when_active = WhenActive::ensure;
-  if (call.has("--another")) options_.when_active = WhenActive::another;
-  if (call.has("--force")) options_.installation = Existing::replace;
-  options_.dry_run = call.globals().dry_run;
+  if (call.has("--ensure")) how.when_active = WhenActive::ensure;
+  if (call.has("--another")) how.when_active = WhenActive::another;
+  if (call.has("--force")) how.installation = Existing::replace;
+  how.dry_run = call.globals().dry_run;
   auto& bench = call.wiring().workbench();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
-  const auto answer = issue(bench, std::move(wish.requests), options_);
+  const auto answer = issue(bench, std::move(wish.requests), how);
   return wish.many ? batch_answer(answer) : flat_answer(answer);
 }
 

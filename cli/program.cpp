@@ -58,7 +58,7 @@ void tell_times(Notices& notices) {
   }
 }
 
-Error as_error(std::exception_ptr failure) {
+Error as_error(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
   } catch (const Error& error) {
@@ -103,7 +103,7 @@ int run_program(std::span<const std::string> words) {
   return result.exit == 0 && result.changed && asked.detailed_exitcode ? 20 : result.exit;
 }
 
-int report_failure(std::exception_ptr failure, std::span<const std::string> words) noexcept {
+int report_failure(const std::exception_ptr& failure, std::span<const std::string> words) noexcept {
   try {
     const Error error = as_error(failure);
     const int exit = exit_of(error);

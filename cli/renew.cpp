@@ -89,7 +89,7 @@ Json hooks_json(const hooks::Outcome& outcome) {
   return Json::object({{"run", outcome.run}, {"failed", outcome.failed}, {"messages", Json::texts(outcome.messages)}});
 }
 
-RenewOptions options_of(Invocation& call) {
+RenewOptions howof(Invocation& call) {
   RenewOptions result;
   result.request_id = call.text("--request-id");
   if (call.has("--new-key") || call.has("--key")) result.key = KeyChoice::fresh;
@@ -152,17 +152,17 @@ Result run(Invocation& call) {
   for (const auto* option : {"--select", "--renew-before", "--scope", "--limit"})
     if (!due && call.has(option))
       throw Error(Code::usage, std::string(option) + " goes with --due", "ymgr renew --due " + std::string(option));
-  const auto options_ = options_of(call);
+  const auto how = howof(call);
   auto& bench = call.wiring().workbench();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
   if (due) {
-    if (!options_.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
-    const auto answer = renew_due(bench, due_of(call), options_);
+    if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
+    const auto answer = renew_due(bench, due_of(call), how);
     warn_about_hooks(call, answer);
     return due_answer(call, answer);
   }
   if (names.size() > 1) throw Error(Code::usage, "renew takes one CERT", "for many: ymgr renew --due --select …");
-  const auto answer = renew(bench, names.front(), options_);
+  const auto answer = renew(bench, names.front(), how);
   warn_about_hooks(call, answer);
   Result result = flat_answer(answer);
   result.json.set("hooks", hooks_json(answer.hooks));

@@ -17,8 +17,6 @@
 #include "workflow/adopt_policy.hpp"
 #include "workflow/login.hpp"
 
-extern char** environ;
-
 namespace ymgr::cli {
 
 namespace {

@@ -10,7 +10,7 @@ namespace {
 /// An object when writing it out again gives the same text, which the hash covers; else the text itself.
 Json data_json(const std::string& text) {
   try {
-    const auto json = parse_json(text);
+    auto json = parse_json(text);
     if (json.is_object() && dump_json(json) == text) return json;
   } catch (const Error&) {
     // Somebody else's text: the chain tells whether it was changed.

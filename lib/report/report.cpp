@@ -81,7 +81,8 @@ void fetch_all(sql::Connection& db, const ReportWindow& window, std::int64_t lim
 
 double Report::compliance_percent() const noexcept {
   if (active == 0) return 100;
-  return static_cast<double>((active - offending) * 1000 / active) / 10;
+  const std::int64_t tenths = (active - offending) * 1000 / active;  // rounded down: 100 means all of them
+  return static_cast<double>(tenths) / 10;
 }
 
 ReportWindow default_window(Time at) noexcept {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.hpp"
 #include "report/report.hpp"
@@ -18,7 +19,7 @@ std::string grouped(std::int64_t number) {
 }
 
 std::string percent(const Report& report) {
-  const auto tenths = static_cast<std::int64_t>(report.compliance_percent() * 10 + 0.5);
+  const auto tenths = std::lround(report.compliance_percent() * 10);
   if (tenths == 1000) return "100%";
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "%";
 }

@@ -159,7 +159,7 @@ class SqliteConnection final : public Connection {
     const int result = sqlite3_exec(db_.get(), "COMMIT", nullptr, nullptr, nullptr);
     if (result == SQLITE_OK) return;
     const auto error = sqlite_error(db_.get(), result, settings_.path);
-    if ((result & 0xff) != SQLITE_IOERR) throw error;
+    if ((result & 0xff) != SQLITE_IOERR) throw Error(error);
     // The frames may be on disk with their commit mark although the sync failed.
     throw Error(error.code(), error.what(), error.hint(), error.details(), Outcome::unknown);
   }

@@ -370,6 +370,12 @@ CertificateAnswer finish_certificates(Workbench& bench, const std::string& reque
 }
 
 CertificateAnswer stored_answer(Workbench& bench, const std::string& request_id, std::string_view outcome) {
+  const auto op = operations::get(bench.db, request_id);
+  if (op.state == "refused" || op.state == "abandoned")
+    throw Error(
+        op.state == "refused" ? Code::policy_violation : Code::operation_ended,
+        op.result.is_object() ? op.result.text_or("error", op.state) : "the operation " + request_id + " was abandoned",
+        "ymgr operation show " + request_id + "; ask again under another request id");
   std::vector<CertificateItem> items;
   for (const auto& stored : operations::items(bench.db, request_id)) {
     auto item = CertificateItem::from(stored);
@@ -383,7 +389,7 @@ CertificateAnswer stored_answer(Workbench& bench, const std::string& request_id,
   }
   auto answer = answer_of(bench, request_id, items, outcome);
   answer.changed = false;
-  answer.state = operations::get(bench.db, request_id).state;
+  answer.state = op.state;
   return answer;
 }
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <set>
+#include <system_error>
 
 #include "base/text.hpp"
 
@@ -81,7 +81,7 @@ std::string run(const std::vector<std::string>& argv, const std::vector<std::str
   auto all = environment;
   for (const auto& [name, value] : variables) all.push_back(name + "=" + value);
   const pid_t pid = spawn(argv, all);
-  if (pid < 0) return std::string("can't be started: ") + strerror(-pid);
+  if (pid < 0) return std::string("can't be started: ") + std::generic_category().message(-pid);
   const bool ended = wait_for_end(pid, limit);
   if (!ended) {
     kill(-pid, SIGTERM);

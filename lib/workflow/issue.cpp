@@ -217,6 +217,69 @@ CertificateAnswer planned_answer(const std::vector<CertificateItem>& items) {
   return answer;
 }
 
+std::vector<Wanted> fill_in_all(Workbench& bench, std::vector<IssueRequest> requests) {
+  std::vector<Wanted> all;
+  std::set<std::string> names;
+  for (auto& request : requests) {
+    all.push_back(fill_in(bench, std::move(request)));
+    if (!names.insert(all.back().item.name).second)
+      throw Error(Code::usage, "the name " + all.back().item.name + " comes twice", "each NAME is one certificate");
+  }
+  return all;
+}
+
+audit::Event intent_of(const NewOperation& op, const Wanted& wanted) {
+  const auto& item = wanted.item;
+  return {op.request_id, "issue.requested", item.name,
+          Json::object({{"profile", item.profile},
+                        {"owner", item.owner},
+                        {"key", item.csr_given ? "csr" : std::string(to_string(item.algorithm))},
+                        {"validity", format_duration(wanted.validity)}})};
+}
+
+struct Plan {
+  NewOperation op;                             // no items: nothing to do
+  std::optional<Error> refused;                // by the policy
+  std::optional<operations::Earlier> earlier;  // this run was begun before
+};
+
+void plan_new(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Plan& plan) {
+  const Time at = now();
+  look_for_active(bench, all, options, at);
+  plan.op = plan_operation(bench, all, options, at);
+  if (plan.op.items.empty()) return;
+  for (const auto& wanted : all)
+    if (!wanted.unchanged) plan.op.events.push_back(intent_of(plan.op, wanted));
+  plan.refused = ask_policy(bench, items_of(all), PolicyRequest::Action::issue, plan.op.request_id, plan.op.events);
+}
+
+/// In a transaction, which may run it again.
+void find_or_plan(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Plan& plan) {
+  plan = Plan{};
+  NewOperation same;
+  same.request_id = options.request_id;
+  same.kind = "issue";
+  same.inputs = inputs_of(all, options);
+  for (const auto& wanted : all) same.items.push_back({wanted.item.target, Json()});
+  plan.earlier = operations::find_earlier(bench, same);
+  if (plan.earlier) return;
+  plan_new(bench, all, options, plan);
+  if (plan.op.items.empty()) return;
+  if (plan.refused)
+    operations::create_refused(bench, plan.op, *plan.refused);
+  else
+    operations::create(bench, plan.op);
+}
+
+CertificateAnswer carry_out(Workbench& bench, const std::vector<Wanted>& all, const Plan& plan) {
+  if (plan.earlier && plan.earlier->ended) return stored_answer(bench, plan.earlier->request_id, "issued");
+  if (plan.earlier) return resume_certificates(bench, plan.earlier->request_id, "issue", "issued");
+  if (plan.op.items.empty()) return {};
+  auto items = items_of(all);
+  run_certificate_items(bench, plan.op.request_id, items);
+  return finish_certificates(bench, plan.op.request_id, plan.op.kind, plan.op.target, items, "issued");
+}
+
 }  // namespace
 
 std::string free_key_name(Workbench& bench, const CertificateItem& item) {
@@ -226,7 +289,7 @@ std::string free_key_name(Workbench& bench, const CertificateItem& item) {
                  [&](const sql::Row&) { found = true; });
     return found;
   };
-  const auto plain = key_name_for(item.name, false);
+  auto plain = key_name_for(item.name, false);
   if (!taken(plain)) return plain;
   const auto longer = key_name_for(item.name, true);
   return taken(longer) ? plain + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1) : longer;
@@ -312,65 +375,20 @@ std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateI
 CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, const IssueOptions& options) {
   bench.session.require(Right::issue);
   require_ca(bench.db);  // before an operation is planned that could only wait for it
-  std::vector<Wanted> all;
-  std::set<std::string> names;
-  for (auto& request : requests) {
-    all.push_back(fill_in(bench, std::move(request)));
-    if (!names.insert(all.back().item.name).second)
-      throw Error(Code::usage, "the name " + all.back().item.name + " comes twice", "each NAME is one certificate");
-  }
-  std::optional<Error> refused;
-  std::optional<operations::Earlier> earlier;
-  NewOperation op;
-  const auto plan = [&] {
-    const Time at = now();
-    refused.reset();
-    look_for_active(bench, all, options, at);
-    op = plan_operation(bench, all, options, at);
-    if (op.items.empty()) return;
-    for (const auto& wanted : all)
-      if (!wanted.unchanged)
-        op.events.push_back(
-            {op.request_id, "issue.requested", wanted.item.name,
-             Json::object({{"profile", wanted.item.profile},
-                           {"owner", wanted.item.owner},
-                           {"key", wanted.item.csr_given ? "csr" : std::string(to_string(wanted.item.algorithm))},
-                           {"validity", format_duration(wanted.validity)}})});
-    refused = ask_policy(bench, items_of(all), PolicyRequest::Action::issue, op.request_id, op.events);
-  };
+  auto all = fill_in_all(bench, std::move(requests));
+  Plan plan;
   if (options.dry_run) {
-    plan();
-    if (refused) throw Error(*refused);
+    plan_new(bench, all, options, plan);
+    if (plan.refused) throw Error(*plan.refused);
     auto answer = planned_answer(items_of(all));
     merge_unchanged(all, answer);
     return answer;
   }
   check_installations(bench, all, options.installation);
-  bench.db.transaction(sql::Access::write, [&] {
-    NewOperation wanted_op;
-    wanted_op.request_id = options.request_id;
-    wanted_op.kind = "issue";
-    wanted_op.inputs = inputs_of(all, options);
-    for (const auto& wanted : all) wanted_op.items.push_back({wanted.item.target, Json()});
-    earlier = operations::find_earlier(bench, wanted_op);
-    if (earlier) return;
-    plan();
-    if (op.items.empty()) return;
-    if (refused) return operations::create_refused(bench, op, *refused);
-    operations::create(bench, op);
-  });
-  if (refused) throw Error(*refused);
+  bench.db.transaction(sql::Access::write, [&] { find_or_plan(bench, all, options, plan); });
+  if (plan.refused) throw Error(*plan.refused);
   save_installations(bench, all);
-  CertificateAnswer answer;
-  if (earlier && earlier->ended) {
-    answer = stored_answer(bench, earlier->request_id, "issued");
-  } else if (earlier) {
-    answer = resume_certificates(bench, earlier->request_id, "issue", "issued");
-  } else if (!op.items.empty()) {
-    auto items = items_of(all);
-    run_certificate_items(bench, op.request_id, items);
-    answer = finish_certificates(bench, op.request_id, op.kind, op.target, items, "issued");
-  }
+  auto answer = carry_out(bench, all, plan);
   merge_unchanged(all, answer);
   return answer;
 }

@@ -163,8 +163,8 @@ void set_exit(RenewAnswer& answer) {
 }
 
 /// Keys that may not be used again get a successor without anybody's asking: nothing may expire for want of a flag.
-KeyChoice choice_for(Workbench& bench, CertificateItem item, const CertificateRow& row, const RenewOptions& options,
-                     Time at) {
+KeyChoice choice_for(Workbench& bench, const CertificateItem& item, const CertificateRow& row,
+                     const RenewOptions& options, Time at) {
   if (options.key == KeyChoice::fresh) return KeyChoice::fresh;
   if (item.key_place == KeyPlace::external) return KeyChoice::reuse;
   if (inventory::is_key_denied(bench.db, row.public_key_sha256) || bench.policy.denies_key(row.public_key_sha256)) {

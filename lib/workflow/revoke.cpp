@@ -309,9 +309,9 @@ std::vector<CertificateRow> revocation_targets(Workbench& bench, const std::vect
     });
   }
   if (reason == Reason::key_compromise) {
-    const auto named = targets;
-    for (const auto& row : named)
-      for (const auto& other : inventory::by_public_key(bench.db, row.public_key_sha256))
+    const std::size_t named = targets.size();
+    for (std::size_t i = 0; i < named; ++i)
+      for (const auto& other : inventory::by_public_key(bench.db, std::string(targets[i].public_key_sha256)))
         if (other.expires_at > at) add(other);
   }
   return targets;

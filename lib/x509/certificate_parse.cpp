@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t longest_certificate = 64UL * 1024, longest_chain = 20;
 
-[[noreturn]] void refuse(std::string why, std::string hint = {}) {
+[[noreturn]] void refuse(const std::string& why, std::string hint = {}) {
   ossl::fail(Code::certificate_invalid, "the certificate " + why, std::move(hint));
 }
 

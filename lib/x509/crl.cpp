@@ -14,7 +14,7 @@ using extensions::Critical;
 
 constexpr std::size_t longest_crl = 256UL * 1024 * 1024;
 
-[[noreturn]] void refuse(std::string why) {
+[[noreturn]] void refuse(const std::string& why) {
   ossl::fail(Code::crl_invalid, "the revocation list " + why);
 }
 

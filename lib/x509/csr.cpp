@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t longest_csr = 64UL * 1024, longest_common_name = 64;
 constexpr std::string_view make_again = "make the request again, for example with openssl req -new";
 
-[[noreturn]] void refuse(std::string why) {
+[[noreturn]] void refuse(const std::string& why) {
   throw Error(Code::csr_invalid, "the certificate request " + why, std::string(make_again));
 }
 
@@ -61,7 +61,7 @@ std::vector<San> requested_sans(X509_REQ* request) {
 }
 
 std::string checked_common_name(const X509_NAME* subject) {
-  const std::string name = ossl::common_name(subject);
+  std::string name = ossl::common_name(subject);
   if (printable(name) != name) throw Error(Code::name_invalid, "the common name has control characters");
   std::size_t characters = 0;
   for (const char c : name) characters += (static_cast<unsigned char>(c) & 0xC0U) != 0x80 ? 1 : 0;

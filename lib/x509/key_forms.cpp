@@ -140,7 +140,7 @@ std::optional<Secret> pkcs8_of(const EVP_PKEY* key, KeyAlgorithm algorithm) {
   char* out = der.fill().data();
   std::memcpy(out, form->pkcs8.data(), form->pkcs8.size());
   private_half(key, *form, reinterpret_cast<unsigned char*>(out + form->pkcs8.size()));
-  std::memcpy(out + form->pkcs8.size() + form->private_size, tail.data(), tail.size());
+  std::ranges::copy(tail, out + form->pkcs8.size() + form->private_size);
   return der;
 }
 

@@ -15,7 +15,7 @@ constexpr std::size_t longest_request = 16UL * 1024, longest_nonce = 128;
 constexpr int most_certificates = 20;
 constexpr std::string_view nonce_oid = "1.3.6.1.5.5.7.48.1.2";
 
-[[noreturn]] void refuse(std::string why) {
+[[noreturn]] void refuse(const std::string& why) {
   ossl::fail(Code::ocsp_invalid, "the OCSP request " + why);
 }
 

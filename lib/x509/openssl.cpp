@@ -80,7 +80,7 @@ Certificates decode_all(std::span<const Certificate> certificates) {
   for (const auto& certificate : certificates) {
     auto x509 = decode(certificate);
     require(sk_X509_push(out.get(), x509.get()) > 0, "keep a certificate");
-    x509.release();
+    static_cast<void>(x509.release());  // the stack owns it
   }
   return out;
 }

@@ -130,6 +130,17 @@ TEST_CASE("the same request id gives the same answer, with other inputs an error
   CHECK(code_of([&] { issue(profile.bench(), {request("b.example.com")}, options); }) == Code::request_id_used);
 }
 
+TEST_CASE("a request id that was refused stays refused") {
+  test::Profile profile;
+  IssueOptions options;
+  options.request_id = "req-mine";
+  auto weak = request("a.example.com");
+  weak.key = KeyAlgorithm::rsa_2048;
+  CHECK(code_of([&] { issue(profile.bench(), {weak}, options); }) == Code::policy_violation);
+  CHECK(code_of([&] { issue(profile.bench(), {weak}, options); }) == Code::policy_violation);
+  CHECK(count(profile.db(), "operations") == 1);
+}
+
 TEST_CASE("files are written as a pair that belongs together") {
   test::Profile profile;
   auto wanted = request("web.example.com");
