@@ -292,23 +292,37 @@ void run_certificate_items(Workbench& bench, const std::string& request_id, std:
   });
 }
 
+namespace {
+
+/// What an item needs to go on. @throws Error installation-invalid, key-not-found
+void complete(Workbench& bench, CertificateItem& item) {
+  if (!item.installation.empty()) {
+    item.place = installation::load(bench.installations, item.installation);
+    if (!item.place)
+      throw Error(Code::installation_missing, "no installation file for " + item.installation + " on this host",
+                  "resume on the host that has it, or repeat the command that began this operation");
+  }
+  if (is_issued(item)) {
+    const auto row = inventory::by_id(bench.db, item.cert_id);
+    if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id + " although the journal issued it");
+    item.certificate = parse_certificate(row->pem);
+  } else if (item.key_reused && item.key_place == KeyPlace::sealed) {
+    item.key_box = sealed_key_box(bench.db, item.key_reference);
+  }
+}
+
+}  // namespace
+
 std::vector<CertificateItem> load_certificate_items(Workbench& bench, const std::string& request_id) {
   std::vector<CertificateItem> items;
   for (const auto& stored : operations::items(bench.db, request_id)) {
     if (stored.status != "open") continue;
     auto item = CertificateItem::from(stored);
-    if (!item.installation.empty()) {
-      item.place = installation::load(bench.installations, item.installation);
-      if (!item.place)
-        throw Error(Code::installation_invalid, "no installation file for " + item.installation + " on this host",
-                    "resume on the host that has it, or repeat the command that began this operation");
-    }
-    if (is_issued(item)) {
-      const auto row = inventory::by_id(bench.db, item.cert_id);
-      if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id + " although the journal issued it");
-      item.certificate = parse_certificate(row->pem);
-    } else if (item.key_reused && item.key_place == KeyPlace::sealed) {
-      item.key_box = sealed_key_box(bench.db, item.key_reference);
+    try {
+      complete(bench, item);
+    } catch (const Error& error) {  // ends this item, not the others
+      operations::note_error(bench, request_id, item.position, item.target, error);
+      continue;
     }
     items.push_back(std::move(item));
   }

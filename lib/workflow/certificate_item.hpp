@@ -51,8 +51,8 @@ struct CertificatePorts {
 
 /// Runs the items of an operation that this process holds, to the end of each.
 void run_certificate_items(Workbench&, const std::string& request_id, std::vector<CertificateItem>&);
-/// Reads the open items of an operation and what they need to go on: certificates already issued, installations of this host,
-/// sealed boxes of keys to be reused.
+/// Reads the open items of an operation and what they need to go on: certificates already issued, installations of this
+/// host, sealed boxes of keys to be reused. One that lacks it gets its error noted and is left out.
 std::vector<CertificateItem> load_certificate_items(Workbench&, const std::string& request_id);
 
 /// Fixes everything an effect can be found by: cert_id, serial, validity, key name. `at`: now.

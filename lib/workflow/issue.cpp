@@ -393,28 +393,37 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
   return answer;
 }
 
-CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
-                                      std::string_view outcome) {
-  auto items = load_certificate_items(bench, request_id);
-  std::vector<CertificateItem> unsigned_items;
+namespace {
+
+/// Today's policy for what is not signed yet; an item that it refuses fails, the others go on.
+std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
+                                            PolicyRequest::Action action, std::vector<CertificateItem> items) {
+  std::vector<CertificateItem> approved;
   for (auto& item : items) {
-    if (item.certificate) continue;
+    if (item.certificate) {
+      approved.push_back(std::move(item));
+      continue;
+    }
     const auto& rules = bench.policy.profile(item.profile);
     item.plan.eku = rules.eku;  // as the policy has it now, like everything else that it decides
     item.plan.key_usage = rules.key_usage;
     item.policy_version = bench.policy.version();
-    unsigned_items.push_back(item);
+    std::vector<audit::Event> events;
+    if (const auto refused = ask_policy(bench, {item}, action, request_id, events)) {
+      operations::note_error(bench, request_id, item.position, item.target, *refused);
+      continue;
+    }
+    approved.push_back(std::move(item));
   }
-  std::vector<audit::Event> events;
+  return approved;
+}
+
+}  // namespace
+
+CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
+                                      std::string_view outcome) {
   const auto action = kind == "renew" ? PolicyRequest::Action::renew : PolicyRequest::Action::resume;
-  const auto refused = ask_policy(bench, unsigned_items, action, request_id, events);
-  if (refused) {
-    bench.db.transaction(sql::Access::write,
-                         [&] { audit::append(bench.db, bench.session.identity().user, events, bench.head_signer); });
-    const auto op = operations::get(bench.db, request_id);
-    operations::end(bench, request_id, kind, op.target, Json());
-    throw Error(*refused);
-  }
+  auto items = approved_again(bench, request_id, action, load_certificate_items(bench, request_id));
   run_certificate_items(bench, request_id, items);
   const auto op = operations::get(bench.db, request_id);
   operations::end(bench, request_id, kind, op.target, Json::object({{"items", op.item_count}}));

@@ -224,6 +224,20 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
   return std::nullopt;
 }
 
+void note_error(Workbench& bench, const std::string& request_id, std::size_t position, const std::string& target,
+                const Error& error) {
+  const Json json =
+      Json::object({{"code", info(error.code()).text}, {"error", error.what()}, {"suggestion", error.hint()}});
+  bench.db.transaction(sql::Access::write, [&] {
+    bench.db.run(
+        "UPDATE operation_items SET status = $1, error = $2, updated_at = $3 WHERE request_id = $4 AND position = $5",
+        {error.retryable() ? "open" : "failed", dump_json(json), to_micros(now()), request_id,
+         static_cast<std::int64_t>(position)});
+    audit::append(bench.db, bench.session.identity().user,
+                  {{request_id, error.retryable() ? "stopped" : "failed", target, json}}, bench.head_signer);
+  });
+}
+
 std::string end(Workbench& bench, const std::string& request_id, const std::string& kind, const std::string& target,
                 const Json& result) {
   std::string state;

@@ -72,6 +72,9 @@ struct Earlier {
 };
 std::optional<Earlier> find_earlier(Workbench&, const NewOperation& wanted);
 
+/// Notes why an item can't go on: an unreachable reason leaves it open, any other ends it as failed. With an audit event.
+void note_error(Workbench&, const std::string& request_id, std::size_t position, const std::string& target,
+                const Error&);
 /// Ends the operation as its items stand: done when all are, failed when none is open any more, else open or waiting and the
 /// lease is given back. With the result that will be shown and the audit event KIND.STATE.
 /// @return the state

@@ -290,6 +290,19 @@ NewOperation plan_revoke(const std::vector<RevokeItem>& items, const RevokeOptio
   return op;
 }
 
+/// And every other unexpired certificate of the same keys.
+std::vector<CertificateRow> with_same_keys(Workbench& bench, std::vector<CertificateRow> targets, Time at) {
+  std::set<std::string> seen, keys;
+  for (const auto& row : targets) {
+    seen.insert(row.cert_id);
+    keys.insert(row.public_key_sha256);
+  }
+  for (const auto& key : keys)
+    for (const auto& other : inventory::by_public_key(bench.db, key))
+      if (other.expires_at > at && seen.insert(other.cert_id).second) targets.push_back(other);
+  return targets;
+}
+
 }  // namespace
 
 std::vector<CertificateRow> revocation_targets(Workbench& bench, const std::vector<std::string>& arguments,
@@ -308,13 +321,7 @@ std::vector<CertificateRow> revocation_targets(Workbench& bench, const std::vect
       if (row.status != CertificateStatus::revoked && row.expires_at > at) add(row);
     });
   }
-  if (reason == Reason::key_compromise) {
-    const std::size_t named = targets.size();
-    for (std::size_t i = 0; i < named; ++i)
-      for (const auto& other : inventory::by_public_key(bench.db, std::string(targets[i].public_key_sha256)))
-        if (other.expires_at > at) add(other);
-  }
-  return targets;
+  return reason == Reason::key_compromise ? with_same_keys(bench, std::move(targets), at) : targets;
 }
 
 RevokeAnswer revoke(Workbench& bench, const std::vector<CertificateRow>& targets, const RevokeOptions& options) {
@@ -328,7 +335,9 @@ RevokeAnswer revoke(Workbench& bench, const std::vector<CertificateRow>& targets
     items.clear();
     answer = RevokeAnswer{};
     require_free_keys(bench, targets, options, at);
-    for (const auto& target : targets) {
+    // A renewal may have used a compromised key again since the targets were collected.
+    const auto reached = options.reason == Reason::key_compromise ? with_same_keys(bench, targets, at) : targets;
+    for (const auto& target : reached) {
       require_own(bench, target);
       const auto row = inventory::by_id(bench.db, target.cert_id);
       if (!row) throw Error(Code::certificate_not_found, "no certificate " + target.cert_id, "ymgr cert list");
