@@ -51,7 +51,7 @@ std::string option_names(std::span<const Option> options) {
 }
 
 std::string program_help() {
-  std::string out = "ymgr: certificates and YubiKeys from the shell\n\nUsage: ymgr COMMAND [OPTIONS] [ARGUMENTS]\n";
+  std::string out = "ymgr: certificates from the shell\n\nUsage: ymgr COMMAND [OPTIONS] [ARGUMENTS]\n";
   Definitions list;
   for (const Command* command : commands()) {
     if (command->visibility == Visibility::hidden || command->path.find(' ') != std::string_view::npos) continue;

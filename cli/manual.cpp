@@ -187,7 +187,7 @@ ManualPage command_page(const Command& command) {
 }
 
 ManualPage program_page() {
-  ManualPage page{"ymgr", 1, "certificates and YubiKeys from the shell", "ymgr COMMAND [OPTIONS] [ARGUMENTS]", {}};
+  ManualPage page{"ymgr", 1, "certificates from the shell", "ymgr COMMAND [OPTIONS] [ARGUMENTS]", {}};
   page.sections.push_back(
       {"DESCRIPTION",
        "`ymgr` issues, renews, revokes and reports certificates, on one machine or for thousands of users, by hand, "
