@@ -47,7 +47,7 @@ std::string text_of(const Json& item) {
   pairs.emplace_back("key", line_for(item, "key_reference") + (key.empty() ? "" : " (" + key + ")"));
   pairs.emplace_back("replaces", line_for(item, "renewed_from"));
   if (const Json* files = item.find("files"); files && files->is_object())
-    for (const auto& [name, path] : files->members()) pairs.emplace_back(name, path.text());
+    for (const auto& [name, path] : files->members()) pairs.emplace_back(name + " file", path.text());
   return format_pairs(pairs);
 }
 

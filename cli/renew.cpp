@@ -135,7 +135,7 @@ Result due_answer(Invocation& call, const RenewAnswer& answer) {
     result.json.set("next_expiry", format_time(*answer.next_expiry));
     result.json.set("next_expiry_hours", static_cast<std::int64_t>(hours));
   }
-  if (answer.items.empty() && !call.globals().quiet) {
+  if (answer.items.empty()) {
     result.text = "nothing is due";
     if (answer.next_expiry)
       result.text += "; the first certificate expires " + describe_distance(now(), *answer.next_expiry);
