@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
+#include "cli/config.hpp"
 #include "workflow/batch.hpp"
 
 namespace ymgr::cli {
@@ -120,9 +121,9 @@ IssueRequest common_request(Invocation& call) {
   if (const auto store = call.maybe("--key-store")) request.key_place = parse_key_place(*store);
   request.owner = call.text("--owner");
   request.labels = pairs_of(call, "--label");
-  request.renew_before = call.text("--renew-before");
-  if (!request.renew_before.empty())
-    request.renew_before = format_renew_before(parse_renew_before(request.renew_before));
+  auto renew_before = call.wiring().config().renew_before();
+  if (const auto text = call.maybe("--renew-before")) renew_before = parse_renew_before(*text);
+  if (renew_before) request.renew_before = format_renew_before(*renew_before);
   return request;
 }
 

@@ -18,10 +18,23 @@ namespace ymgr::cli {
 
 namespace {
 
+When color_of(std::string_view word) {
+  return word == "always" ? When::always : word == "never" ? When::never : When::automatic;
+}
+
 When color_flag(const Values& values) {
   const auto* flag = values.find("--color");
-  if (!flag || flag->front() == "auto") return When::automatic;
-  return flag->front() == "always" ? When::always : When::never;
+  return flag ? color_of(flag->front()) : When::automatic;
+}
+
+/// For a command line that may not have been parsed.
+When color_flag(std::span<const std::string> words) {
+  constexpr std::string_view name = "--color";
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    if (words[i] == name && i + 1 < words.size()) return color_of(words[i + 1]);
+    if (words[i].starts_with("--color=")) return color_of(std::string_view(words[i]).substr(name.size() + 1));
+  }
+  return When::automatic;
 }
 
 Globals make_globals(const Values& values, const Config& config) {
@@ -114,7 +127,7 @@ int report_failure(const std::exception_ptr& failure, std::span<const std::strin
     } catch (const Error& unwritten) {
       write_error(error_text(unwritten, false));
     }
-    if (form.empty()) write_error(error_text(error, wants_color(STDERR_FILENO, When::automatic)));
+    if (form.empty()) write_error(error_text(error, wants_color(STDERR_FILENO, color_flag(words))));
     return exit;
   } catch (const std::exception&) {
     write_error("ymgr: error: out of memory\n");

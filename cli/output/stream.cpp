@@ -10,6 +10,15 @@
 
 namespace ymgr::cli {
 
+namespace {
+
+Error unwritten(int error_number) {
+  const Error plain = system_error("write", "standard output", error_number);
+  return Error(plain.code(), plain.what(), "The command itself is done; only its answer is lost");
+}
+
+}  // namespace
+
 void write_out(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
@@ -19,7 +28,7 @@ void write_out(std::string_view text) {
       ::poll(&ready, 1, -1);
       continue;
     }
-    if (written < 0) throw system_error("write", "standard output", errno);
+    if (written < 0) throw unwritten(errno);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
