@@ -122,7 +122,7 @@ void warn_about_hooks(Invocation& call, const RenewAnswer& answer) {
   for (const auto& message : answer.hooks.messages) call.notices().warn("hook failed: " + message);
 }
 
-Result due_answer(Invocation& call, const RenewAnswer& answer) {
+Result due_answer(const RenewAnswer& answer) {
   Result result = batch_answer(answer);
   result.json.set("due", answer.items.size());
   result.json.set("elsewhere", answer.elsewhere);
@@ -159,7 +159,7 @@ Result run(Invocation& call) {
     if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
     const auto answer = renew_due(bench, due_of(call), how);
     warn_about_hooks(call, answer);
-    return due_answer(call, answer);
+    return due_answer(answer);
   }
   if (names.size() > 1) throw Error(Code::usage, "renew takes one CERT", "for many: ymgr renew --due --select …");
   const auto answer = renew(bench, names.front(), how);
