@@ -153,6 +153,7 @@ def sign_ca_request(box, csr, extensions="basicConstraints=critical,CA:TRUE,path
     return openssl("x509", "-req", "-in", csr, *args).stdout + root.read_text()
 
 
+@pytest.mark.sanitized
 def test_an_outside_root_signs_the_request(bare, empty_box):
     box = empty_box
     bare.init("--ca-csr", "ca.csr")
@@ -222,6 +223,7 @@ def served(ymgr, box):
     process.communicate()
 
 
+@pytest.mark.sanitized
 def test_ocsp_answers_good_revoked_and_unknown(ymgr, box, served):
     made = ymgr.json("issue", "web.example.com")
     good = served.ocsp(made["serial_number"], "-resp_text")

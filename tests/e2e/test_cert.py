@@ -149,6 +149,7 @@ def test_check_tells_superseded(ymgr):
     assert ymgr.json("cert", "check", "web.example.com")["state"] == "good"
 
 
+@pytest.mark.sanitized
 def test_check_compares_what_is_installed(ymgr, box):
     issue(ymgr, "web.example.com", "--out", "web")
     assert ymgr.json("cert", "check", "web.example.com")["files"]["key"] == str(box.work / "web/privkey.pem")
@@ -186,6 +187,7 @@ def test_check_of_a_file_needs_no_profile(bare, box, ymgr):
     assert bare.json("cert", "check", "--file", "broken.pem", exit=2)["code"] == "certificate-invalid"
 
 
+@pytest.mark.sanitized
 def test_explain_tells_why(ymgr, box):
     made = issue(ymgr, "web.example.com", "--out", "web", "--renew-before", "20d", "--deploy-hook", "false")
     told = ymgr.json("cert", "explain", "web.example.com")

@@ -100,6 +100,7 @@ def test_validate_compares_with_the_policy_in_force(ymgr, bare, box):
     assert outside["valid"] and outside["in_force"] is None
 
 
+@pytest.mark.sanitized
 def test_a_tighter_policy_shows_offenders(ymgr, box):
     ymgr("issue", "good.example.com", "--key", "ec-p384")
     ymgr("issue", "bad-{1..3}.example.com")

@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 
 def test_an_empty_inventory_complies(ymgr):
     report = ymgr.json("report")
@@ -10,6 +12,7 @@ def test_an_empty_inventory_complies(ymgr):
     assert report["policy_version"]
 
 
+@pytest.mark.sanitized
 def test_report_counts_what_is_there(ymgr):
     ymgr("issue", "a.example.com")
     ymgr("issue", "b.example.com", "--validity", "20d")
