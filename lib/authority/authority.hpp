@@ -122,6 +122,8 @@ Crl sign_root_crl(sql::Connection&, const RootKey&, const std::string& folder);
 std::unique_ptr<Authority> open_local_authority(sql::Connection&, const DataKey&, std::string folder);
 /// Writes stored CRLs and CA certificates as files (ca/ISSUER_ID.crl DER, ca/chain.pem, ca/root.pem, …) for whoever serves them.
 void publish_ca_files(sql::Connection&, const std::string& folder);
+/// Names of the files that it would write: missing there, or different.
+std::vector<std::string> stale_ca_files(sql::Connection&, const std::string& folder);
 /// Makes or, at half its life, renews the delegated OCSP signer: ca/ocsp.key (0600) and ca/ocsp.pem, 30 days; of retired CAs
 /// that still live ocsp-ISSUER_ID.key and .pem.   @return true: renewed
 bool refresh_ocsp_signer(sql::Connection&, const DataKey&, const std::string& folder, bool force);

@@ -7,23 +7,45 @@ namespace {
 
 using namespace ca;
 
-void write_if_new(const std::string& path, std::string_view data) {
-  if (read_file_if_there(path) != data) write_file(path, data, {0644, std::nullopt});
+struct PublishedFile {
+  std::string name, data;
+};
+
+/// What the folder should hold.
+std::vector<PublishedFile> files_of(sql::Connection& db) {
+  std::vector<PublishedFile> files;
+  for (const IssuerRow& row : issuer_rows(db)) {
+    const auto crl = from_pem(row.crl, "X509 CRL");
+    if (crl) files.push_back({row.issuer_id + ".crl", crl->bytes});
+    if (!row.is_active() || row.certificate.empty()) continue;
+    if (!row.is_issuing()) {
+      files.push_back({"root.pem", row.certificate});
+      continue;
+    }
+    files.push_back({"ca.pem", row.certificate});
+    files.push_back({"chain.pem", row.certificate + row.chain});
+    if (crl) files.push_back({"ca.crl", crl->bytes});
+  }
+  return files;
+}
+
+bool is_current(const std::string& folder, const PublishedFile& file) {
+  return read_file_if_there(folder + "/" + file.name, 1024UL * 1024 * 1024) == file.data;
 }
 
 }  // namespace
 
 void publish_ca_files(sql::Connection& db, const std::string& folder) {
   make_folders(folder, 0700);
-  for (const IssuerRow& row : issuer_rows(db)) {
-    if (const auto crl = from_pem(row.crl, "X509 CRL")) write_if_new(folder + "/" + row.issuer_id + ".crl", crl->bytes);
-    if (!row.is_active() || row.certificate.empty()) continue;
-    if (!row.is_issuing()) write_if_new(folder + "/root.pem", row.certificate);
-    if (!row.is_issuing()) continue;
-    write_if_new(folder + "/ca.pem", row.certificate);
-    write_if_new(folder + "/chain.pem", row.certificate + row.chain);
-    if (const auto crl = from_pem(row.crl, "X509 CRL")) write_if_new(folder + "/ca.crl", crl->bytes);
-  }
+  for (const auto& file : files_of(db))
+    if (!is_current(folder, file)) write_file(folder + "/" + file.name, file.data, {0644, std::nullopt});
+}
+
+std::vector<std::string> stale_ca_files(sql::Connection& db, const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& file : files_of(db))
+    if (!is_current(folder, file)) names.push_back(file.name);
+  return names;
 }
 
 }  // namespace ymgr

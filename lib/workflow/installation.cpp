@@ -43,16 +43,6 @@ void require_absolute(const YamlReader& reader, const YamlNode& mapping, std::st
     throw reader.error(*mapping.find(key), std::string(key) + " must be an absolute path");
 }
 
-FileMode file_mode(const Installation& place) {
-  FileMode mode;
-  if (!place.file_mode.empty()) mode.mode = parse_file_mode(place.file_mode);
-  if (!place.file_group.empty()) {
-    mode.group = group_id(place.file_group);
-    if (place.file_mode.empty()) mode.mode = 0640;
-  }
-  return mode;
-}
-
 std::string join_pem(std::span<const Certificate> chain, bool with_root) {
   std::string pem;
   for (const auto& certificate : chain)
@@ -242,6 +232,16 @@ bool save(const std::string& folder, const Installation& place, Existing existin
 
 void remove(const std::string& folder, std::string_view certificate_name) {
   remove_file(folder + "/" + file_name(certificate_name));
+}
+
+FileMode file_mode(const Installation& place) {
+  FileMode mode;
+  if (!place.file_mode.empty()) mode.mode = parse_file_mode(place.file_mode);
+  if (!place.file_group.empty()) {
+    mode.group = group_id(place.file_group);
+    if (place.file_mode.empty()) mode.mode = 0640;
+  }
+  return mode;
 }
 
 std::string key_reference(const Installation& place) {

@@ -39,6 +39,8 @@ std::string to_yaml(const Installation&);
 bool save(const std::string& folder, const Installation&, Existing existing);
 void remove(const std::string& folder, std::string_view certificate_name);
 
+/// Of the key and the PKCS#12 file; certificates are readable for everybody besides.
+FileMode file_mode(const Installation&);
 /// "file:OUT/privkey.pem" or "file:PKCS12".
 std::string key_reference(const Installation&);
 

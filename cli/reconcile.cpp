@@ -1,0 +1,123 @@
+#include "workflow/reconcile.hpp"
+
+#include "cli/invocation.hpp"
+#include "cli/output/table.hpp"
+
+namespace ymgr::cli {
+namespace {
+
+constexpr Option options[] = {
+    {.name = "--revoke-orphans",
+     .value = "",
+     .help = "revoke certificates that the CA signed and the inventory does not have"},
+    {.name = "--destroy-unused-keys", .value = "", .help = "destroy sealed keys that no certificate has"}};
+
+constexpr Field fields[] = {{"items", "array of object", "what did not fit; empty: all is well"},
+                            {"items.kind", "string", "what kind of difference, such as crl or certificate_orphaned"},
+                            {"items.subject", "string", "cert_id, serial number, key, operation, name or path"},
+                            {"items.action", "string", "repaired, planned (with --dry-run) or reported"},
+                            {"items.message", "string", "in words"},
+                            {"items.suggestion", "?string", "what to do about a reported one"},
+                            {"summary", "object", "counts"},
+                            {"summary.repaired", "integer", "repaired"},
+                            {"summary.planned", "integer", "would be repaired without --dry-run"},
+                            {"summary.reported", "integer", "need somebody"},
+                            {"checked", "object", "how many were looked at"},
+                            {"checked.certificates", "integer", "rows of the inventory"},
+                            {"checked.revocations", "integer", "revocations of the CA"},
+                            {"checked.crls", "integer", "lists of issuing CAs"},
+                            {"checked.keys", "integer", "sealed keys of active certificates"},
+                            {"checked.operations", "integer", "operations that nobody works on"},
+                            {"checked.installations", "integer", "certificates installed on this host"},
+                            {"audit_reference", "?string", "request id under which the audit trail has it"}};
+
+constexpr Example examples[] = {
+    {"ymgr reconcile", "repairs what has one right answer, reports the rest"},
+    {"ymgr reconcile --dry-run", "changes nothing"},
+    {"ymgr reconcile --revoke-orphans --yes", "after a restore: certificates that nobody knows any more"}};
+
+constexpr Column columns[] = {{"ACTION", "action"},
+                              {"KIND", "kind"},
+                              {"SUBJECT", "subject"},
+                              {"MESSAGE", "message"},
+                              {"SUGGESTION", "suggestion", true}};
+
+Json to_json(const Finding& finding) {
+  return Json::object({{"kind", finding.kind},
+                       {"subject", finding.subject},
+                       {"action", finding.action},
+                       {"message", finding.message},
+                       {"suggestion", finding.hint.empty() ? Json() : Json(finding.hint)}});
+}
+
+std::string text_of(const ReconcileAnswer& answer) {
+  if (answer.findings.empty())
+    return "all is well: " + std::to_string(answer.certificates) + " certificates, " +
+           std::to_string(answer.revocations) + " revocations, " + std::to_string(answer.installations) +
+           " installed here\n";
+  std::string text;
+  for (const auto& finding : answer.findings) {
+    text += finding.action + ": " + finding.subject + ": " + finding.message + "\n";
+    if (!finding.hint.empty()) text += "  " + finding.hint + "\n";
+  }
+  return text;
+}
+
+void confirm(Invocation& call, const ReconcileOptions& wish) {
+  if (wish.dry_run) return;
+  if (wish.revoke_orphans) call.confirm("Revoke every certificate that the inventory does not have?");
+  if (wish.destroy_unused_keys) call.confirm("Destroy every sealed key that no certificate has?");
+}
+
+Result run(Invocation& call) {
+  auto& bench = call.wiring().workbench();
+  bench.session.require(Right::reconcile);
+  const ReconcileOptions wish{call.globals().dry_run, call.has("--revoke-orphans"), call.has("--destroy-unused-keys")};
+  confirm(call, wish);
+  const auto answer = reconcile(bench, wish);
+  Json items = Json::array();
+  for (const auto& finding : answer.findings) items.push(to_json(finding));
+  Result result;
+  result.json.set("items", std::move(items))
+      .set("summary", Json::object({{"repaired", answer.count("repaired")},
+                                    {"planned", answer.count("planned")},
+                                    {"reported", answer.count("reported")}}))
+      .set("checked", Json::object({{"certificates", answer.certificates},
+                                    {"revocations", answer.revocations},
+                                    {"crls", answer.crls},
+                                    {"keys", answer.keys},
+                                    {"operations", answer.operations},
+                                    {"installations", answer.installations}}))
+      .set("audit_reference", answer.request_id.empty() ? Json() : Json(answer.request_id));
+  result.items = "items";
+  result.columns = columns;
+  result.text = text_of(answer);
+  result.exit = answer.count("reported") > 0 ? 1 : 0;
+  result.changed = answer.changed;
+  return result;
+}
+
+}  // namespace
+
+extern const Command reconcile_command;
+constinit const Command reconcile_command = {
+    .path = "reconcile",
+    .summary = "compare CA, inventory, keys and files, and repair",
+    .description =
+        "Compares what the CA signed and revoked with the inventory, the CRLs with the revocations, sealed keys with "
+        "the certificates that name them, and the files installed on this host with the inventory. What has one right "
+        "answer is repaired: the CA is believed in what was issued, either side in what was revoked, the inventory in "
+        "what is installed. A newer certificate of our CA that stands installed here (after a restore) is adopted. "
+        "Everything else is reported with what to do; the exit status is 1 then, also for operations that stopped "
+        "half-way.\n\n"
+        "Certificates that the CA signed and the inventory does not have are revoked by `--revoke-orphans` only, keys "
+        "that no certificate has are destroyed by `--destroy-unused-keys` only. Repeating it is harmless.",
+    .arguments = {},
+    .options = options,
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .effect = Effect::changes,
+};
+
+}  // namespace ymgr::cli

@@ -1,0 +1,98 @@
+#include "workflow/reconcile.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "workflow/reconciliation.hpp"
+
+namespace ymgr {
+
+std::int64_t ReconcileAnswer::count(std::string_view action) const noexcept {
+  return std::ranges::count_if(findings, [&](const Finding& finding) { return finding.action == action; });
+}
+
+Reconciliation::Reconciliation(Workbench& bench_, const ReconcileOptions& options_)
+    : bench(bench_), options(options_), at(now()), answer{}, issuers(ca::issuer_rows(bench.db)) {
+  if (!options.dry_run) answer.request_id = new_id("req", at);
+}
+
+const ca::IssuerRow* Reconciliation::issuer_of(std::string_view subject) const noexcept {
+  const auto found = std::ranges::find_if(
+      issuers, [&](const ca::IssuerRow& row) { return row.is_issuing() && row.subject == subject; });
+  return found == issuers.end() ? nullptr : &*found;
+}
+
+bool Reconciliation::is_ours(const Certificate& certificate) const {
+  const auto* issuer = issuer_of(certificate.issuer);
+  if (!issuer || issuer->certificate.empty()) return false;
+  const Certificate above[] = {parse_certificate(issuer->certificate)};
+  return check_chain(certificate, {}, above, certificate.not_before).empty();
+}
+
+void Reconciliation::report(std::string kind, std::string subject, std::string message, std::string hint) {
+  answer.findings.push_back({std::move(kind), std::move(subject), "reported", std::move(message), std::move(hint)});
+}
+
+void Reconciliation::record(const Finding& finding) {
+  audit::append(bench.db, bench.session.identity().user,
+                {{answer.request_id, "reconcile.repaired", finding.subject,
+                  Json::object({{"kind", finding.kind}, {"message", finding.message}})}},
+                bench.head_signer);
+}
+
+void Reconciliation::repair(std::string kind, std::string subject, std::string message,
+                            const std::function<void()>& change) {
+  const auto* action = options.dry_run ? "planned" : "repaired";
+  Finding finding{std::move(kind), std::move(subject), action, std::move(message), {}};
+  if (!options.dry_run) {
+    bench.db.transaction(sql::Access::write, [&] {
+      change();
+      record(finding);
+    });
+    answer.changed = true;
+  }
+  answer.findings.push_back(std::move(finding));
+}
+
+void Reconciliation::repair_files(std::string kind, std::string subject, std::string message,
+                                  const std::function<void()>& change) {
+  if (!options.dry_run) change();
+  repair(std::move(kind), std::move(subject), std::move(message), [] {});
+}
+
+void Reconciliation::examine(std::string kind, const std::string& subject, const std::function<void()>& look) {
+  try {
+    look();
+  } catch (const Error& error) {  // a fault of what is looked at, not of looking
+    if (error.retryable()) throw;
+    report(std::move(kind), subject, error.what(), error.hint());
+  }
+}
+
+ReconcileAnswer reconcile(Workbench& bench, const ReconcileOptions& options) {
+  bench.session.require(Right::reconcile);
+  Reconciliation run(bench, options);
+  reconciling::look_at_profile_files(run);
+  reconciling::adopt_installed(run);
+  reconciling::compare_issued(run);
+  reconciling::compare_revocations(run);
+  reconciling::compare_crls(run);
+  reconciling::compare_keys(run);
+  reconciling::look_at_operations(run);
+  reconciling::compare_installations(run);
+  if (!options.dry_run) {
+    const auto& answer = run.answer;
+    bench.db.transaction(sql::Access::write, [&] {
+      audit::append(bench.db, bench.session.identity().user,
+                    {{answer.request_id, "reconcile.done", "profile",
+                      Json::object({{"certificates", answer.certificates},
+                                    {"repaired", answer.count("repaired")},
+                                    {"reported", answer.count("reported")}})}},
+                    bench.head_signer);
+    });
+  }
+  return std::move(run.answer);
+}
+
+}  // namespace ymgr

@@ -1,0 +1,54 @@
+// What the parts of reconcile share; nobody else includes it.
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "authority/store.hpp"
+#include "inventory/inventory.hpp"
+#include "workflow/installation.hpp"
+#include "workflow/reconcile.hpp"
+
+namespace ymgr {
+
+class Reconciliation {
+ public:
+  Reconciliation(Workbench& bench, const ReconcileOptions& options);
+
+  Workbench& bench;
+  const ReconcileOptions& options;
+  const Time at;
+  ReconcileAnswer answer;
+  const std::vector<ca::IssuerRow> issuers;
+
+  /// nullptr: not one of ours.
+  const ca::IssuerRow* issuer_of(std::string_view subject) const noexcept;
+  /// Signed by one of our CAs, whenever that was.
+  bool is_ours(const Certificate&) const;
+
+  void report(std::string kind, std::string subject, std::string message, std::string hint);
+  /// `change` is SQL only; it runs in a transaction with its audit event.
+  void repair(std::string kind, std::string subject, std::string message, const std::function<void()>& change);
+  /// `change` touches files and may be done twice; its audit event follows.
+  void repair_files(std::string kind, std::string subject, std::string message, const std::function<void()>& change);
+  /// What `look` throws becomes a report about `subject`, unless it may work later.
+  void examine(std::string kind, const std::string& subject, const std::function<void()>& look);
+
+ private:
+  void record(const Finding& finding);
+};
+
+/// In this order: later ones build on what earlier ones repaired.
+namespace reconciling {
+void look_at_profile_files(Reconciliation&);
+void adopt_installed(Reconciliation&);
+void compare_issued(Reconciliation&);
+void compare_revocations(Reconciliation&);
+void compare_crls(Reconciliation&);
+void compare_keys(Reconciliation&);
+void look_at_operations(Reconciliation&);
+void compare_installations(Reconciliation&);
+}  // namespace reconciling
+
+}  // namespace ymgr
