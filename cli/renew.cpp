@@ -51,7 +51,7 @@ constexpr Field fields[] = {{"cert_id", "?string", "of one certificate: the new 
                             {"owner", "?string", "person it belongs to"},
                             {"labels", "?object", "name and value"},
                             {"policy_version", "?string", "policy that approved it"},
-                            {"violations", "any", "what today's policy would refuse; null: it complies"},
+                            {"violations", "?any", "what today's policy would refuse; null: it complies"},
                             {"issued_at", "?time", "when it was signed"},
                             {"not_before", "?time", "first second of its validity"},
                             {"renew_at", "?time", "when it becomes due"},
