@@ -40,8 +40,8 @@ ByteSource source_of(std::string_view bytes) {
 }
 
 std::string open_all(std::string_view sealed) {
-  SealedReader reader(parse_sealed_head(sealed.substr(0, SealedHead::size)), key(),
-                      source_of(sealed.substr(SealedHead::size)));
+  const auto head = parse_sealed_head(sealed.substr(0, SealedHead::size));  // refuses what is too short
+  SealedReader reader(head, key(), source_of(sealed.substr(SealedHead::size)));
   std::string plain, block(50, '\0');
   while (const auto count = reader.read(block)) plain += block.substr(0, count);
   return plain;
