@@ -45,7 +45,7 @@ def test_a_backup_is_made_verified_and_restored(ymgr, box, saved):
 
     found = ymgr.json("backup", "verify", "saved.backup", "--password-file", "backup.password")
     assert (found["certificates"], found["active_certificates"], found["revoked_certificates"]) == (4, 3, 1)
-    assert found["users"] == 1 and found["policy_version"] == "v1.0"
+    assert found["users"] == 1 and found["policy_version"] == "v2.3"
     assert found["profile_id"] == saved["profile_id"] and found["created_by"] == "alice"
 
     listed = ymgr.json("cert", "list")["certificates"]
