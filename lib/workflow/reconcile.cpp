@@ -12,8 +12,8 @@ std::int64_t ReconcileAnswer::count(std::string_view action) const noexcept {
   return std::ranges::count_if(findings, [&](const Finding& finding) { return finding.action == action; });
 }
 
-Reconciliation::Reconciliation(Workbench& bench_, const ReconcileOptions& options_)
-    : bench(bench_), options(options_), at(now()), answer{}, issuers(ca::issuer_rows(bench.db)) {
+Reconciliation::Reconciliation(Workbench& workbench, const ReconcileOptions& wanted)
+    : bench(workbench), options(wanted), at(now()), answer{}, issuers(ca::issuer_rows(workbench.db)) {
   if (!options.dry_run) answer.request_id = new_id("req", at);
 }
 

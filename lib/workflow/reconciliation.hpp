@@ -14,7 +14,7 @@ namespace ymgr {
 
 class Reconciliation {
  public:
-  Reconciliation(Workbench& bench, const ReconcileOptions& options);
+  Reconciliation(Workbench& workbench, const ReconcileOptions& wanted);
 
   Workbench& bench;
   const ReconcileOptions& options;
