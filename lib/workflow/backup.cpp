@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 
 #include "authority/crl.hpp"
@@ -62,7 +63,10 @@ class Copy {
       if (name.starts_with(".backup-copy-")) remove_tree(home + "/" + name);
     folder_.emplace(home + "/.backup-copy");
   }
-  ~Copy() { remove_file(lock_path_); }
+  ~Copy() {
+    std::error_code ignored;
+    std::filesystem::remove(lock_path_, ignored);
+  }
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
   const std::string& path() const { return folder_->path(); }

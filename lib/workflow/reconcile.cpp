@@ -42,17 +42,28 @@ void Reconciliation::record(const Finding& finding) {
 }
 
 void Reconciliation::repair(std::string kind, std::string subject, std::string message,
-                            const std::function<void()>& change) {
+                            const std::function<void()>& change, const std::function<bool()>& still_wrong) {
   const auto* action = options.dry_run ? "planned" : "repaired";
   Finding finding{std::move(kind), std::move(subject), action, std::move(message), {}};
   if (!options.dry_run) {
+    bool needed = true;
     bench.db.transaction(sql::Access::write, [&] {
+      needed = !still_wrong || still_wrong();
+      if (!needed) return;
       change();
       record(finding);
     });
+    if (!needed) return;
     answer.changed = true;
   }
   answer.findings.push_back(std::move(finding));
+}
+
+bool Reconciliation::is_in_inventory(std::string_view issuer, std::string_view serial) {
+  bool there = false;
+  bench.db.run("SELECT 1 FROM certificates WHERE issuer = $1 AND serial_number = $2", {issuer, serial},
+               [&](const sql::Row&) { there = true; });
+  return there;
 }
 
 void Reconciliation::repair_files(std::string kind, std::string subject, std::string message,

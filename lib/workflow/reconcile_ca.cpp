@@ -1,4 +1,5 @@
 // The CA against the inventory: what was issued, what was revoked, what the lists say.
+#include <algorithm>
 #include <set>
 
 #include "authority/crl.hpp"
@@ -61,10 +62,17 @@ void adopt_row(Reconciliation& run, const std::string& cert_id) {
                "ymgr cert show " + cert_id);
     return;
   }
-  run.repair("certificate_unrecorded", cert_id, "the CA did not know that it signed the certificate of " + row->name,
-             [&] {
-               run.bench.authority.record_issued({certificate, issuer->issuer_id, issuer->name}, cert_id);
-             });
+  const auto is_unknown = [&] {
+    const auto known = run.bench.authority.find_by_public_key(certificate.key.sha256);
+    return std::ranges::none_of(
+        known, [&](const auto& one) { return one.issuer_id == issuer->issuer_id && one.serial == certificate.serial; });
+  };
+  run.repair(
+      "certificate_unrecorded", cert_id, "the CA did not know that it signed the certificate of " + row->name,
+      [&] {
+        run.bench.authority.record_issued({certificate, issuer->issuer_id, issuer->name}, cert_id);
+      },
+      is_unknown);
 }
 
 struct Revocation {

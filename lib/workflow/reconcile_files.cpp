@@ -155,10 +155,8 @@ std::optional<Certificate> unknown_certificate(Reconciliation& run, const Instal
   if (place.out.empty()) return std::nullopt;
   auto certificate = read_certificate(place.out + "/cert.pem");
   if (!certificate) return std::nullopt;
-  bool known = false;
-  run.bench.db.run("SELECT 1 FROM certificates WHERE issuer = $1 AND serial_number = $2",
-                   {certificate->issuer, certificate->serial}, [&](const sql::Row&) { known = true; });
-  return known ? std::nullopt : std::move(certificate);
+  if (run.is_in_inventory(certificate->issuer, certificate->serial)) return std::nullopt;
+  return certificate;
 }
 
 /// The id that the certificate had when it was delivered, if that is free.
@@ -212,13 +210,17 @@ void adopt(Reconciliation& run, const Installation& place, const Certificate& ce
         row.cert_id = id_for(db, place, certificate);
         inventory::insert(db, row);
         inventory::supersede(db, before->cert_id);
-      });
+      },
+      [&] { return !run.is_in_inventory(certificate.issuer, certificate.serial); });
 }
 
 }  // namespace
 
 void adopt_installed(Reconciliation& run) {
-  for (const auto& place : installation::load_all(run.bench.installations))
+  std::vector<Installation> places;
+  run.examine("installation_invalid", run.bench.installations,
+              [&] { places = installation::load_all(run.bench.installations); });
+  for (const auto& place : places)
     run.examine("installation_unknown", place.name, [&] {
       if (const auto certificate = unknown_certificate(run, place)) adopt(run, place, *certificate);
     });

@@ -28,8 +28,12 @@ class Reconciliation {
   bool is_ours(const Certificate&) const;
 
   void report(std::string kind, std::string subject, std::string message, std::string hint);
-  /// `change` is SQL only; it runs in a transaction with its audit event.
-  void repair(std::string kind, std::string subject, std::string message, const std::function<void()>& change);
+  /// `change` is SQL only; it runs in a transaction with its audit event. `still_wrong`: asked in it; false: another process
+  /// was quicker.
+  void repair(std::string kind, std::string subject, std::string message, const std::function<void()>& change,
+              const std::function<bool()>& still_wrong = {});
+  /// The database has this certificate of that CA.
+  bool is_in_inventory(std::string_view issuer, std::string_view serial);
   /// `change` touches files and may be done twice; its audit event follows.
   void repair_files(std::string kind, std::string subject, std::string message, const std::function<void()>& change);
   /// What `look` throws becomes a report about `subject`, unless it may work later.

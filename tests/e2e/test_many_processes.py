@@ -107,3 +107,15 @@ def test_revoked_by_eight_at_once(ymgr, box):
         assert exit == 0 or answer["code"] == "operation-running"
     assert rows(box, "SELECT count(*) FROM ca_revocations") == [(1,)]
     check_end(ymgr, box)
+
+
+def test_reconciled_by_eight_at_once(ymgr, box):
+    ymgr.json("issue", "api-{1..30}.example.com")
+    database = sqlite3.connect(box.profile / "ymgr.db")
+    database.execute("DELETE FROM ca_issued")
+    database.commit()
+    database.close()
+    answers = documents(run_at_once(ymgr, box, 8, "reconcile"), 0)
+    repaired = [item["subject"] for answer in answers for item in answer["items"]]
+    assert sorted(repaired) == [row[0] for row in rows(box, "SELECT cert_id FROM certificates ORDER BY cert_id")]
+    check_end(ymgr, box)

@@ -291,6 +291,13 @@ def test_a_missing_installation_file_is_reported(ymgr, box, installed):
     reported(ymgr, "installation_missing")
 
 
+def test_a_wrong_installation_file_does_not_stop_the_rest(ymgr, box, installed):
+    (box.profile / "install.d/zzz.yaml").write_text("nmae: zzz\n")
+    (installed / "fullchain.pem").resolve().unlink()
+    answer = ymgr.json("reconcile", exit=1)
+    assert kinds(answer) == [("installation_differs", "repaired"), ("installation_invalid", "reported")]
+
+
 def test_modes_are_mended(ymgr, box, installed):
     for path in ((installed / "privkey.pem").resolve(), box.profile / "ymgr.db", box.profile / "ca/ocsp.key"):
         path.chmod(0o644)

@@ -80,6 +80,31 @@ TEST_CASE("a write that fails half-way leaves the old file and nothing beside it
   CHECK(list_folder(folder.path()) == Names{"file"});
 }
 
+TEST_CASE("a file is written and read piece by piece, and is not there before its commit") {
+  const TemporaryFolder folder("ymgr-test");
+  const std::string path = folder.path() + "/file";
+  {
+    FileWriter given_up(path, {}, Existing::refuse);
+    given_up.write("half");
+    CHECK_FALSE(exists(path));
+  }
+  CHECK(list_folder(folder.path()).empty());
+  FileWriter writer(path, {0640, std::nullopt}, Existing::refuse);
+  writer.write("one ");
+  writer.write("two");
+  writer.commit();
+  CHECK(list_folder(folder.path()) == std::vector<std::string>{"file"});
+  FileReader reader(path);
+  std::string block(5, '\0');
+  CHECK(reader.read(block) == 5);
+  CHECK(block == "one t");
+  CHECK(reader.read(block) == 2);
+  CHECK(block.substr(0, 2) == "wo");
+  CHECK(reader.read(block) == 0);
+  CHECK(code_of([&] { FileWriter(path, {}, Existing::refuse); }) == Code::file_exists);
+  CHECK(code_of([&] { FileReader(folder.path() + "/none"); }) == Code::file_not_found);
+}
+
 TEST_CASE("devices, pipes and folders are never replaced by a file") {
   const TemporaryFolder folder("ymgr-test");
   const std::string pipe = folder.path() + "/pipe";
