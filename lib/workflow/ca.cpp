@@ -7,8 +7,8 @@
 namespace ymgr {
 namespace {
 
-/// One transaction: the change, and the event that tells of it, which `change` fills in. The files for others come after it:
-/// whoever changes something next writes them if this process does not live to do so.
+/// One transaction: the change, and the event that tells of it, which `change` fills in. The files for others come after
+/// it; `renew --due` writes them if this process does not live to do so.
 void audited(Workbench& bench, std::string_view event, const std::function<void(audit::Event&)>& change) {
   bench.session.require(Right::manage_ca);
   bench.db.transaction(sql::Access::write, [&] {

@@ -25,8 +25,8 @@ struct CheckResult {
   std::vector<std::string> reasons;   // in words; empty: good
   std::optional<Installation> place;  // of this host
 };
-/// By the inventory, and by the files where the certificate is installed on this host. Due is also: superseded by another,
-/// files that differ from the inventory, a deploy hook that is still owed.
+/// By the inventory, and by the files where the certificate is installed on this host. Due is also: superseded by
+/// another, files that differ from the inventory, a deploy hook that is still owed.
 CheckResult check_certificate(sql::Connection&, const CertificateRow&, const std::optional<RenewBefore>&,
                               const HostPlace&, Time at);
 /// By its dates alone.

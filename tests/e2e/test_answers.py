@@ -34,7 +34,7 @@ def fits(ymgr):
 
 
 def test_answers_about_certificates(ymgr, fits):
-    ymgr("issue", "web.example.com", "--out", "web", "--deploy-hook", "false", "--label", "a=b", "--renew-before", "20d")
+    ymgr("issue", "web.example.com", "--out", "web", "--deploy-hook", "false", "--renew-before", "20d")
     ymgr("renew", "web.example.com", exit=10)
     ymgr("issue", "old.example.com", "--validity", "20d")
     ymgr("revoke", "old.example.com", "--yes", "--reason", "certificateHold")

@@ -136,18 +136,24 @@ def test_rotation_keeps_old_and_new_certificates_good(root_of_own, empty_box):
     assert revoked_serials(crls["ymgr Issuing CA 2"], "der") == []
     for name in ("old", "new"):
         folder = box.work / name
-        openssl("verify", "-x509_strict", "-CAfile", box.work / "root.pem", "-untrusted", folder / "chain.pem", folder / "cert.pem")
-        assert ymgr("cert", "export", f"{name}.example.com", "--format", "chain").stdout == (folder / "chain.pem").read_text()
+        files = ("-CAfile", box.work / "root.pem", "-untrusted", folder / "chain.pem", folder / "cert.pem")
+        openssl("verify", "-x509_strict", *files)
+        exported = ymgr("cert", "export", f"{name}.example.com", "--format", "chain").stdout
+        assert exported == (folder / "chain.pem").read_text()
     (event,) = ymgr.json("audit", "list", "--event", "ca.rotated")["events"]
     assert event["target"] == "CN=ymgr Issuing CA 2,O=ymgr" and event["data"]["issuer_id"] == rotated["issuer_id"]
 
 
-def sign_ca_request(box, csr, extensions="basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n"):
+USAGE = "keyUsage=critical,keyCertSign,cRLSign\n"
+
+
+def sign_ca_request(box, csr, extensions="basicConstraints=critical,CA:TRUE,pathlen:0\n" + USAGE):
     """An outside root made with OpenSSL signs the request; returns the PEM of both."""
     key, root = box.work / "outside.key", box.work / "outside.pem"
     if not root.exists():
         args = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-days", "3650")
-        openssl("req", "-x509", *args, "-subj", "/CN=Outside Root", "-addext", "keyUsage=keyCertSign,cRLSign", "-out", root)
+        usage = ("-addext", "keyUsage=keyCertSign,cRLSign")
+        openssl("req", "-x509", *args, "-subj", "/CN=Outside Root", *usage, "-out", root)
     config = box.file("ca.ext", extensions + "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
     args = ("-CA", root, "-CAkey", key, "-days", "1000", "-extfile", config)
     return openssl("x509", "-req", "-in", csr, *args).stdout + root.read_text()
@@ -161,7 +167,7 @@ def test_an_outside_root_signs_the_request(bare, empty_box):
     assert bare.json("issue", "web.example.com", exit=1)["code"] == "ca-not-ready"
     assert issuing_status(bare) == ["pending"]
     csr = box.work / "ca.csr"
-    for extensions in ("basicConstraints=CA:FALSE\n", "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign\n"):
+    for extensions in ("basicConstraints=CA:FALSE\n", "basicConstraints=critical,CA:TRUE\n" + USAGE):
         box.file("bad.pem", sign_ca_request(box, csr, extensions))
         for dry in ([], ["--dry-run"]):
             assert bare.json("ca", "import", "bad.pem", *dry, exit=2)["code"] == "certificate-invalid"
@@ -205,8 +211,9 @@ class Served:
 
     def ocsp(self, serial, *args, issuer="issuing.pem"):
         """What `openssl ocsp` says of a serial number."""
-        where = ("-issuer", self.box.work / issuer, "-serial", "0x" + serial.replace(":", ""), "-url", self.url + "ocsp")
-        return openssl("ocsp", *where, "-CAfile", self.box.work / "chain.pem", *args)
+        where = ("-url", self.url + "ocsp", "-CAfile", self.box.work / "chain.pem")
+        what = ("-issuer", self.box.work / issuer, "-serial", "0x" + serial.replace(":", ""))
+        return openssl("ocsp", *where, *what, *args)
 
 
 @pytest.fixture
@@ -325,3 +332,29 @@ def test_a_retired_ca_is_still_answered_for(ymgr, box, served):
     ymgr("ca", "export", "--what", "issuing", "--out", "new-issuing.pem")
     box.file("chain.pem", (box.work / "chain.pem").read_text() + (box.work / "new-issuing.pem").read_text())
     assert ": good" in served.ocsp(new["serial_number"], issuer="new-issuing.pem").stdout
+
+
+@pytest.mark.parametrize("fault", ["kill", "error", "full"])
+def test_a_change_of_the_ca_is_whole_or_not_at_all(ymgr, failpoint, box, fault):
+    """Rotation and a new CRL, stopped at each failpoint: afterwards the CA works, and the trail tells what was done."""
+    for command in (["rotate"], ["crl", "--root"]):
+        steps = 0
+        while failpoint.armed(f"{fault}@{steps + 1}")(
+            "ca", *command, "--root-passphrase-file", box.password_file, exit=None
+        ).exit:
+            steps += 1
+            assert steps < 40
+            ymgr("renew", "--due")  # what comes by every day makes good what is missing
+            name = f"{command[0]}{steps}.example.com"
+            ymgr("issue", name, "--out", name)
+            ymgr("ca", "export", "--what", "root", "--out", "root.pem", "--force")
+            files = ("-CAfile", box.work / "root.pem", "-untrusted", box.profile / "ca/chain.pem")
+            openssl("verify", "-x509_strict", *files, box.work / name / "cert.pem", box.profile / "ca/ocsp.pem")
+            crl = ("-in", box.profile / "ca/ca.crl", "-inform", "der", "-noout", "-verify", "-CAfile", files[3])
+            assert "verify OK" in openssl("crl", *crl).stderr
+        assert steps > 1
+    cas = [ca for ca in ymgr.json("ca", "show")["cas"] if ca["kind"] == "issuing"]
+    assert [ca["status"] for ca in cas].count("active") == 1
+    rotated = ymgr.json("audit", "list", "--event", "ca.rotated")["events"]
+    assert {event["data"]["issuer_id"] for event in rotated} | {cas[-1]["issuer_id"]} == {ca["issuer_id"] for ca in cas}
+    assert ymgr.json("audit", "verify")["findings"] == []

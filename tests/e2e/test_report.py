@@ -46,7 +46,8 @@ def test_csv_has_one_row_a_certificate(ymgr):
     ymgr("issue", "a.example.com", "--validity", "20d")
     ymgr("issue", "b.example.com", "--validity", "21d")
     rows = list(csv.DictReader(io.StringIO(ymgr("report", "-o", "csv").stdout)))
-    assert [(row["kind"], row["name"]) for row in rows] == [("expiring", "a.example.com"), ("expiring", "b.example.com")]
+    assert {row["kind"] for row in rows} == {"expiring"}
+    assert [row["name"] for row in rows] == ["a.example.com", "b.example.com"]
     rows = list(csv.DictReader(io.StringIO(ymgr("report", "-o", "csv", "--limit", "1").stdout)))
     assert len(rows) == 1
     assert "and 1 more" in ymgr("report", "--limit", "1").stdout
