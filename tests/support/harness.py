@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 import time
 
+from documents import check_document
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
 RELEASE = BUILD / "release/bin/ymgr"
@@ -122,9 +124,11 @@ class Ymgr:
     def json(self, *args, **how):
         result = self(*args, "--json", **how)
         try:
-            return result.json
+            document = result.json
         except ValueError as error:
             raise AssertionError(f"not one JSON document: {error}\n{result}") from error
+        check_document(self.program, document, partly="--fields" in args)
+        return document
 
     def start(self, *args, **how):
         """Starts it and returns the process (subprocess.Popen, text pipes); the caller ends it."""
