@@ -12,3 +12,15 @@ if(TARGET yaml-cpp::yaml-cpp)
 else()
   set(YMGR_YAML yaml-cpp)
 endif()
+
+# TARGET includes the headers of the pkg-config library PREFIX and opens the library itself when it is first used
+# (base/shared_library.hpp); YMGR_PREFIX_SONAME is the name that a linked program would have asked for.
+function(ymgr_opened_when_used target prefix)
+  list(GET ${prefix}_LINK_LIBRARIES 0 library)
+  execute_process(COMMAND ${CMAKE_OBJDUMP} -p ${library} OUTPUT_VARIABLE headers COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT headers MATCHES "SONAME +([^ \n]+)")
+    message(FATAL_ERROR "${library} has no SONAME")
+  endif()
+  target_compile_definitions(${target} PRIVATE YMGR_${prefix}_SONAME="${CMAKE_MATCH_1}")
+  target_include_directories(${target} SYSTEM PRIVATE ${${prefix}_INCLUDE_DIRS})
+endfunction()

@@ -1,7 +1,6 @@
 #include "http/server.hpp"
 
 #include <fcntl.h>
-#include <microhttpd.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -18,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "http/listen.hpp"
+#include "http/microhttpd.hpp"
 
 namespace ymgr::http {
 namespace {
@@ -75,13 +75,14 @@ MHD_Result collect_header(void* target, MHD_ValueKind, const char* name, const c
 }
 
 MHD_Result queue(MHD_Connection* connection, const Response& response) {
-  MHD_Response* out = MHD_create_response_from_buffer(response.body.size(), const_cast<char*>(response.body.data()),
-                                                      MHD_RESPMEM_MUST_COPY);
+  MHD_Response* out = microhttpd().create_response_from_buffer(
+      response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY);
   if (out == nullptr) return MHD_NO;
-  if (!response.content_type.empty()) MHD_add_response_header(out, "Content-Type", response.content_type.c_str());
-  for (const auto& [name, value] : response.headers) MHD_add_response_header(out, name.c_str(), value.c_str());
-  const MHD_Result result = MHD_queue_response(connection, static_cast<unsigned>(response.status), out);
-  MHD_destroy_response(out);
+  if (!response.content_type.empty())
+    microhttpd().add_response_header(out, "Content-Type", response.content_type.c_str());
+  for (const auto& [name, value] : response.headers) microhttpd().add_response_header(out, name.c_str(), value.c_str());
+  const MHD_Result result = microhttpd().queue_response(connection, static_cast<unsigned>(response.status), out);
+  microhttpd().destroy_response(out);
   return result;
 }
 
@@ -106,7 +107,7 @@ struct Server::State {
       }
       thread.join();
     }
-    if (daemon != nullptr) MHD_stop_daemon(daemon);
+    if (daemon != nullptr) microhttpd().stop_daemon(daemon);
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -137,13 +138,13 @@ struct Server::State {
 void Server::State::start(const Fd& listener) {
   // An own loop around epoll instead of libmicrohttpd's thread: its timeout restarts with every byte, so a client that
   // drips its headers would hold a connection for ever.
-  daemon =
-      MHD_start_daemon(MHD_USE_EPOLL, 0, nullptr, nullptr, &on_request, this, MHD_OPTION_EXTERNAL_LOGGER, &swallow_log,
-                       nullptr, MHD_OPTION_LISTEN_SOCKET, ::fcntl(listener.get(), F_DUPFD_CLOEXEC, 3),
-                       MHD_OPTION_CONNECTION_LIMIT, settings.max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                       std::size_t{32 * 1024}, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
-                       &keep_escapes, nullptr, MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this,
-                       MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this, MHD_OPTION_END);
+  daemon = microhttpd().start_daemon(
+      MHD_USE_EPOLL, 0, nullptr, nullptr, &on_request, this, MHD_OPTION_EXTERNAL_LOGGER, &swallow_log, nullptr,
+      MHD_OPTION_LISTEN_SOCKET, ::fcntl(listener.get(), F_DUPFD_CLOEXEC, 3), MHD_OPTION_CONNECTION_LIMIT,
+      settings.max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, std::size_t{32 * 1024},
+      MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, &keep_escapes, nullptr,
+      MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this,
+      MHD_OPTION_END);
   if (daemon == nullptr || !wake) throw Error(Code::system_error, "the HTTP server does not start");
   // Signals are for the command's own thread.
   sigset_t all, before;
@@ -154,7 +155,7 @@ void Server::State::start(const Fd& listener) {
 }
 
 void Server::State::loop() {
-  const int epoll = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  const int epoll = microhttpd().get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
   pollfd watched[] = {{epoll, POLLIN, 0}, {wake.get(), POLLIN, 0}};
   while (watched[1].revents == 0) {
     ::poll(watched, 2, next_wait());
@@ -163,7 +164,7 @@ void Server::State::loop() {
     std::size_t before = 0;
     do {
       before = connections.size();
-      MHD_run(daemon);
+      microhttpd().run(daemon);
     } while (connections.size() < before);
   }
 }
@@ -172,7 +173,7 @@ void Server::State::loop() {
 int Server::State::next_wait() const {
   MHD_UNSIGNED_LONG_LONG asked = 0;
   std::int64_t wait = -1;
-  if (MHD_get_timeout(daemon, &asked) == MHD_YES) wait = static_cast<std::int64_t>(std::min(asked, 60'000ULL));
+  if (microhttpd().get_timeout(daemon, &asked) == MHD_YES) wait = static_cast<std::int64_t>(std::min(asked, 60'000ULL));
   for (const Connection& connection : connections) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(connection.deadline - Clock::now()).count();
     const std::int64_t rest = std::max<std::int64_t>(left, 0);
@@ -194,7 +195,7 @@ void Server::State::on_connection(void* self, MHD_Connection* connection, void**
                                   MHD_ConnectionNotificationCode code) {
   auto& state = *static_cast<State*>(self);
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-    const int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const int socket = microhttpd().get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     *slot = &state.connections.emplace_back(Connection{socket, state.next_deadline()});
   } else {
     state.connections.remove_if([&](const Connection& c) { return &c == *slot; });
@@ -204,7 +205,7 @@ void Server::State::on_connection(void* self, MHD_Connection* connection, void**
 void Server::State::on_completed(void* self, MHD_Connection* connection, void** slot, MHD_RequestTerminationCode) {
   delete static_cast<Exchange*>(*slot);
   *slot = nullptr;
-  const auto* known = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  const auto* known = microhttpd().get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   if (known != nullptr && known->socket_context != nullptr) {
     static_cast<Connection*>(known->socket_context)->deadline = static_cast<State*>(self)->next_deadline();
   }
@@ -224,7 +225,7 @@ MHD_Result Server::State::begin(MHD_Connection* connection, const char* url, con
   Request& request = exchange->request;
   request.method = method;
   request.path = url;
-  MHD_get_connection_values(connection, MHD_HEADER_KIND, &collect_header, &request);
+  microhttpd().get_connection_values(connection, MHD_HEADER_KIND, &collect_header, &request);
   const std::string_view spoken = version;
   if (spoken != "HTTP/1.1" && spoken != "HTTP/1.0") return queue(connection, refusal(505, "HTTP/1.1 only"));
   if (const char* fault = head_fault(request)) return queue(connection, refusal(400, fault));

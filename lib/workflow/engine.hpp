@@ -21,7 +21,7 @@
 namespace ymgr {
 
 enum class Attempt { first, again };             // again: resumed or answer lost: look before doing
-enum class Durability { grouped, before_next };  // before_next: on disk before the next step begins
+enum class Durability { grouped, before_next };  // before_next: on disk before the next step that has work begins
 enum class Progress { done, waiting };           // waiting: card absent, approval missing; parked, no error
 
 /// What a step's record function may do: write rows in the transaction of the mark, on the command's own thread.
@@ -53,6 +53,7 @@ struct Step {
   Durability durability;
   Progress (*run)(I&, Ports&, Attempt);
   Record (*record)(const I&) = nullptr;
+  bool (*has_work)(const I&) = nullptr;  // false: for this item the step changes nothing outside the journal
 };
 
 struct Mark {
@@ -111,6 +112,23 @@ void run_step(I& item, const Step<I, Ports>& step, bool last, Ports& ports, Jour
                 step.record ? step.record(item) : Record{}});
 }
 
+/// Puts on disk what this chunk has marked. false: it can't be, and nothing of it is known to be there: every item stays where
+/// its journal says.
+template <class I>
+bool flush_chunk(std::span<I> items, Journal& journal) {
+  try {
+    journal.flush();
+    return true;
+  } catch (const Error& error) {
+    for (auto& item : items)
+      if (!item.error && item.status != Item::Status::waiting) {
+        item.status = Item::Status::open;
+        item.error = error;
+      }
+    return false;
+  }
+}
+
 /// Runs a chunk of items to their ends, step by step, each from where it stood; never throws for an item's own error.
 template <class I, class Ports>
 void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, Ports& ports, Journal& journal) {
@@ -118,25 +136,22 @@ void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, Ports&
   for (std::size_t i = 0; i < items.size(); ++i)
     for (std::size_t s = 0; s < steps.size(); ++s)
       if (items[i].state == steps[s].state) next[i] = s + 1;
+  bool flush_owed = false;
   for (std::size_t s = 0; s < steps.size(); ++s) {
-    for (std::size_t i = 0; i < items.size(); ++i)
-      if (next[i] <= s && is_running(items[i]))
-        guard(items[i], journal, [&] { run_step(items[i], steps[s], s + 1 == steps.size(), ports, journal); });
-    if (steps[s].durability == Durability::before_next || s + 1 == steps.size()) {
-      try {
-        journal.flush();
-      } catch (const Error&
-                   error) {  // nothing of this chunk is known to be on disk: every item stays where its journal says
-        for (auto& item : items)
-          if (!item.error && item.status != Item::Status::waiting) {
-            item.status = Item::Status::open;
-            item.error = error;
-          }
-        return;
-      }
+    const auto runs = [&](std::size_t i) { return next[i] <= s && is_running(items[i]); };
+    const auto works = [&](std::size_t i) { return runs(i) && (!steps[s].has_work || steps[s].has_work(items[i])); };
+    for (std::size_t i = 0; flush_owed && i < items.size(); ++i) {
+      if (!works(i)) continue;
+      if (!flush_chunk(items, journal)) return;
+      flush_owed = false;
     }
     for (std::size_t i = 0; i < items.size(); ++i)
-      if (next[i] <= s && is_running(items[i])) guard(items[i], journal, [&] { failpoint(steps[s].state, "marked"); });
+      if (runs(i))
+        guard(items[i], journal, [&] { run_step(items[i], steps[s], s + 1 == steps.size(), ports, journal); });
+    if (s + 1 == steps.size() && !flush_chunk(items, journal)) return;
+    flush_owed = flush_owed || steps[s].durability == Durability::before_next;
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (runs(i)) guard(items[i], journal, [&] { failpoint(steps[s].state, "marked"); });
   }
 }
 

@@ -385,7 +385,10 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
     return answer;
   }
   check_installations(bench, all, options.installation);
-  bench.db.transaction(sql::Access::write, [&] { find_or_plan(bench, all, options, plan); });
+  {
+    const TraceSpan span("plan");
+    bench.db.transaction(sql::Access::write, [&] { find_or_plan(bench, all, options, plan); });
+  }
   if (plan.refused) throw Error(*plan.refused);
   save_installations(bench, all);
   auto answer = carry_out(bench, all, plan);

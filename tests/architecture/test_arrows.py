@@ -39,7 +39,8 @@ OWNERS = {
     "sodium.h": "lib/base/crypto.cpp",
     "openssl/*": "lib/x509/*.cpp lib/x509/openssl.hpp",
     "sqlite3.h": "lib/sql/*.cpp",
-    "microhttpd.h": "lib/http/*.cpp",
+    "microhttpd.h": "lib/http/microhttpd.hpp",
+    "dlfcn.h": "lib/base/shared_library.cpp",
 }
 SYSTEM = re.compile(  # C++, C and POSIX headers
     r"[a-z_]+|(sys|arpa|netinet|linux)/\w+\.h|"
