@@ -1,3 +1,4 @@
+#include <csignal>
 #include <vector>
 
 #include "base/error.hpp"
@@ -25,9 +26,16 @@ constexpr Example examples[] = {
 };
 constexpr Column columns[] = {{"CODE", "code"}, {"EXIT", "exit"}, {"MEANING", "meaning"}, {"ACTION", "action", true}};
 
+/// Of the command that ends with it: two are not those of their kind.
+int exit_of(const CodeInfo& row) {
+  if (row.code == Code::hook_failed) return 10;
+  if (row.code == Code::interrupted) return 128 + SIGINT;
+  return exit_status(row.kind);
+}
+
 Json to_json(const CodeInfo& row) {
   return Json::object({{"code", row.text},
-                       {"exit", exit_status(row.kind)},
+                       {"exit", exit_of(row)},
                        {"retryable", row.kind == Kind::unreachable},
                        {"meaning", row.sentence},
                        {"action", row.explanation}});
@@ -43,8 +51,8 @@ const CodeInfo& find(const std::string& name) {
 }
 
 std::string describe(const CodeInfo& row) {
-  return std::string(row.text) + " (exit " + std::to_string(exit_status(row.kind)) + ")\n  " +
-         std::string(row.sentence) + "\n  " + std::string(row.explanation) + "\n";
+  return std::string(row.text) + " (exit " + std::to_string(exit_of(row)) + ")\n  " + std::string(row.sentence) +
+         "\n  " + std::string(row.explanation) + "\n";
 }
 
 Result run(Invocation& call) {

@@ -33,7 +33,7 @@ constexpr Option options[] = {
      .times = Option::Times::many},
     {.name = "--crl-url",
      .value = "URL",
-     .help = "where certificates say that the CRL is",
+     .help = "where certificates say that the CRL is; {issuer} becomes the id of the CA",
      .times = Option::Times::many},
     {.name = "--ocsp-url", .value = "URL", .help = "where they say that OCSP answers", .times = Option::Times::many},
     {.name = "--issuer-url",
@@ -157,6 +157,16 @@ std::string_view root_text(LocalCaPlan::Root root) {
   return {};
 }
 
+std::string root_words(const InitPlan& plan) {
+  switch (plan.ca.root) {
+    case LocalCaPlan::Root::sealed_own_passphrase: return "sealed under its own passphrase";
+    case LocalCaPlan::Root::sealed_admin_password: return "sealed under the password of " + plan.admin + " of today";
+    case LocalCaPlan::Root::file: return plan.root_key_out + ", and nowhere else: keep it offline";
+    case LocalCaPlan::Root::outside: return "outside";
+  }
+  return {};
+}
+
 Json ca_json(const CaInfo& ca) {
   Json json = Json::object({{"name", ca.name}, {"kind", ca.kind}, {"status", ca.status}});
   if (!ca.certificate) return json;
@@ -187,10 +197,11 @@ std::string describe(const InitPlan& plan, const InitResult& made) {
     pairs.emplace_back(ca.kind + " CA", ca.name + (ca.certificate ? ", until " + format_time(ca.certificate->not_after)
                                                                   : ", waits for its certificate"));
   }
+  pairs.emplace_back("root key", root_words(plan));
   pairs.emplace_back("recovery key", plan.recovery_key_out.empty()
-                                         ? "none: a forgotten password cannot be replaced without another admin"
+                                         ? "none: only another admin can replace a forgotten password; init "
+                                           "--recovery-key-out FILE makes one"
                                          : plan.recovery_key_out);
-  pairs.emplace_back("root key", plan.root_key_out);
   pairs.emplace_back("request", plan.csr_out);
   const std::string next = plan.csr_out.empty() ? "ymgr login --user " + plan.admin
                                                 : "have " + plan.csr_out + " signed, then ymgr ca import";

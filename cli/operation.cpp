@@ -29,12 +29,12 @@ constexpr Example list_examples[] = {{"ymgr operation list", "what is open"},
                                      {"ymgr operation list --all -o wide", "ended ones too"}};
 
 Result run_list(Invocation& call) {
-  call.wiring().session().require(Right::read_inventory);
+  const auto& session = call.wiring().session();
+  session.require(Right::read_inventory);
   Result result{.json = Json::object({{"operations", Json::array()}}), .items = "operations", .columns = columns};
   const auto limit = call.number("--limit", 1, 1'000'000).value_or(100);
-  const auto& who = call.wiring().session().identity();
-  for (const auto& op : operations::list(call.wiring().database(), !call.has("--all"), limit))
-    if (who.role != Role::user || op.actor == who.user) result.json.find("operations")->push(operations::to_json(op));
+  for (const auto& op : operations::list(call.wiring().database(), session, !call.has("--all"), limit))
+    result.json.find("operations")->push(operations::to_json(op));
   return result;
 }
 
@@ -62,10 +62,7 @@ Result run_show(Invocation& call) {
   call.wiring().session().require(Right::read_inventory);
   auto& db = call.wiring().database();
   const auto op = operations::get(db, call.text("ID"));
-  const auto& who = call.wiring().session().identity();
-  if (who.role == Role::user && op.actor != who.user)
-    throw Error(Code::role_denied, "the operation " + op.request_id + " belongs to " + op.actor,
-                "ask its owner or an operator");
+  operations::require_touch(call.wiring().session(), op);
   Result result{.json = operations::to_json(op), .items = "items", .columns = item_columns};
   Json items = Json::array();
   std::vector<std::vector<std::string>> rows;

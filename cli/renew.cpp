@@ -182,7 +182,8 @@ constinit const Command renew_command = {
         "five versions stay "
         "beside them, and the deploy hook of the installation runs; one that fails is run again by every later renewal "
         "until it succeeds, "
-        "and the exit status is 10.\n\n"
+        "and the exit status is 10: the member success stays true, since the certificate is in place. A pre hook that "
+        "fails is reported and stops nothing: a certificate that expires would be worse.\n\n"
         "`ymgr renew --due` is for timers: many of them may run at the same time, each certificate is renewed once. It "
         "also signs CRLs "
         "again that are a day old and renews the OCSP signer at half its life.",

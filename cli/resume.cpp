@@ -70,8 +70,11 @@ Result run(Invocation& call) {
   const auto ids = id ? std::vector<std::string>{operations::get(bench.db, *id).request_id} : resumable(bench);
   Result result{.json = Json::object({{"operations", Json::array()}}), .items = "operations", .columns = columns};
   if (call.globals().dry_run) {
-    for (const auto& each : ids)
-      result.json.find("operations")->push(operations::to_json(operations::get(bench.db, each)));
+    for (const auto& each : ids) {
+      const auto op = operations::get(bench.db, each);
+      operations::require_touch(bench.session, op);
+      result.json.find("operations")->push(operations::to_json(op));
+    }
     return result;
   }
   std::vector<int> exits;

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/text.hpp"
 #include "cli/config.hpp"
 #include "cli/environment.hpp"
 #include "sql/settings.hpp"
@@ -81,6 +82,14 @@ void check_clock(sql::Connection& db) {
       Code::clock_set_back,
       "the clock says " + format_time(now()) + ", but the last recorded event was at " + format_time(last.front().at),
       "Set the clock right");
+}
+
+/// Who names a user must not act as another because a session was left open.
+void check_user(const Session& session, const std::string& wanted) {
+  if (session.identity().user == wanted) return;
+  throw Error(Code::not_logged_in,
+              "the session is that of " + session.identity().user + ", but YMGR_USER says " + printable(wanted),
+              "Set YMGR_PASSWORD_FILE too, or: ymgr login --user " + shell_quote(wanted));
 }
 
 /// Hooks get the caller's environment without tokens.
@@ -159,6 +168,7 @@ const Session& Wiring::session() {
     state_->session.emplace(std::move(who.identity), "", now() + one_command, std::move(who.data_key));
   } else {
     state_->session.emplace(session::resume(db, session_place()));
+    if (user) check_user(*state_->session, *user);
   }
   check_clock(db);
   return *state_->session;

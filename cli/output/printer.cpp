@@ -159,9 +159,10 @@ std::string render_lines(const Command& command, const Result& result, const Vie
   return out;
 }
 
-std::string render_text(const Result& result, const View& view) {
+std::string render_text(const Command& command, const Result& result, const View& view) {
   if (result.raw) return result.text;
-  if (view.fields.empty() && !result.text.empty()) return view.quiet ? std::string() : result.text;
+  const bool is_summary = command.effect == Effect::changes;
+  if (view.fields.empty() && !result.text.empty()) return view.quiet && is_summary ? std::string() : result.text;
   if (!result.items.empty()) return render_table(result, view);
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const auto& field : view.fields) pairs.emplace_back(field, cell(result.json.find(field), For::people));
@@ -212,7 +213,7 @@ std::string render(const Command& command, const Result& result, const View& vie
   if (view.format == Format::csv) return render_csv(command, result, view);
   if (view.format == Format::name) return render_names(command, result, view);
   if (view.format == Format::wide && !result.items.empty()) return render_table(result, view);
-  return render_text(result, view);
+  return render_text(command, result, view);
 }
 
 Json error_document(const Error& error, int exit) {

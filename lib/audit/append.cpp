@@ -3,6 +3,7 @@
 #include "audit/chain.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "sql/settings.hpp"
 
 namespace ymgr::audit {
 namespace {
@@ -32,8 +33,7 @@ HeadSigner HeadSigner::create(sql::Connection& connection, const DataKey& key) {
   HeadSigner signer(id, std::move(keys));
   connection.transaction(sql::Access::write, [&] {
     open_sealed_secrets(connection, key)->write(key_path, signer.keys_.seed, 0);
-    connection.run("INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)",
-                   {key_setting, to_base64(signer.public_key()), to_micros(now())});
+    sql::write_setting(connection, key_setting, to_base64(signer.public_key()));
     sign_head(connection, signer);
   });
   return signer;
@@ -48,10 +48,7 @@ HeadSigner HeadSigner::open(sql::Connection& connection, const DataKey& key) {
 }
 
 std::string head_key_in_settings(sql::Connection& connection) {
-  std::string key;
-  connection.run("SELECT value FROM settings WHERE name = $1", {key_setting},
-                 [&](const sql::Row& row) { key = from_base64(row.text(0)).value_or(""); });
-  return key;
+  return from_base64(sql::read_setting(connection, key_setting).value_or("")).value_or("");
 }
 
 void append(sql::Connection& connection, std::string_view actor, const std::vector<Event>& events,

@@ -4,6 +4,7 @@
 
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "sql/settings.hpp"
 
 namespace ymgr::ca {
 namespace {
@@ -53,19 +54,19 @@ Crl sign_crl(sql::Connection& db, const IssuerRow& row, const Issuer& issuer, co
   const Der der = make_crl(issuer, number, at, at + life, current_entries(db, row));
   Crl crl = parse_crl(der.bytes, &issuer.certificate());
   store_crl(db, row.issuer_id, crl);
-  remove_setting(db, stale_setting(row.issuer_id));
+  sql::remove_setting(db, stale_setting(row.issuer_id));
   return crl;
 }
 
 void mark_crl_stale(sql::Connection& db, std::string_view issuer_id) {
-  set_setting(db, stale_setting(issuer_id), "1");
+  sql::write_setting(db, stale_setting(issuer_id), "1");
 }
 
 bool is_crl_due(sql::Connection& db, const IssuerRow& row, Time at) {
   if (!row.crl_this_update || !row.crl_next_update) return true;
   const Time from = *row.crl_this_update, until = *row.crl_next_update;
   if (from > at || at >= from + std::chrono::days(1) || at >= from + (until - from) / 2) return true;
-  return setting(db, stale_setting(row.issuer_id)).has_value();
+  return sql::read_setting(db, stale_setting(row.issuer_id)).has_value();
 }
 
 }  // namespace ymgr::ca

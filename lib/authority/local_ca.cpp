@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "sql/settings.hpp"
 
 namespace ymgr {
 namespace {
@@ -245,7 +246,7 @@ LocalCaResult create_local_ca(sql::Connection& db, const DataKey& data_key, cons
   const Duration life = plan.issuing_life > Duration::zero() ? plan.issuing_life : default_issuing_life;
   const StoredPlan stored{plan.name, plan.key, life, plan.constraints, plan.urls};
   store_plan(db, stored);
-  set_setting(db, "ca.root_key_kept", kept_text(plan.root));
+  sql::write_setting(db, "ca.root_key_kept", kept_text(plan.root));
   if (plan.root == LocalCaPlan::Root::outside) return create_request(db, data_key, stored);
   return create_with_root(db, data_key, plan, stored, root_passphrase);
 }

@@ -3,6 +3,7 @@
 #include "base/crypto.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "sql/settings.hpp"
 
 namespace ymgr::ca {
 namespace {
@@ -18,7 +19,7 @@ std::string base64_member(const Json& stored, std::string_view name) {
 }
 
 Secret unseal_root(sql::Connection& db, std::string_view root_id, const Secret& passphrase) {
-  const auto text = setting(db, "ca.root_key");
+  const auto text = sql::read_setting(db, "ca.root_key");
   if (!text) throw Error(Code::root_key_missing, "the root key is not kept here", "Give the file of the root key.");
   const Json stored = parse_json(*text);
   const std::string salt = base64_member(stored, "salt"), box = base64_member(stored, "box");
@@ -63,7 +64,7 @@ void keep_root_key(sql::Connection& db, std::string_view root_id, const PrivateK
                                     {"passes", static_cast<std::int64_t>(cost.passes)},
                                     {"memory_kib", static_cast<std::int64_t>(cost.memory_kib)},
                                     {"box", to_base64(seal(key, binding(root_id), plain.reveal()))}});
-  set_setting(db, "ca.root_key", dump_json(stored));
+  sql::write_setting(db, "ca.root_key", dump_json(stored));
 }
 
 Issuer open_root(sql::Connection& db, const IssuerRow& root, const RootKey& given) {

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "sql/settings.hpp"
 
 namespace ymgr::ca {
 namespace {
@@ -143,23 +144,6 @@ void store_crl(sql::Connection& db, std::string_view issuer_id, const Crl& crl) 
       {issuer_id, crl.number, pem, to_micros(crl.this_update), to_micros(crl.next_update)});
 }
 
-std::optional<std::string> setting(sql::Connection& db, std::string_view name) {
-  std::optional<std::string> value;
-  db.run("SELECT value FROM settings WHERE name = $1", {name}, [&](const sql::Row& row) { value = row.text(0); });
-  return value;
-}
-
-void set_setting(sql::Connection& db, std::string_view name, std::string_view value) {
-  db.run(
-      "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) "
-      "ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
-      {name, value, to_micros(now())});
-}
-
-void remove_setting(sql::Connection& db, std::string_view name) {
-  db.run("DELETE FROM settings WHERE name = $1", {name});
-}
-
 void store_plan(sql::Connection& db, const StoredPlan& plan) {
   const Json stored = Json::object({{"name", plan.name},
                                     {"key", to_string(plan.key)},
@@ -168,12 +152,12 @@ void store_plan(sql::Connection& db, const StoredPlan& plan) {
   const Json urls = Json::object({{"crl", Json::texts(plan.urls.crl)},
                                   {"ocsp", Json::texts(plan.urls.ocsp)},
                                   {"issuer", Json::texts(plan.urls.issuer)}});
-  set_setting(db, "ca.plan", dump_json(stored));
-  set_setting(db, "ca.urls", dump_json(urls));
+  sql::write_setting(db, "ca.plan", dump_json(stored));
+  sql::write_setting(db, "ca.urls", dump_json(urls));
 }
 
 StoredPlan stored_plan(sql::Connection& db) {
-  const auto plan_text = setting(db, "ca.plan"), urls_text = setting(db, "ca.urls");
+  const auto plan_text = sql::read_setting(db, "ca.plan"), urls_text = sql::read_setting(db, "ca.urls");
   if (!plan_text || !urls_text) throw Error(Code::ca_not_ready, "the profile has no CA");
   const Json plan = parse_json(*plan_text), urls = parse_json(*urls_text);
   StoredPlan result;
@@ -188,7 +172,7 @@ StoredPlan stored_plan(sql::Connection& db) {
 }
 
 std::string root_key_kept(sql::Connection& db) {
-  return setting(db, "ca.root_key_kept").value_or("");
+  return sql::read_setting(db, "ca.root_key_kept").value_or("");
 }
 
 CertificateUrls urls_of(const CertificateUrls& urls, std::string_view issuer_id) {

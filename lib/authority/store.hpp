@@ -43,10 +43,6 @@ void activate_issuer(sql::Connection&, std::string_view issuer_id, const Certifi
 Secret issuing_key(sql::Connection&, const DataKey&, const IssuerRow&);
 void store_crl(sql::Connection&, std::string_view issuer_id, const Crl&);
 
-std::optional<std::string> setting(sql::Connection&, std::string_view name);
-void set_setting(sql::Connection&, std::string_view name, std::string_view value);
-void remove_setting(sql::Connection&, std::string_view name);
-
 /// What later issuing CAs take over from the first.
 struct StoredPlan {
   std::string name;

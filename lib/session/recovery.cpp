@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "session/password.hpp"
 #include "session/session.hpp"
+#include "sql/settings.hpp"
 
 namespace ymgr::users {
 namespace {
@@ -81,18 +82,13 @@ Secret parse_key(std::string_view text) {
 Secret make_recovery_key(sql::Connection& db, const DataKey& data_key) {
   const Secret key = Secret::random(key_size);
   const std::string box = to_base64(seal(key, binding, data_key.key.reveal()));
-  db.run(
-      "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) "
-      "ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
-      {setting, box, to_micros(now())});
+  sql::write_setting(db, setting, box);
   return format_key(key);
 }
 
 DataKey open_recovery(sql::Connection& db, const Secret& recovery_key) {
   const Secret key = parse_key(recovery_key.reveal());
-  std::optional<std::string> box;
-  db.run("SELECT value FROM settings WHERE name = $1", {setting},
-         [&](const sql::Row& row) { box = std::string(row.text(0)); });
+  const auto box = sql::read_setting(db, setting);
   if (!box) {
     throw Error(Code::box_invalid, "this profile has no recovery key", "one is made by: ymgr init --recovery-key-out");
   }

@@ -25,7 +25,7 @@ constexpr std::array rights{
     RightRow{Right::issue, "issue", true, true, false},
     RightRow{Right::renew, "renew", true, true, false},
     RightRow{Right::revoke, "revoke", true, true, false},
-    RightRow{Right::resume, "resume", true, false, false},
+    RightRow{Right::resume, "resume", true, true, false},
     RightRow{Right::reconcile, "reconcile", true, false, false},
     RightRow{Right::abandon, "abandon", true, false, false},
     RightRow{Right::read_inventory, "read inventory", true, true, true},

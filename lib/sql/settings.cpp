@@ -15,4 +15,8 @@ void write_setting(Connection& db, std::string_view name, std::string_view value
       {name, value, to_micros(at)});
 }
 
+void remove_setting(Connection& db, std::string_view name) {
+  db.run("DELETE FROM settings WHERE name = $1", {name});
+}
+
 }  // namespace ymgr::sql

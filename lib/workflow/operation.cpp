@@ -44,12 +44,6 @@ void require_free(const StoredOperation& op, const LeaseHolder& self) {
               {{"request_id", op.request_id}, {"lease_until", format_time(op.lease_until)}});
 }
 
-void require_own(const Workbench& bench, const StoredOperation& op) {
-  if (may_touch(bench, op)) return;
-  throw Error(Code::role_denied, "the operation " + op.request_id + " belongs to " + op.actor,
-              "ask its owner or an operator");
-}
-
 void write_operation(Workbench& bench, const NewOperation& op, std::string_view state, bool with_lease,
                      const Json& result) {
   const auto at = to_micros(now());
@@ -103,9 +97,11 @@ void append_events(Workbench& bench, const NewOperation& op) {
 
 }  // namespace
 
-bool may_touch(const Workbench& bench, const StoredOperation& op) {
-  const auto& who = bench.session.identity();
-  return who.role != Role::user || op.actor == who.user;
+void require_touch(const Session& session, const StoredOperation& op) {
+  const auto& who = session.identity();
+  if (who.role != Role::user || op.actor == who.user) return;
+  throw Error(Code::role_denied, "the operation " + op.request_id + " belongs to " + op.actor,
+              "ask its owner or an operator");
 }
 
 std::optional<StoredOperation> find(sql::Connection& db, std::string_view id) {
@@ -146,13 +142,18 @@ std::vector<StoredItem> items(sql::Connection& db, std::string_view request_id) 
   return found;
 }
 
-std::vector<StoredOperation> list(sql::Connection& db, bool open_only, std::int64_t limit) {
+std::vector<StoredOperation> list(sql::Connection& db, bool open_only, std::int64_t limit, std::string_view actor) {
   std::vector<StoredOperation> found;
-  const std::string where = open_only ? " WHERE state IN ('open', 'waiting')" : "";
-  db.run(
-      "SELECT " + std::string(columns) + " FROM operations" + where + " ORDER BY created_at DESC, request_id LIMIT $1",
-      {limit}, [&](const sql::Row& row) { found.push_back(read(row)); });
+  const std::string open = open_only ? " AND state IN ('open', 'waiting')" : "";
+  db.run("SELECT " + std::string(columns) + " FROM operations WHERE ($2 = '' OR actor = $2)" + open +
+             " ORDER BY created_at DESC, request_id LIMIT $1",
+         {limit, actor}, [&](const sql::Row& row) { found.push_back(read(row)); });
   return found;
+}
+
+std::vector<StoredOperation> list(sql::Connection& db, const Session& session, bool open_only, std::int64_t limit) {
+  const auto& who = session.identity();
+  return list(db, open_only, limit, who.role == Role::user ? std::string_view(who.user) : std::string_view());
 }
 
 Json to_json(const StoredOperation& op) {
@@ -188,7 +189,7 @@ void take_over(Workbench& bench, std::string_view id) {
     if (!is_open(op))
       throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
                   "ymgr operation show " + op.request_id);
-    require_own(bench, op);
+    require_touch(bench.session, op);
     require_free(op, bench.self);
     const auto at = to_micros(now());
     bench.db.run(
@@ -210,7 +211,7 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
     if (!same(*op))
       throw Error(Code::request_id_used, "the request id " + wanted.request_id + " was used with other inputs",
                   "ymgr operation show " + wanted.request_id);
-    require_own(bench, *op);
+    require_touch(bench.session, *op);
     if (is_open(*op)) take_over(bench, op->request_id);
     return Earlier{op->request_id, !is_open(*op), op->result};
   }

@@ -48,8 +48,10 @@ std::optional<StoredOperation> find(sql::Connection&, std::string_view id);
 /// The open operation that has an open item of this identity.
 std::optional<StoredOperation> find_open(sql::Connection&, std::string_view kind, std::string_view target);
 std::vector<StoredItem> items(sql::Connection&, std::string_view request_id);
-/// Newest first. `open_only`: open and waiting.
-std::vector<StoredOperation> list(sql::Connection&, bool open_only, std::int64_t limit);
+/// Newest first. `open_only`: open and waiting; `actor`: only what that user began.
+std::vector<StoredOperation> list(sql::Connection&, bool open_only, std::int64_t limit, std::string_view actor = {});
+/// The same, as far as the session's rights reach.
+std::vector<StoredOperation> list(sql::Connection&, const Session&, bool open_only, std::int64_t limit);
 Json to_json(const StoredOperation&);
 
 /// Writes operation, items and events and takes the lease, in the caller's transaction.
@@ -57,8 +59,8 @@ Json to_json(const StoredOperation&);
 void create(Workbench&, const NewOperation&);
 /// An operation that ends before it begins: refused by policy. In the caller's transaction.
 void create_refused(Workbench&, const NewOperation&, const Error&);
-/// A user's rights end at the operations that the user began.
-bool may_touch(const Workbench&, const StoredOperation&);
+/// A user's rights end at the operations that the user began. @throws Error role-denied
+void require_touch(const Session&, const StoredOperation&);
 /// Takes the lease of an open or waiting operation, in a transaction of its own.
 /// @throws Error operation-running: a live process holds it · operation-ended · role-denied: a user, and another's
 void take_over(Workbench&, std::string_view request_id);

@@ -7,7 +7,7 @@
 
 #include "session/session.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
@@ -42,9 +42,9 @@ void authenticator_contract(const Subject& subject) {
     CHECK_FALSE(who.data_key);
   }
   SUBCASE("wrong password and unknown user look the same") {
-    const auto known = test::error_of([&] { authenticator.authenticate(credentials("alice", wrong)); });
-    const auto unknown = test::error_of([&] { authenticator.authenticate(credentials("nobody", wrong)); });
-    const auto strange = test::error_of([&] { authenticator.authenticate(credentials("no such\nuser", right)); });
+    const auto known = thrown([&] { authenticator.authenticate(credentials("alice", wrong)); });
+    const auto unknown = thrown([&] { authenticator.authenticate(credentials("nobody", wrong)); });
+    const auto strange = thrown([&] { authenticator.authenticate(credentials("no such\nuser", right)); });
     REQUIRE((known && unknown && strange));
     CHECK(known->code() == Code::wrong_password);
     for (const auto& other : {unknown, strange}) {
@@ -61,7 +61,7 @@ void authenticator_contract(const Subject& subject) {
   SUBCASE("five wrong passwords lock for a minute, the next for two") {
     for (int i = 0; i < 5; ++i)
       CHECK_CODE(authenticator.authenticate(credentials("alice", wrong)), Code::wrong_password);
-    const auto locked = test::error_of([&] { authenticator.authenticate(credentials("alice", right)); });
+    const auto locked = thrown([&] { authenticator.authenticate(credentials("alice", right)); });
     REQUIRE(locked);
     CHECK(locked->code() == Code::locked_out);
     CHECK(locked->detail("locked_until") != nullptr);

@@ -9,9 +9,9 @@
 #include "base/files.hpp"
 #include "base/workers.hpp"
 #include "http/server.hpp"
-#include "support/expect_error.hpp"
 #include "support/local_ca.hpp"
 #include "support/shell.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "keys/key_store.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

@@ -7,7 +7,7 @@
 
 #include "secrets/secret_store.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

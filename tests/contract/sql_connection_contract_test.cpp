@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
@@ -117,7 +117,7 @@ void constraints_are_named(Connection& c) {
   };
   for (const auto& row : cases) {
     CAPTURE(row.text);
-    const auto error = test::error_of([&] { c.run(row.text, row.params); });
+    const auto error = thrown([&] { c.run(row.text, row.params); });
     REQUIRE(error);
     CHECK(error->code() == Code::database_failed);
     REQUIRE(error->detail("constraint"));

@@ -102,7 +102,9 @@ def test_fields_are_checked_before_anything_is_done(ymgr):
 def test_explain_knows_every_code_and_its_exit_status(bare):
     codes = bare.json("explain")["codes"]
     assert len(codes) > 50
-    assert {code["exit"] for code in codes} <= {1, 2, 3, 4, 5, 6, 7, 8}
+    assert {code["exit"] for code in codes} <= {1, 2, 3, 4, 5, 6, 7, 8, 10, 130}
+    exits = {code["code"]: code["exit"] for code in codes}
+    assert (exits["hook-failed"], exits["interrupted"]) == (10, 130)
     assert bare.json("explain", "policy-violation")["codes"][0]["exit"] == 5
     assert "Did you mean 'name-active'?" in bare("explain", "nameactive", exit=2).stderr
 
@@ -221,3 +223,4 @@ def test_detail_and_times_are_told_with_verbose_only(ymgr):
     assert "ymgr: time: " in told.stderr
     assert told.stdout != ""
     assert ymgr("issue", "c.example.com", "--quiet").stdout == ""
+    assert ymgr("report", "--quiet").stdout != ""  # what a command reads is its output, not a summary

@@ -46,6 +46,27 @@ def test_a_command_logs_in_for_itself_and_leaves_nothing_behind(ymgr):
     assert ymgr.json("whoami", env={**env, "YMGR_PASSWORD_FILE": str(wrong)}, exit=4)["code"] == "wrong-password"
 
 
+def test_a_named_user_never_acts_in_the_session_of_another(ymgr):
+    answer = ymgr.json("whoami", env={"YMGR_USER": "bob"}, exit=4)
+    assert answer["code"] == "not-logged-in" and "that of alice" in answer["error"]
+    assert ymgr.json("whoami", env={"YMGR_USER": ADMIN})["user"] == ADMIN
+
+
+def test_a_user_resumes_what_the_user_began(ymgr, failpoint, other):
+    mine = {}
+    for name in ("bob", "eve"):
+        ymgr("user", "add", name, "--role", "user", "--password-file", other)
+        env = {"YMGR_USER": name, "YMGR_PASSWORD_FILE": str(other)}
+        failpoint.armed("kill@6")("issue", name, "--profile", "tls-client", env=env, exit=-9)
+        (mine[name],) = [op["request_id"] for op in ymgr.json("operation", "list", env=env)["operations"]]
+    env = {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(other)}
+    for more in ([], ["--dry-run"]):
+        assert ymgr.json("resume", mine["eve"], *more, env=env, exit=4)["code"] == "role-denied"
+    done = ymgr.json("resume", "--all", env=env)["operations"]
+    assert [(op["request_id"], op["state"]) for op in done] == [(mine["bob"], "done")]
+    assert [op["request_id"] for op in ymgr.json("operation", "list")["operations"]] == [mine["eve"]]
+
+
 def test_a_wrong_password_is_audited(ymgr):
     wrong = ymgr.box.secret("wrong", "not the right one at all")
     assert ymgr.login(password_file=wrong, exit=4)["code"] == "wrong-password"

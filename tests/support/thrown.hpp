@@ -48,3 +48,7 @@ std::string message_of(Call&& call) {
 }
 
 }  // namespace ymgr
+
+/// The expression throws an Error with that code.
+#define CHECK_CODE(expression, wanted) \
+  CHECK(ymgr::code_of([&] { static_cast<void>(expression); }) == std::optional<ymgr::Code>(wanted))

@@ -5,7 +5,7 @@
 #include "audit/audit.hpp"
 #include "base/text.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 using namespace ymgr;
 using audit::HeadSigner;

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "base/text.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 using namespace ymgr;
 using test::Chain;
@@ -161,7 +161,7 @@ TEST_CASE("a file that is not an export is refused with the line") {
   SUBCASE("no object") {
     lines[16] = "[]";
   }
-  const auto error = test::error_of([&] { check(lines, checkpoint); });
+  const auto error = thrown([&] { check(lines, checkpoint); });
   REQUIRE(error);
   CHECK(error->code() == Code::json_invalid);
   REQUIRE(error->detail("line"));

@@ -2,13 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
 
 bool passes(const NameConstraints& constraints, const RequestedNames& names) {
-  const auto error = test::error_of([&] { ca::check_name_constraints(constraints, names); });
+  const auto error = thrown([&] { ca::check_name_constraints(constraints, names); });
   CHECK((!error || error->code() == Code::ca_refused));
   return !error;
 }
@@ -79,9 +79,7 @@ TEST_CASE("a common name that looks like a host counts where there is no DNS nam
 TEST_CASE("a refusal names the name and what is permitted") {
   const NameConstraints constraints{
       {{SanKind::dns, "a.example"}, {SanKind::dns, "b.example"}, {SanKind::ip, "10.0.0.0/8"}}};
-  const auto error = test::error_of([&] {
-    ca::check_name_constraints(constraints, {"", {{SanKind::dns, "c.example"}}});
-  });
+  const auto error = thrown([&] { ca::check_name_constraints(constraints, {"", {{SanKind::dns, "c.example"}}}); });
   REQUIRE(error);
   CHECK(std::string(error->what()) ==
         "dns:c.example is outside the CA's name constraints (permitted: dns:a.example, dns:b.example)");

@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 
 #include "base/files.hpp"
-#include "support/expect_error.hpp"
 #include "support/local_ca.hpp"
 #include "support/test_clock.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

@@ -3,10 +3,10 @@
 
 #include "authority/store.hpp"
 #include "base/files.hpp"
-#include "support/expect_error.hpp"
 #include "support/local_ca.hpp"
 #include "support/shell.hpp"
 #include "support/test_clock.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
@@ -115,7 +115,7 @@ TEST_CASE("the signer refuses what OpenSSL would not verify under the CA's name 
     const Der csr = make_csr(ca.key, planned.names);
     const Der anyway = careless.sign(ca.key.public_key().spki, planned, {});
     const std::string fault = check_chain(parse_certificate(anyway.bytes), {&issuing, 1}, {&root, 1}, now());
-    const auto error = test::error_of([&] { signer->sign(csr, planned); });
+    const auto error = thrown([&] { signer->sign(csr, planned); });
     CHECK_MESSAGE(error.has_value() == !fault.empty(), fault);
     if (error) CHECK(error->code() == Code::ca_refused);
     refused += error.has_value() ? 1 : 0;
@@ -126,7 +126,7 @@ TEST_CASE("the signer refuses what OpenSSL would not verify under the CA's name 
 TEST_CASE("a root key in a file is asked for, and another one does not fit") {
   LocalCa ca;
   CHECK_CODE(rotate_issuing_ca(*ca.database, ca.data_key, {}), Code::root_key_missing);
-  const auto missing = test::error_of([&] { sign_root_crl(*ca.database, {}, ca.folder()); });
+  const auto missing = thrown([&] { sign_root_crl(*ca.database, {}, ca.folder()); });
   REQUIRE(missing);
   CHECK(missing->code() == Code::root_key_missing);
   CHECK(missing->hint().find("--root-key") != std::string::npos);

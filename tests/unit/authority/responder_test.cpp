@@ -3,10 +3,10 @@
 
 #include "base/files.hpp"
 #include "base/text.hpp"
-#include "support/expect_error.hpp"
 #include "support/local_ca.hpp"
 #include "support/shell.hpp"
 #include "support/test_clock.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <list>
 
-#include "support/expect_error.hpp"
 #include "support/tcp_client.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

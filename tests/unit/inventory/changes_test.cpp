@@ -3,7 +3,7 @@
 #include "inventory/inventory.hpp"
 #include "support/certificates.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

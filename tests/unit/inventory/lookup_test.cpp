@@ -3,7 +3,7 @@
 #include "inventory/inventory.hpp"
 #include "support/certificates.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
@@ -204,7 +204,7 @@ TEST_CASE("an argument that fits several certificates names them") {
   const test::TestDatabase db;
   fill(db);
   const std::string both = certificate_row(6, "").cert_id + ", " + certificate_row(5, "").cert_id;
-  const auto error = test::error_of([&] { inventory::resolve(*db, "c.example.com", at); });
+  const auto error = thrown([&] { inventory::resolve(*db, "c.example.com", at); });
   REQUIRE(error);
   CHECK(error->code() == Code::certificate_ambiguous);
   CHECK(error->hint() == "name one of them: " + both);
@@ -229,7 +229,7 @@ TEST_CASE("an argument that fits nothing gets the nearest name") {
                       {"", "`ymgr cert list` shows them"}};
   for (const auto& row : rows) {
     CAPTURE(row.argument);
-    const auto error = test::error_of([&] { inventory::resolve(*db, row.argument, at); });
+    const auto error = thrown([&] { inventory::resolve(*db, row.argument, at); });
     REQUIRE(error);
     CHECK(error->code() == Code::certificate_not_found);
     CHECK(error->hint() == row.hint);

@@ -5,7 +5,6 @@
 #include "inventory/inventory.hpp"
 #include "support/certificates.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
 #include "support/query_plan.hpp"
 #include "support/thrown.hpp"
 

@@ -1,7 +1,6 @@
 #include <doctest/doctest.h>
 
 #include "inventory/inventory.hpp"
-#include "support/expect_error.hpp"
 #include "support/thrown.hpp"
 
 namespace {
@@ -64,7 +63,7 @@ TEST_CASE("a wrong selection is refused with what would be right") {
   };
   for (const auto& row : rows) {
     CAPTURE(row.text);
-    const auto error = test::error_of([&] { parse_selection(row.text); });
+    const auto error = thrown([&] { parse_selection(row.text); });
     REQUIRE(error);
     CHECK(error->code() == row.code);
     CHECK(error->hint() == row.hint);

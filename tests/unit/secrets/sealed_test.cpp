@@ -2,7 +2,7 @@
 
 #include "base/text.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 using namespace ymgr;
 

@@ -3,7 +3,7 @@
 #include "base/text.hpp"
 #include "session/session.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
@@ -41,7 +41,7 @@ TEST_CASE("every mistyped digit of a recovery key is noticed") {
     std::string wrong = text;
     wrong[i] = wrong[i] == 'A' ? 'B' : 'A';
     CAPTURE(i);
-    const auto error = test::error_of([&] { opened(db, wrong); });
+    const auto error = thrown([&] { opened(db, wrong); });
     REQUIRE(error);
     CHECK(error->code() == Code::box_invalid);
     CHECK(std::string(error->what()) == "that is not a recovery key: characters are missing or wrong");

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "session/session.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
@@ -13,7 +13,7 @@ TEST_CASE("each right belongs to the roles of the table") {
   };
   const Row rows[] = {
       {Right::issue, "aou"},           {Right::renew, "aou"},       {Right::revoke, "aou"},
-      {Right::resume, "ao"},           {Right::reconcile, "ao"},    {Right::abandon, "ao"},
+      {Right::resume, "aou"},          {Right::reconcile, "ao"},    {Right::abandon, "ao"},
       {Right::read_inventory, "aoud"}, {Right::report, "aod"},      {Right::read_audit, "ad"},
       {Right::checkpoint_audit, "a"},  {Right::show_policy, "aod"}, {Right::manage_users, "a"},
       {Right::manage_ca, "a"},         {Right::backup, "a"},
@@ -35,7 +35,7 @@ TEST_CASE("a role is one of four words") {
   }
   for (const char* text : {"", "Admin", "root", "operator_", "admin "}) {
     CAPTURE(text);
-    const auto error = test::error_of([&] { parse_role(text); });
+    const auto error = thrown([&] { parse_role(text); });
     REQUIRE(error);
     CHECK(error->code() == Code::usage);
     CHECK(error->hint() == "roles are admin, operator, user and auditor");
@@ -45,7 +45,7 @@ TEST_CASE("a role is one of four words") {
 TEST_CASE("a session refuses what its role may not do and says who may") {
   const Session session({"carol", Role::operator_}, "", Time(), std::nullopt);
   session.require(Right::issue);
-  const auto error = test::error_of([&] { session.require(Right::read_audit); });
+  const auto error = thrown([&] { session.require(Right::read_audit); });
   REQUIRE(error);
   CHECK(error->code() == Code::role_denied);
   CHECK(std::string(error->what()) == "carol has the role operator and may not read audit");

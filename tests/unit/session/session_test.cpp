@@ -6,7 +6,7 @@
 #include "session/session.hpp"
 #include "session/session_file.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;

@@ -3,7 +3,7 @@
 #include "base/text.hpp"
 #include "session/session.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 namespace {
 using namespace ymgr;
@@ -74,7 +74,7 @@ TEST_CASE("users are added, listed by name and found") {
   CHECK(test::text_of(*db, "SELECT password_cost FROM users WHERE name = 'root'") ==
         R"({"passes":3,"memory_kib":65536})");
 
-  const auto error = test::error_of([&] { users::get(*db, "doro"); });
+  const auto error = thrown([&] { users::get(*db, "doro"); });
   REQUIRE(error);
   CHECK(error->code() == Code::user_not_found);
   CHECK(error->hint() == "did you mean dora?");

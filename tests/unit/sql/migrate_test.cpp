@@ -2,7 +2,7 @@
 
 #include "sql/migrations.hpp"
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 using namespace ymgr;
 using test::integer_of;

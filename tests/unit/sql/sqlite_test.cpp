@@ -6,7 +6,7 @@
 #include <string>
 
 #include "support/database.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 
 using namespace ymgr;
 using sql::Access;

@@ -10,7 +10,7 @@
 
 #include "base/files.hpp"
 #include "base/text.hpp"
-#include "support/expect_error.hpp"
+#include "support/thrown.hpp"
 #include "x509/certificate.hpp"
 
 namespace ymgr::test {
