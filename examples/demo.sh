@@ -168,7 +168,7 @@ if [ -x "$failpoint" ]; then
   show ymgr resume --all
   [ "$(ymgr cert list --select 'name=job-*' -o name | wc -l)" -eq 8 ] || fail 'not all eight are there'
 else
-  fail "no $failpoint; ./ymgr-dev build makes it"
+  fail "no $failpoint; ./ymgr-dev demo makes it"
 fi
 
 say 'The report'

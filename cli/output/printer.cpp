@@ -220,10 +220,7 @@ Json error_document(const Error& error, int exit) {
   Json all = Json::object();
   all.set("schema", "ymgr.error.v1").set("success", false).set("error", error.what());
   all.set("code", info(error.code()).text).set("exit", exit).set("retryable", error.retryable());
-  const std::string* suggestion = error.detail("suggestion");
-  all.set("suggestion", suggestion              ? *suggestion
-                        : !error.hint().empty() ? error.hint()
-                                                : std::string(info(error.code()).explanation));
+  all.set("suggestion", error.suggestion());
   Json details = Json::object();
   for (const auto& [name, value] : error.details()) {
     if (name == "suggestion") continue;

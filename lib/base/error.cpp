@@ -58,6 +58,11 @@ Error::Error(Code code, std::string message, std::string hint, Details details, 
       details_(std::move(details)),
       outcome_(outcome) {}
 
+std::string Error::suggestion() const {
+  if (const std::string* own = detail("suggestion")) return *own;
+  return hint_.empty() ? std::string(info(code_).explanation) : hint_;
+}
+
 const std::string* Error::detail(std::string_view name) const noexcept {
   const auto found = std::ranges::find(details_, name, &Details::value_type::first);
   return found == details_.end() ? nullptr : &found->second;

@@ -48,6 +48,8 @@ class Error : public std::exception {
   Kind kind() const noexcept { return info(code_).kind; }
   const char* what() const noexcept override { return message_.c_str(); }
   const std::string& hint() const noexcept { return hint_; }
+  /// The hint, or what the table says to do; never empty.
+  std::string suggestion() const;
   const Details& details() const noexcept { return details_; }
   /// nullptr when absent.
   const std::string* detail(std::string_view name) const noexcept;

@@ -98,4 +98,13 @@ void Session::require(Right right) const {
               "roles that may: " + roles_with(right));
 }
 
+bool Session::may_touch(std::string_view owner) const noexcept {
+  return identity_.role != Role::user || owner == identity_.user;
+}
+
+void Session::require_touch(std::string_view owner, const std::string& what) const {
+  if (may_touch(owner)) return;
+  throw Error(Code::role_denied, what + " belongs to " + std::string(owner), "ask its owner or an operator");
+}
+
 }  // namespace ymgr

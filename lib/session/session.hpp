@@ -76,6 +76,10 @@ class Session {
   const DataKey& data_key() const;
   /// @throws Error role-denied naming the right and the roles that have it
   void require(Right) const;
+  /// A user's rights end at what the user owns.
+  bool may_touch(std::string_view owner) const noexcept;
+  /// @param what  "the certificate of www.example.com"  @throws Error role-denied
+  void require_touch(std::string_view owner, const std::string& what) const;
 
  private:
   Identity identity_;

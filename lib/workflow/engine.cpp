@@ -34,10 +34,6 @@ std::string_view status_text(Item::Status status) {
   return "open";
 }
 
-Json error_json(const Error& error) {
-  return Json::object({{"code", info(error.code()).text}, {"error", error.what()}, {"suggestion", error.hint()}});
-}
-
 /// Writes entries in one transaction, on the command's own thread.
 class Committer {
  public:
@@ -88,7 +84,7 @@ class Committer {
   void write(const Park& park, std::vector<audit::Event>&) { set_status("waiting", Json(), park.position); }
 
   void write(const Stop& stop, std::vector<audit::Event>& events) {
-    const Json error = error_json(stop.error);
+    const Json error = failure_json(stop.error);
     set_status(stop.error.retryable() ? "open" : "failed", error, stop.position);
     events.push_back({request_id_, stop.error.retryable() ? "stopped" : "failed", stop.target, error});
   }

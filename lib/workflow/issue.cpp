@@ -103,9 +103,7 @@ void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOpti
       active.push_back(row->name);
       continue;
     }
-    if (bench.session.identity().role == Role::user && row->owner != bench.session.identity().user)
-      throw Error(Code::role_denied, "the active certificate of " + row->name + " belongs to " + row->owner,
-                  "ask its owner or an operator");
+    bench.session.require_touch(row->owner, "the active certificate of " + row->name);
     if (is_good(*row, wanted, at))
       wanted.unchanged = row;
     else

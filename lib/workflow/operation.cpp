@@ -3,6 +3,17 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 
+namespace ymgr {
+
+Json failure_json(const Error& error) {
+  return Json::object({{"code", info(error.code()).text},
+                       {"error", error.what()},
+                       {"suggestion", error.suggestion()},
+                       {"retryable", error.retryable()}});
+}
+
+}  // namespace ymgr
+
 namespace ymgr::operations {
 namespace {
 
@@ -98,10 +109,7 @@ void append_events(Workbench& bench, const NewOperation& op) {
 }  // namespace
 
 void require_touch(const Session& session, const StoredOperation& op) {
-  const auto& who = session.identity();
-  if (who.role != Role::user || op.actor == who.user) return;
-  throw Error(Code::role_denied, "the operation " + op.request_id + " belongs to " + op.actor,
-              "ask its owner or an operator");
+  session.require_touch(op.actor, "the operation " + op.request_id);
 }
 
 std::optional<StoredOperation> find(sql::Connection& db, std::string_view id) {
@@ -213,22 +221,21 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
                   "ymgr operation show " + wanted.request_id);
     require_touch(bench.session, *op);
     if (is_open(*op)) take_over(bench, op->request_id);
-    return Earlier{op->request_id, !is_open(*op), op->result};
+    return Earlier{op->request_id, !is_open(*op)};
   }
   for (const auto& item : wanted.items) {
     const auto op = find_open(bench.db, wanted.kind, item.target);
     if (!op) continue;
     if (!same(*op)) throw_open(*op);
     take_over(bench, op->request_id);
-    return Earlier{op->request_id, false, Json()};
+    return Earlier{op->request_id, false};
   }
   return std::nullopt;
 }
 
 void note_error(Workbench& bench, const std::string& request_id, std::size_t position, const std::string& target,
                 const Error& error) {
-  const Json json =
-      Json::object({{"code", info(error.code()).text}, {"error", error.what()}, {"suggestion", error.hint()}});
+  const Json json = failure_json(error);
   bench.db.transaction(sql::Access::write, [&] {
     bench.db.run(
         "UPDATE operation_items SET status = $1, error = $2, updated_at = $3 WHERE request_id = $4 AND position = $5",
@@ -252,10 +259,14 @@ std::string end(Workbench& bench, const std::string& request_id, const std::stri
                  });
     state = open > 0 ? "open" : waiting > 0 ? "waiting" : failed > 0 ? "failed" : "done";
     const std::string text = dump_json(result);
-    bench.db.run(
+    const auto ended = bench.db.run(
         "UPDATE operations SET state = $1, lease_holder = NULL, lease_until = NULL, updated_at = $2, result = $3 "
         "WHERE request_id = $4 AND lease_holder = $5",
         {state, to_micros(now()), text, request_id, bench.self.to_text()});
+    if (ended == 0) {  // who took it over ends it
+      state = get(bench.db, request_id).state;
+      return;
+    }
     const std::string event = state == "open" ? "interrupted" : state;
     audit::append(bench.db, bench.session.identity().user, {{request_id, kind + "." + event, target, Json::object()}},
                   bench.head_signer);

@@ -38,6 +38,9 @@ struct NewOperation {
   std::vector<audit::Event> events;  // intent and policy; request_id is filled in
 };
 
+/// Why an item stopped, as the journal, the audit trail and the answers show it: code, error, suggestion, retryable.
+Json failure_json(const Error&);
+
 namespace operations {
 
 inline constexpr Duration lease_time = std::chrono::seconds(60);
@@ -61,17 +64,16 @@ void create(Workbench&, const NewOperation&);
 void create_refused(Workbench&, const NewOperation&, const Error&);
 /// A user's rights end at the operations that the user began. @throws Error role-denied
 void require_touch(const Session&, const StoredOperation&);
-/// Takes the lease of an open or waiting operation, in a transaction of its own.
+/// Takes the lease of an open or waiting operation; joins the caller's transaction.
 /// @throws Error operation-running: a live process holds it · operation-ended · role-denied: a user, and another's
 void take_over(Workbench&, std::string_view request_id);
-/// A run of the same identity came before: decides whether `wanted` is that operation again.
-/// @return its request id when the inputs are the same (taken over), nullopt when nothing stands in the way
-/// @throws Error operation-open: other inputs · operation-running · request-id-used · role-denied
 struct Earlier {
   std::string request_id;
   bool ended = false;
-  Json result;  // of an ended one
 };
+/// A run of the same identity came before: decides whether `wanted` is that operation again.
+/// @return that operation, taken over unless it has ended; nullopt when nothing stands in the way
+/// @throws Error operation-open: other inputs · operation-running · request-id-used · role-denied
 std::optional<Earlier> find_earlier(Workbench&, const NewOperation& wanted);
 
 /// Notes why an item can't go on: an unreachable reason leaves it open, any other ends it as failed. With an audit event.
@@ -79,7 +81,7 @@ void note_error(Workbench&, const std::string& request_id, std::size_t position,
                 const Error&);
 /// Ends the operation as its items stand: done when all are, failed when none is open any more, else open or waiting and the
 /// lease is given back. With the result that will be shown and the audit event KIND.STATE.
-/// @return the state
+/// @return the state; when another process holds it by now, nothing is written and it is what stands there
 std::string end(Workbench&, const std::string& request_id, const std::string& kind, const std::string& target,
                 const Json& result);
 /// Gives it up: open items become abandoned. @throws Error operation-running, operation-ended

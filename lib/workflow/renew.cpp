@@ -85,17 +85,6 @@ bool renewed_recently(const Workbench& bench, const CertificateRow& row, Time at
   return !row.renewed_from.empty() && row.issued_at + min_interval(bench.policy, row) > at;
 }
 
-bool may_touch(const Workbench& bench, const CertificateRow& row) {
-  const auto& who = bench.session.identity();
-  return who.role != Role::user || row.owner == who.user;
-}
-
-void require_own(const Workbench& bench, const CertificateRow& row) {
-  if (!may_touch(bench, row))
-    throw Error(Code::role_denied, "the certificate of " + row.name + " belongs to " + row.owner,
-                "ask its owner or an operator");
-}
-
 void require_renewable(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at) {
   if (row.status != CertificateStatus::active)
     throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is " + std::string(to_string(row.status)),
@@ -183,7 +172,7 @@ struct DuePlan {
 };
 
 void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at, DuePlan& plan) {
-  if (!may_touch(bench, row) || (!options.force && renewed_recently(bench, row, at))) return;
+  if (!bench.session.may_touch(row.owner) || (!options.force && renewed_recently(bench, row, at))) return;
   if (operations::find_open(bench.db, "renew", row.name)) {
     ++plan.elsewhere;
     return;
@@ -331,7 +320,7 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
     items.clear();
     refused.reset();
     const auto row = inventory::resolve(bench.db, argument, at);
-    require_own(bench, row);
+    bench.session.require_touch(row.owner, "the certificate of " + row.name);
     auto item = item_from(row);
     find_place(bench, item, row);
     const Json inputs = Json::object({{"name", row.name},

@@ -229,13 +229,6 @@ void run_and_finish(Workbench& bench, const std::string& request_id, const std::
   answer.exit = batch_exit(answer.exits);
 }
 
-void require_own(const Workbench& bench, const CertificateRow& row) {
-  const auto& who = bench.session.identity();
-  if (who.role == Role::user && row.owner != who.user)
-    throw Error(Code::role_denied, "the certificate of " + row.name + " belongs to " + row.owner,
-                "ask its owner or an operator");
-}
-
 /// What has been revoked already and would not change.
 bool is_settled(const CertificateRow& row, Reason reason) {
   if (row.status != CertificateStatus::revoked) return false;
@@ -338,7 +331,7 @@ RevokeAnswer revoke(Workbench& bench, const std::vector<CertificateRow>& targets
     // A renewal may have used a compromised key again since the targets were collected.
     const auto reached = options.reason == Reason::key_compromise ? with_same_keys(bench, targets, at) : targets;
     for (const auto& target : reached) {
-      require_own(bench, target);
+      bench.session.require_touch(target.owner, "the certificate of " + target.name);
       const auto row = inventory::by_id(bench.db, target.cert_id);
       if (!row) throw Error(Code::certificate_not_found, "no certificate " + target.cert_id, "ymgr cert list");
       if (is_settled(*row, options.reason)) {
@@ -407,7 +400,7 @@ RevokeAnswer unhold(Workbench& bench, const std::vector<CertificateRow>& targets
   answer.request_id = options.request_id.empty() ? new_id("req", now()) : options.request_id;
   answer.state = options.dry_run ? "planned" : "done";
   for (const auto& row : targets) {
-    require_own(bench, row);
+    bench.session.require_touch(row.owner, "the certificate of " + row.name);
     if (row.status != CertificateStatus::revoked || row.revocation_reason != to_string(Reason::certificate_hold))
       throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is not on hold",
                   "ymgr cert show " + row.cert_id);

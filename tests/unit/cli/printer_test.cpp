@@ -86,7 +86,13 @@ TEST_CASE("one document is printed in each form") {
   CHECK(flat_as(Format::text, {"size"}) == "  size:  3\n");
   CHECK(flat_as(Format::jsonl) ==
         "{\"schema\":\"ymgr.show.v1\",\"success\":true,\"name\":\"web1\",\"size\":3,\"note\":null}\n");
-  CHECK(render(flat_command, flat_result(), {Format::text, {}, true}).empty());
+}
+
+TEST_CASE("--quiet silences the summary of a change, not what was read") {
+  CHECK(render(flat_command, flat_result(), {Format::text, {}, true}) == "web1 is fine\n");
+  Command change = flat_command;
+  change.effect = Effect::changes;
+  CHECK(render(change, flat_result(), {Format::text, {}, true}).empty());
 }
 
 TEST_CASE("raw text is printed as it is, unless JSON is asked for") {
