@@ -303,7 +303,7 @@ std::optional<operations::Earlier> find_earlier_renewal(Workbench& bench, const 
   const auto open = operations::find_open(bench.db, wanted.kind, wanted.items.front().target);
   if (!open || !open->inputs.boolean_or("due", false)) return operations::find_earlier(bench, wanted);
   operations::take_over(bench, open->request_id);
-  return operations::Earlier{open->request_id, false, Json()};
+  return operations::Earlier{open->request_id, false};
 }
 
 }  // namespace
