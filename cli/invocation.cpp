@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/ids.hpp"
 #include "base/text.hpp"
 #include "cli/invocation_state.hpp"
 
@@ -45,6 +46,15 @@ const Globals& Invocation::globals() const noexcept {
 }
 Notices& Invocation::notices() noexcept {
   return state_->notices;
+}
+
+std::string Invocation::request_id() const {
+  const auto id = maybe(request_id_option.name);
+  if (!id || (is_id("req", *id) && ymgr::request_id(*id) == *id)) return id.value_or("");
+  throw Error(
+      Code::usage, std::string(request_id_option.name) + " can't be " + printable(*id),
+      "1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit; to go on with an "
+      "operation: ymgr resume ID");
 }
 
 Wiring& Invocation::wiring() noexcept {

@@ -36,6 +36,8 @@ class Invocation {
   std::optional<std::int64_t> number(std::string_view option, std::int64_t min,
                                      std::int64_t max) const;  // throws usage
   std::optional<Duration> duration(std::string_view option) const;
+  /// --request-id; "" when absent. @throws Error usage: not 1 to 64 of [A-Za-z0-9._-], or the resume id of another operation
+  std::string request_id() const;
 
   Wiring& wiring() noexcept;
   Notices& notices() noexcept;

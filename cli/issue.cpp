@@ -201,7 +201,7 @@ Wish wish_of(Invocation& call) {
 Result run(Invocation& call) {
   auto wish = wish_of(call);
   IssueOptions how;
-  how.request_id = call.text("--request-id");
+  how.request_id = call.request_id();
   if (call.has("--ensure") && call.has("--another"))
     throw Error(Code::usage, "--ensure and --another exclude each other");
   if (call.has("--ensure")) how.when_active = WhenActive::ensure;

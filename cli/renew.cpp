@@ -91,7 +91,7 @@ Json hooks_json(const hooks::Outcome& outcome) {
 
 RenewOptions howof(Invocation& call) {
   RenewOptions result;
-  result.request_id = call.text("--request-id");
+  result.request_id = call.request_id();
   if (call.has("--new-key") || call.has("--key")) result.key = KeyChoice::fresh;
   if (const auto text = call.maybe("--key")) {
     result.algorithm = parse_key_algorithm(*text);

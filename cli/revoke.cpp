@@ -79,7 +79,7 @@ Result run(Invocation& call) {
   if (names.empty() && selection.empty())
     throw Error(Code::usage, "which certificate?", "ymgr revoke CERT, or --select FIELD=VALUE");
   RevokeOptions wish;
-  wish.request_id = call.text("--request-id");
+  wish.request_id = call.request_id();
   wish.note = call.text("--note");
   if (const auto text = call.maybe("--reason")) wish.reason = parse_reason(*text);
   if (const auto text = call.maybe("--invalidity-date")) wish.invalidity_date = parse_time(*text);

@@ -100,6 +100,16 @@ def test_values_that_mean_nothing(ymgr, box, args, code, exit):
     assert rows(box, "SELECT count(*) FROM certificates") == before
 
 
+REQUEST_IDS = ["", "-x", "a b", "a\tb", "a/b", "a" * 65, "ü", "resume-20260101000000-abcdefabcdef"]
+
+
+@pytest.mark.parametrize("command", [["issue"], ["renew"], ["revoke", "--yes"]], ids=lambda command: command[0])
+@pytest.mark.parametrize("id", REQUEST_IDS)
+def test_a_request_id_that_is_none(refused, ymgr, command, id):
+    ymgr("issue", "www.example.com")
+    refused(command[0], "www.example.com", *command[1:], f"--request-id={id}", exit=2, code="usage")
+
+
 BATCHES = [
     ("b.csv", "name,sans\na.example.com,dns:a.example.com\nb.example.com\n", "batch-invalid", ["3"]),
     ("b.csv", 'name\n"a.example.com\n', "csv-invalid", ["2"]),
