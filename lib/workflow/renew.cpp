@@ -103,12 +103,33 @@ bool needs_request(Workbench& bench, const CertificateItem& item, const RenewOpt
          (item.csr.empty() || !bench.policy.profile(item.profile).key_reuse);
 }
 
-NewOperation operation_of(const std::vector<CertificateItem>& items, const RenewOptions& options, Json inputs,
-                          Time at) {
-  NewOperation op;
-  op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
-  op.kind = "renew";
-  op.inputs = std::move(inputs);
+/// What the new certificate depends on, besides the old one.
+Json manner_of(const RenewOptions& options) {
+  return Json::object({{"new_key", options.key == KeyChoice::fresh},
+                       {"key", options.algorithm ? Json(to_string(*options.algorithm)) : Json()},
+                       {"validity", options.validity ? Json(format_duration(*options.validity)) : Json()},
+                       {"csr", options.csr.empty() ? Json() : Json(hex(sha256(options.csr)))}});
+}
+
+/// What must be equal for a second command to be the same renewal again.
+Json inputs_of(const std::string& name, const RenewOptions& options) {
+  return Json::object({{"name", name}, {"manner", manner_of(options)}, {"force", options.force}});
+}
+
+Json inputs_of(const DueOptions& due, const RenewOptions& options) {
+  std::vector<std::string> conditions;
+  for (const auto& condition : due.selection.conditions)
+    conditions.push_back((condition.negated ? "!" : "") + condition.field + "=" + condition.value);
+  return Json::object({{"due", true},
+                       {"manner", manner_of(options)},
+                       {"force", options.force},
+                       {"select", Json::texts(conditions)},
+                       {"renew_before", due.renew_before ? Json(format_renew_before(*due.renew_before)) : Json()},
+                       {"scope", due.scope == Scope::all ? "all" : "host"},
+                       {"limit", due.limit}});
+}
+
+void add_items(NewOperation& op, const std::vector<CertificateItem>& items) {
   for (const auto& item : items) {
     op.items.push_back({item.target, item.journal()});
     op.events.push_back(
@@ -116,6 +137,15 @@ NewOperation operation_of(const std::vector<CertificateItem>& items, const Renew
          Json::object({{"renewed_from", item.renewed_from}, {"key", item.key_reused ? "reused" : "new"}})});
   }
   op.target = op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
+}
+
+NewOperation operation_of(const std::vector<CertificateItem>& items, const RenewOptions& options, Json inputs,
+                          Time at) {
+  NewOperation op;
+  op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
+  op.kind = "renew";
+  op.inputs = std::move(inputs);
+  add_items(op, items);
   return op;
 }
 
@@ -145,6 +175,14 @@ void run_with_hooks(Workbench& bench, const NewOperation& op, std::vector<Certif
       finish_certificates(bench, op.request_id, op.kind, op.target, items, "renewed");
   add_outcome(answer.hooks, hooks::run_pending(bench));
   add_outcome(answer.hooks, hooks::run_once(bench, places, hooks::Moment::post));
+}
+
+/// What an earlier operation answered, or what comes of going on with it.
+void repeat_renewal(Workbench& bench, const operations::Earlier& earlier, RenewAnswer& answer) {
+  static_cast<CertificateAnswer&>(answer) = earlier.ended
+                                                ? stored_answer(bench, earlier.request_id, "renewed")
+                                                : resume_certificates(bench, earlier.request_id, "renew", "renewed");
+  if (!earlier.ended) add_outcome(answer.hooks, hooks::run_pending(bench));
 }
 
 void set_exit(RenewAnswer& answer) {
@@ -243,10 +281,10 @@ Json stuck_item(const StoredOperation& op, const Error& error) {
                        {"request_id", op.request_id}});
 }
 
-/// Renewals that a process began and did not live to end.
-void finish_orphans(Workbench& bench, RenewAnswer& answer) {
+/// Renewals that a process began and did not live to end, all but the one of our own request id.
+void finish_orphans(Workbench& bench, const std::string& but, RenewAnswer& answer) {
   for (const auto& op : operations::list(bench.db, bench.session, true, 1000)) {
-    if (op.kind != "renew") continue;
+    if (op.kind != "renew" || op.request_id == but) continue;
     try {
       operations::take_over(bench, op.request_id);
     } catch (const Error& error) {
@@ -301,9 +339,53 @@ void planned(RenewAnswer& answer, const std::vector<CertificateItem>& items) {
 /// The same renewal begun before: by the same command, or by a `renew --due` that did not live to end it.
 std::optional<operations::Earlier> find_earlier_renewal(Workbench& bench, const NewOperation& wanted) {
   const auto open = operations::find_open(bench.db, wanted.kind, wanted.items.front().target);
-  if (!open || !open->inputs.boolean_or("due", false)) return operations::find_earlier(bench, wanted);
+  const bool same =
+      open && open->inputs.boolean_or("due", false) && open->inputs.at("manner") == wanted.inputs.at("manner");
+  if (!same) return operations::find_earlier(bench, wanted);
   operations::take_over(bench, open->request_id);
   return operations::Earlier{open->request_id, false};
+}
+
+struct DueRun {
+  DuePlan plan;
+  NewOperation op;
+  std::optional<operations::Earlier> earlier;  // a repeated --request-id: nothing is planned
+};
+
+/// In one transaction, so that several processes at the same time share the work out.
+DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+  DueRun run;
+  bench.db.transaction(sql::Access::write, [&] {
+    const Time at = now();
+    run = DueRun();
+    run.op = operation_of({}, options, inputs_of(due, options), at);
+    if (!options.request_id.empty() && (run.earlier = operations::find_earlier(bench, run.op))) return;
+    run.plan = plan_due(bench, due, options, at);
+    std::vector<audit::Event> events;
+    drop_refused(bench, run.plan, run.op.request_id, events);
+    add_items(run.op, run.plan.items);
+    run.op.events.insert(run.op.events.end(), events.begin(), events.end());
+    if (!run.plan.items.empty())
+      operations::create(bench, run.op);
+    else if (!run.op.events.empty())
+      audit::append(bench.db, bench.session.identity().user, run.op.events, bench.head_signer);
+  });
+  return run;
+}
+
+RenewAnswer plan_only(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+  RenewAnswer answer;
+  std::vector<audit::Event> unused;
+  auto plan = plan_due(bench, due, options, now());
+  drop_refused(bench, plan, "", unused);
+  planned(answer, plan.items);
+  answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
+  answer.exits.insert(answer.exits.end(), plan.exits.begin(), plan.exits.end());
+  answer.exit = batch_exit(answer.exits);
+  answer.elsewhere = plan.elsewhere;
+  answer.waiting = plan.waiting;
+  answer.next_expiry = next_expiry(bench.db);
+  return answer;
 }
 
 }  // namespace
@@ -323,9 +405,7 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
     bench.session.require_touch(row.owner, "the certificate of " + row.name);
     auto item = item_from(row);
     find_place(bench, item, row);
-    const Json inputs = Json::object({{"name", row.name},
-                                      {"new_key", options.key == KeyChoice::fresh},
-                                      {"csr", options.csr.empty() ? std::string() : hex(sha256(options.csr))}});
+    const Json inputs = inputs_of(row.name, options);
     op = NewOperation{options.request_id, "renew", row.name, inputs, {{row.name, Json()}}, {}};
     if (!options.dry_run && (earlier = find_earlier_renewal(bench, op))) return;
     require_renewable(bench, row, options, at);
@@ -352,67 +432,36 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
       operations::create(bench, op);
   });
   if (refused) throw Error(*refused);
-  if (earlier && earlier->ended) {
-    static_cast<CertificateAnswer&>(answer) = stored_answer(bench, earlier->request_id, "renewed");
-  } else if (earlier) {
-    static_cast<CertificateAnswer&>(answer) = resume_certificates(bench, earlier->request_id, "renew", "renewed");
-    add_outcome(answer.hooks, hooks::run_pending(bench));
-  } else {
+  if (earlier)
+    repeat_renewal(bench, *earlier, answer);
+  else
     run_with_hooks(bench, op, std::move(items), answer);
-  }
   set_exit(answer);
   return answer;
 }
 
 RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   bench.session.require(Right::renew);
-  RenewAnswer answer;
-  if (options.dry_run) {
-    std::vector<audit::Event> unused;
-    auto plan = plan_due(bench, due, options, now());
-    drop_refused(bench, plan, "", unused);
-    planned(answer, plan.items);
-    answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
-    answer.exits.insert(answer.exits.end(), plan.exits.begin(), plan.exits.end());
-    answer.exit = batch_exit(answer.exits);
-    answer.elsewhere = plan.elsewhere;
-    answer.waiting = plan.waiting;
-    answer.next_expiry = next_expiry(bench.db);
-    return answer;
-  }
-  RenewAnswer orphans;
-  finish_orphans(bench, orphans);
-  DuePlan plan;
-  NewOperation op;
-  bench.db.transaction(sql::Access::write, [&] {
-    const Time at = now();
-    plan = plan_due(bench, due, options, at);
-    std::vector<audit::Event> events;
-    const std::string id = options.request_id.empty() ? new_id("req", at) : options.request_id;
-    drop_refused(bench, plan, id, events);
-    op = operation_of(plan.items, options, Json::object({{"due", true}}), at);
-    op.request_id = id;
-    op.events.insert(op.events.end(), events.begin(), events.end());
-    for (auto& event : op.events) event.request_id = id;
-    if (!plan.items.empty())
-      operations::create(bench, op);
-    else if (!op.events.empty())
-      audit::append(bench.db, bench.session.identity().user, op.events, bench.head_signer);
-  });
-  if (!plan.items.empty())
-    run_with_hooks(bench, op, std::move(plan.items), answer);
+  if (options.dry_run) return plan_only(bench, due, options);
+  RenewAnswer answer, orphans;
+  finish_orphans(bench, options.request_id, orphans);
+  auto run = begin_due(bench, due, options);
+  if (run.earlier)
+    repeat_renewal(bench, *run.earlier, answer);
+  else if (!run.plan.items.empty())
+    run_with_hooks(bench, run.op, std::move(run.plan.items), answer);
   else
     add_outcome(answer.hooks, hooks::run_pending(bench));
   const auto prepend = [&](const std::vector<Json>& items, const std::vector<int>& exits) {
     answer.items.insert(answer.items.begin(), items.begin(), items.end());
     answer.exits.insert(answer.exits.begin(), exits.begin(), exits.end());
   };
-  prepend(plan.failed, plan.exits);
+  prepend(run.plan.failed, run.plan.exits);
   prepend(orphans.items, orphans.exits);
   answer.changed = answer.changed || orphans.changed;
   answer.exit = batch_exit(answer.exits);
-  answer.elsewhere = plan.elsewhere;
-  answer.waiting = plan.waiting;
+  answer.elsewhere = run.plan.elsewhere;
+  answer.waiting = run.plan.waiting;
   look_after_ca(bench, answer);
   answer.next_expiry = next_expiry(bench.db);
   set_exit(answer);

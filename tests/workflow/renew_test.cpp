@@ -93,6 +93,45 @@ TEST_CASE("only what is due is renewed, and nothing due is no failure") {
   CHECK(count(profile.db(), "certificates WHERE status = 'superseded'") == 1);
 }
 
+TEST_CASE("renewing what is due again under the same request id gives the stored answer") {
+  test::Profile profile;
+  issued(profile, "a.example.com");
+  RenewOptions options;
+  options.request_id = "nightly-7";
+  const auto first = renew_due(profile.bench(), due_at_once(), options);
+  issued(profile, "b.example.com");
+  const auto second = renew_due(profile.bench(), due_at_once(), options);
+  REQUIRE(second.items.size() == 1);
+  CHECK(second.items.front().at("cert_id") == first.items.front().at("cert_id"));
+  CHECK(second.request_id == "nightly-7");
+  CHECK_FALSE(second.changed);
+  CHECK(count(profile.db(), "certificates") == 3);
+  auto others = due_at_once();
+  others.limit = 1;
+  CHECK(code_of([&] { renew_due(profile.bench(), others, options); }) == Code::request_id_used);
+}
+
+TEST_CASE("a renewal with other wishes is another one, and takes no unfinished one over") {
+  struct Row {
+    const char* what;
+    void (*change)(RenewOptions&);
+  };
+  const Row rows[] = {{"validity", [](RenewOptions& o) { o.validity = std::chrono::hours(24 * 7); }},
+                      {"algorithm", [](RenewOptions& o) { o.algorithm = KeyAlgorithm::ec_p384; }},
+                      {"force", [](RenewOptions& o) { o.force = true; }}};
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    test::Profile profile;
+    issued(profile, "web.example.com");
+    RenewOptions options;
+    options.key = KeyChoice::fresh;
+    options.request_id = "nightly-7";
+    renew(profile.bench(), "web.example.com", options);
+    row.change(options);
+    CHECK(code_of([&] { renew(profile.bench(), "web.example.com", options); }) == Code::request_id_used);
+  }
+}
+
 TEST_CASE("a dry run of what is due changes nothing") {
   test::Profile profile;
   issued(profile, "a.example.com");
