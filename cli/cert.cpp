@@ -297,7 +297,7 @@ std::string export_text(sql::Connection& db, const CertificateRow& row, const st
   if (format == "pem") return row.pem;
   if (format == "der") return parse_certificate(row.pem).der.bytes;
   std::string text = format == "fullchain" ? row.pem : "";
-  for (const auto& above : chain_above(db, parse_certificate(row.pem)))
+  for (const auto& above : chain_above(list_cas(db), parse_certificate(row.pem)))
     if (format == "chain" || above.subject != above.issuer) text += above.pem;
   return text;
 }

@@ -14,17 +14,6 @@ CertificateRow readable_certificate(Invocation& call, Time at) {
   return row;
 }
 
-std::vector<Certificate> chain_above(sql::Connection& db, const Certificate& leaf) {
-  for (auto& ca : list_cas(db)) {
-    if (!ca.certificate || ca.subject != leaf.issuer) continue;
-    if (!leaf.authority_key_id.empty() && ca.certificate->subject_key_id != leaf.authority_key_id) continue;
-    auto chain = std::move(ca.chain);
-    chain.insert(chain.begin(), *ca.certificate);
-    return chain;
-  }
-  throw Error(Code::certificate_not_found, "no CA of this profile is " + leaf.issuer, "ymgr ca show lists them");
-}
-
 Result exported(Invocation& call, const std::string& text, Form form) {
   const auto out = call.text("--out");
   const bool to_file = !out.empty() && out != "-";

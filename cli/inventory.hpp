@@ -10,9 +10,6 @@ namespace ymgr::cli {
 /// The certificate that the argument CERT names. @throws Error role-denied: a user's session, and somebody else's certificate
 CertificateRow readable_certificate(Invocation&, Time at);
 
-/// The CAs above a certificate, nearest first, root last. @throws Error certificate-not-found: none of this profile's signed it
-std::vector<Certificate> chain_above(sql::Connection&, const Certificate&);
-
 enum class Form { pem, der };
 /// Text that goes to --out FILE (0644, overwritten only with --force) or to standard output; members content and file.
 Result exported(Invocation&, const std::string& text, Form);

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,9 @@ struct CaInfo {
 };
 /// Newest first. Needs no data key.
 std::vector<CaInfo> list_cas(sql::Connection&);
+/// The CA that signed a certificate and those above it, nearest first, root last; a rotated CA still stands above what it signed.
+/// @throws Error certificate-not-found: none of `cas` signed it
+std::vector<Certificate> chain_above(std::span<const CaInfo> cas, const Certificate&);
 /// The issuing CA that signs. @throws Error ca-not-ready
 CaInfo active_ca(sql::Connection&);
 /// There is one, without reading its certificate. @throws Error ca-not-ready

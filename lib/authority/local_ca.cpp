@@ -166,7 +166,7 @@ void check_ca_certificate(const Certificate& certificate) {
 }
 
 /// What stands above `leaf`, root last. @throws Error when the chain stops short
-std::vector<Certificate> chain_above(const Certificate& leaf, const std::vector<Certificate>& given) {
+std::vector<Certificate> given_chain(const Certificate& leaf, const std::vector<Certificate>& given) {
   std::vector<Certificate> chain;
   const Certificate* at = &leaf;
   while (at->subject != at->issuer) {
@@ -211,7 +211,7 @@ Answer read_answer(sql::Connection& db, std::string_view pem) {
   IssuerRow row = row_of_key(db, given, position);
   const Certificate& certificate = given[position];
   check_ca_certificate(certificate);
-  std::vector<Certificate> chain = chain_above(certificate, given);
+  std::vector<Certificate> chain = given_chain(certificate, given);
   const std::span<const Certificate> above(chain);
   const std::string fault =
       check_chain(certificate, above.first(above.size() - 1), above.last(1), std::max(now(), certificate.not_before));
@@ -230,6 +230,17 @@ std::vector<CaInfo> list_cas(sql::Connection& db) {
   std::vector<CaInfo> result;
   for (const IssuerRow& row : issuer_rows(db)) result.push_back(to_info(row, kept));
   return result;
+}
+
+std::vector<Certificate> chain_above(std::span<const CaInfo> cas, const Certificate& leaf) {
+  for (const auto& ca : cas) {
+    if (!ca.certificate || ca.subject != leaf.issuer) continue;
+    if (!leaf.authority_key_id.empty() && ca.certificate->subject_key_id != leaf.authority_key_id) continue;
+    std::vector<Certificate> chain{*ca.certificate};
+    chain.insert(chain.end(), ca.chain.begin(), ca.chain.end());
+    return chain;
+  }
+  throw Error(Code::certificate_not_found, "no CA of this profile is " + leaf.issuer, "ymgr ca show lists them");
 }
 
 CaInfo active_ca(sql::Connection& db) {

@@ -83,7 +83,8 @@ Progress deliver(CertificateItem& item, CertificatePorts& ports, Attempt) {
     Secret pem;
     if (item.key_place == KeyPlace::file && item.place->with_key)
       pem = ports.file_keys->export_pem(key_of(item, ports));
-    installation::deliver(*item.place, {item.cert_id, *item.certificate, ports.chain, pem.empty() ? nullptr : &pem});
+    const auto chain = chain_above(ports.cas, *item.certificate);
+    installation::deliver(*item.place, {item.cert_id, *item.certificate, chain, pem.empty() ? nullptr : &pem});
   }
   if (item.key) store_of(item, ports).forget(*item.key);
   item.key.reset();
@@ -260,13 +261,6 @@ constexpr Step<CertificateItem, CertificatePorts> steps[] = {
     {"issued", Durability::before_next, sign, record_issued},
     {"delivered", Durability::grouped, deliver, record_delivered, has_place}};
 
-std::vector<Certificate> signing_chain(sql::Connection& db) {
-  auto ca = active_ca(db);
-  std::vector<Certificate> chain{*ca.certificate};
-  chain.insert(chain.end(), ca.chain.begin(), ca.chain.end());
-  return chain;
-}
-
 bool is_issued(const CertificateItem& item) {
   return item.state == "issued" || item.state == "delivered";
 }
@@ -285,13 +279,13 @@ Json failed_item(const CertificateItem& item) {
 }  // namespace
 
 void run_certificate_items(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
-  const auto chain = std::ranges::any_of(items, has_place) ? signing_chain(bench.db) : std::vector<Certificate>();
+  const bool delivers = std::ranges::any_of(items, has_place);
   run_items<CertificateItem, CertificatePorts>(bench, request_id, items, steps, [&] {
     auto ports = std::make_unique<CertificatePorts>();
     ports->sealed_keys = open_sealed_keys(bench.session.data_key());
     ports->file_keys = open_file_keys(bench.session.data_key());
     ports->signer = bench.authority.open_signer();
-    ports->chain = chain;
+    if (delivers) ports->cas = list_cas(bench.db);  // after the signer: its CA is among them
     return ports;
   });
 }

@@ -46,7 +46,7 @@ struct CertificateItem : Item {
 struct CertificatePorts {
   std::unique_ptr<KeyStore> sealed_keys, file_keys;
   std::unique_ptr<Signer> signer;
-  std::vector<Certificate> chain;  // of the signing CA: itself first, the root last
+  std::vector<CaInfo> cas;  // to find the chain of what is delivered
 };
 
 /// Runs the items of an operation that this process holds, to the end of each.

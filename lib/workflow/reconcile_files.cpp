@@ -82,13 +82,6 @@ Secret fitting_key(const Installation& place, const Certificate& certificate) {
   return {};
 }
 
-std::vector<Certificate> chain_of(const ca::IssuerRow& issuer) {
-  std::vector<Certificate> chain{parse_certificate(issuer.certificate)};
-  if (!issuer.chain.empty())
-    for (auto& above : parse_pem_chain(issuer.chain)) chain.push_back(std::move(above));
-  return chain;
-}
-
 /// A version of that id whose files were changed stands in the way. It goes last: it may hold the only copy of the key.
 void deliver_anew(const Installation& place, const installation::Delivery& delivery) {
   const std::string folder = place.out + "/versions/" + delivery.cert_id;
@@ -108,15 +101,15 @@ void deliver_anew(const Installation& place, const installation::Delivery& deliv
 
 void deliver_again(Reconciliation& run, const CertificateRow& row, const Installation& place,
                    const Certificate& certificate, const std::string& fault) {
-  const auto* issuer = run.issuer_of(row.issuer);
   const Secret key = place.with_key ? fitting_key(place, certificate) : Secret();
-  if (!issuer || place.out.empty() || (place.with_key && key.empty())) {
+  if (!run.is_ours(certificate) || place.out.empty() || (place.with_key && key.empty())) {
     run.report("installation_differs", row.name, fault + ", and its key is not there",
                "ymgr renew " + row.name + " --new-key");
     return;
   }
   run.repair_files("installation_differs", row.name, fault + ": delivered again", [&] {
-    deliver_anew(place, {row.cert_id, certificate, chain_of(*issuer), key.empty() ? nullptr : &key});
+    const auto chain = chain_above(list_cas(run.bench.db), certificate);
+    deliver_anew(place, {row.cert_id, certificate, chain, key.empty() ? nullptr : &key});
     if (!place.deploy_hook.empty()) inventory::set_hook_result(run.bench.db, row.cert_id, "pending", "", run.at);
   });
 }

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from harness import FAILPOINT, RELEASE, Box, Ymgr
+from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
 from invariants import check_end, check_pair, check_rows, rows
 
 NAME = "www.example.com"
@@ -203,3 +203,14 @@ def test_a_second_kill_inside_recovery(stage, scene):
                 break
         if untouched:
             break
+
+
+def test_a_delivery_after_a_rotation_has_the_chain_of_the_ca_that_signed(ymgr, box):
+    for turn in itertools.count(1):
+        name, tls = f"n{turn}.example.com", box.work / f"tls{turn}"
+        assert fires(box, f"kill@{turn}", ["issue", name, "--out", tls]) is not None, "never killed between"
+        if actives(box, name) and not (tls / "cert.pem").exists():
+            break
+    ymgr("ca", "rotate", "--root-passphrase-file", box.password_file)
+    ymgr("resume", "--all", exit=None)  # one has been killed before its installation file was there
+    openssl("verify", "-x509_strict", "-CAfile", tls / "chain.pem", tls / "cert.pem")
