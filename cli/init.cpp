@@ -120,7 +120,7 @@ void choose_policy(Invocation& call, InitPlan& plan) {
 void choose_ca(Invocation& call, InitPlan& plan) {
   if (const auto name = call.maybe("--ca-name")) plan.ca.name = *name;
   plan.ca.key = ca_key(call);
-  for (const auto& text : call.list("--permit")) plan.ca.constraints.permitted.push_back(parse_permitted(text));
+  for (const auto& text : call.list("--permit")) plan.ca.constraints.permitted.push_back(parse_name_constraint(text));
   plan.ca.urls = {call.list("--crl-url"), call.list("--ocsp-url"), call.list("--issuer-url")};
 }
 

@@ -68,7 +68,7 @@ Result run_login(Invocation& call) {
 }
 
 Result run_logout(Invocation& call) {
-  const bool ended = session::end(call.wiring().database(), call.wiring().session_place());
+  const bool ended = logout(call.wiring().database(), call.wiring().session_place());
   return {.json = Json::object({{"ended", ended}}), .text = ended ? "logged out\n" : "there was no session\n"};
 }
 

@@ -21,6 +21,10 @@ constexpr Option add_options[] = {
 };
 constexpr Option password_options[] = {
     {.name = "--password-file", .value = "FILE", .help = "the new password, - for standard input", .complete = "file"},
+    {.name = "--present-password-file",
+     .value = "FILE",
+     .help = "your password until now, for your own; - for standard input",
+     .complete = "file"},
     {.name = "--recovery-key-file",
      .value = "FILE",
      .help = "act by the recovery key, without a session",
@@ -151,10 +155,13 @@ Result run_set_password(Invocation& call) {
   std::optional<Secret> recovery_key;
   if (recovers) recovery_key = call.secret("--recovery-key-file", "Recovery key:");
   users::get(db, name);
+  std::optional<Secret> present;
+  if (!recovers && needs_present_password(call.wiring().session(), name))
+    present = call.secret("--present-password-file", "Present password of " + name + ":");
   const Secret password = call.new_secret("--password-file", "New password of " + name + " (12 characters at least):");
   users::check_password(password);
   if (!dry_run && recovery_key) recover_user(db, *recovery_key, name, password);
-  if (!dry_run && !recovery_key) set_user_password(admin_of(call), name, password);
+  if (!dry_run && !recovery_key) set_user_password(admin_of(call), name, password, present ? &*present : nullptr);
   return answer(name, !dry_run, "set the password of " + name + ", whose sessions are ended",
                 "would set the password of " + name);
 }

@@ -83,19 +83,21 @@ void check(sql::Connection& db, const SessionPlace& place, const StoredSession& 
 }
 
 void insert_row(sql::Connection& db, std::string_view session_id, std::string_view user, Time at, Time expires_at,
-                const std::string& box) {
+                const std::string& box, const std::function<void(Time)>& also) {
   db.transaction(sql::Access::write, [&] {
     end_expired(db, at);
     db.run(
         "INSERT INTO user_sessions (session_id, user_name, created_at, expires_at, data_key_box) "
         "VALUES ($1, $2, $3, $4, $5)",
         {session_id, user, to_micros(at), to_micros(expires_at), box.empty() ? sql::Value() : sql::Value(box)});
+    if (also) also(expires_at);
   });
 }
 
 }  // namespace
 
-Session start(sql::Connection& db, const SessionPlace& place, Authenticated who, Duration life) {
+Session start(sql::Connection& db, const SessionPlace& place, Authenticated who, Duration life,
+              const std::function<void(Time)>& also) {
   const std::string path = path_of(place);
   make_folder(place.folder, 0700);
   require_private(place.folder, 0700, "session folder");
@@ -107,7 +109,7 @@ Session start(sql::Connection& db, const SessionPlace& place, Authenticated who,
   if (who.data_key) {
     box = to_base64(seal(file.secret, box_binding(file.session_id, who.identity.user), who.data_key->key.reveal()));
   }
-  insert_row(db, file.session_id, who.identity.user, at, at + life, box);
+  insert_row(db, file.session_id, who.identity.user, at, at + life, box, also);
   try {
     write_file(path, format_session_file(file).reveal(), {0600, {}}, Existing::replace);
   } catch (...) {
@@ -130,13 +132,19 @@ Session resume(sql::Connection& db, const SessionPlace& place) {
   return {{stored->user, stored->role}, file.session_id, stored->expires_at, std::move(data_key)};
 }
 
-bool end(sql::Connection& db, const SessionPlace& place) {
+bool end(sql::Connection& db, const SessionPlace& place, const std::function<void(const std::string&)>& also) {
   const std::string path = path_of(place);
   auto text = read_file_if_there(path, largest_file);
   if (!text) return false;
   const auto file = parse_session_file(*text);
   Secret::absorb(*text);
-  if (file) end_row(db, file->session_id, now());
+  if (file) {
+    db.transaction(sql::Access::write, [&] {
+      const auto stored = find_row(db, file->session_id);
+      end_row(db, file->session_id, now());
+      if (also && stored && !stored->ended) also(stored->user);
+    });
+  }
   remove_file(path);
   return true;
 }

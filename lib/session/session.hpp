@@ -1,5 +1,6 @@
 // Login, sessions, users.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "audit/audit.hpp"
 #include "base/clock.hpp"
 #include "secrets/secret_store.hpp"
+#include "session/password.hpp"
 #include "sql/connection.hpp"
 
 namespace ymgr {
@@ -97,14 +99,16 @@ struct SessionPlace {
 namespace session {
 
 /// Writes the session row and file (0600), ending a former session of this place. `life`: 8 h; admin 1 h. Writes a file, so
-/// not for the inside of a transaction.
-Session start(sql::Connection&, const SessionPlace&, Authenticated, Duration life);
+/// not for the inside of a transaction. `also`, if any, runs in the transaction of the row.
+Session start(sql::Connection&, const SessionPlace&, Authenticated, Duration life,
+              const std::function<void(Time expires_at)>& also = {});
 /// The role is the user's present one. An expired session is ended. Writes nothing otherwise.
 /// @throws Error not-logged-in (also: ended, damaged file), session-expired, clock-set-back: more than a minute before its
 /// begin, user-disabled, file-unsafe, box-invalid
 Session resume(sql::Connection&, const SessionPlace&);
-/// Ends it in the database and removes the file. @return false: there was none
-bool end(sql::Connection&, const SessionPlace&);
+/// Ends it in the database and removes the file. `also`, if any, gets the user in the transaction that ends an open one.
+/// @return false: there was none
+bool end(sql::Connection&, const SessionPlace&, const std::function<void(const std::string& user)>& also = {});
 /// Ends all sessions of a user.
 void end_all(sql::Connection&, std::string_view user);
 
@@ -118,22 +122,25 @@ struct User {
   std::optional<Time> last_login_at, locked_until;
 };
 
-/// Users of the local profile. Every change is audited by the caller, in its transaction; add and set_password take the
-/// time of one Argon2id run in it.
+/// Users of the local profile. Every change is audited by the caller, in its transaction.
 namespace users {
 
-/// @throws Error user-exists, user-invalid, password-weak. The data key's box is made unless the role is auditor.
-void add(sql::Connection&, std::string_view name, Role, const Secret& password, const DataKey&, std::string_view by);
+/// One Argon2id run, so before the transaction that stores it. @throws Error user-invalid, password-weak
+PasswordRecord hash_password(std::string_view name, const Secret& password);
+/// @param password  hashed for that name  @throws Error user-exists. The data key's box is made unless the role is auditor.
+void add(sql::Connection&, std::string_view name, Role, const PasswordRecord& password, const DataKey&,
+         std::string_view by);
 std::vector<User> list(sql::Connection&);
 User get(sql::Connection&, std::string_view name);  // @throws user-not-found
 /// Disabling ends the user's sessions, enabling unlocks. @throws Error user-not-found, last-admin
 void set_enabled(sql::Connection&, std::string_view name, bool enabled);
-/// To auditor: deletes the box; from auditor: seals the data key anew. Both end the user's sessions; between other roles
-/// open sessions take the new role up. @throws Error user-not-found, last-admin
+/// To auditor: deletes the box; from auditor: seals the data key anew. Both end the user's sessions, and so does becoming
+/// an admin, whose sessions are shorter; else open sessions take the new role up. @throws Error user-not-found, last-admin
 void set_role(sql::Connection&, std::string_view name, Role, const DataKey&);
-/// With the data key at hand (an admin, or the person): new box keys; unlocks; ends the user's sessions.
-/// @throws Error user-not-found, password-weak
-void set_password(sql::Connection&, std::string_view name, const Secret& password, const DataKey&);
+/// New box keys; unlocks; ends the user's sessions.
+/// @param key  the data key (an admin has it, or the person); nullptr does for an auditor
+/// @throws Error user-not-found, role-denied: no data key for a user who needs it
+void set_password(sql::Connection&, std::string_view name, const PasswordRecord& password, const DataKey* key);
 /// @throws Error password-weak: under 12 characters
 void check_password(const Secret&);
 void check_user_name(std::string_view name);

@@ -84,11 +84,14 @@ void check_password(const Secret& password) {
               "a few unrelated words make a good one");
 }
 
-void add(sql::Connection& db, std::string_view name, Role role, const Secret& password, const DataKey& key,
-         std::string_view by) {
+PasswordRecord hash_password(std::string_view name, const Secret& password) {
   check_user_name(name);
   check_password(password);
-  const PasswordRecord record = make_password_record(name, password);
+  return make_password_record(name, password);
+}
+
+void add(sql::Connection& db, std::string_view name, Role role, const PasswordRecord& record, const DataKey& key,
+         std::string_view by) {
   const std::string box = role == Role::auditor ? std::string() : seal_data_key(record.box_public, key);
   const auto added = db.run(
       "INSERT INTO users (name, role, status, password_salt, password_cost, password_verifier, box_public, "
@@ -132,6 +135,7 @@ void set_role(sql::Connection& db, std::string_view name, Role role, const DataK
   const bool had_key = user.role != Role::auditor, has_key = role != Role::auditor;
   if (had_key == has_key) {
     db.run("UPDATE users SET role = $2 WHERE name = $1", {name, to_string(role)});
+    if (role == Role::admin) session::end_all(db, name);
     return;
   }
   const std::string box = has_key ? seal_data_key(box_public_of(db, name), key) : std::string();
@@ -139,11 +143,12 @@ void set_role(sql::Connection& db, std::string_view name, Role role, const DataK
   session::end_all(db, name);
 }
 
-void set_password(sql::Connection& db, std::string_view name, const Secret& password, const DataKey& key) {
-  check_password(password);
+void set_password(sql::Connection& db, std::string_view name, const PasswordRecord& record, const DataKey* key) {
   const User user = get(db, name);
-  const PasswordRecord record = make_password_record(name, password);
-  const std::string box = user.role == Role::auditor ? std::string() : seal_data_key(record.box_public, key);
+  if (user.role != Role::auditor && key == nullptr)
+    throw Error(Code::role_denied, "the password of " + user.name + " can't be set without the data key",
+                "ask an admin, or use the recovery key");
+  const std::string box = user.role == Role::auditor ? std::string() : seal_data_key(record.box_public, *key);
   db.run(
       "UPDATE users SET password_salt = $2, password_cost = $3, password_verifier = $4, box_public = $5, "
       "box_private = $6, data_key_box = $7, failed_logins = 0, locked_until = NULL WHERE name = $1",

@@ -1,6 +1,7 @@
 #include "workflow/init.hpp"
 
-#include <arpa/inet.h>
+#include <algorithm>
+#include <cstdio>
 
 #include "audit/audit.hpp"
 #include "base/crypto.hpp"
@@ -45,7 +46,7 @@ Built fill_database(sql::Connection& db, const InitPlan& plan, const Policy& pol
     sql::write_setting(db, "profile_id", built.result.profile_id, at);
     record_first_policy(db, policy, plan.policy, at);
     const auto signer = audit::HeadSigner::create(db, data_key);
-    users::add(db, plan.admin, Role::admin, plan.password, data_key, plan.admin);
+    users::add(db, plan.admin, Role::admin, users::hash_password(plan.admin, plan.password), data_key, plan.admin);
     LocalCaResult ca = create_local_ca(db, data_key, plan.ca, passphrase);
     built.root_key_pem = std::move(ca.root_key_pem);
     built.csr_pem = std::move(ca.csr_pem);
@@ -81,66 +82,48 @@ Built build(const InitPlan& plan, const std::string& folder) {
   return built;
 }
 
-void write_outputs(const InitPlan& plan, const Built& built) {
-  if (!plan.csr_out.empty()) write_file(plan.csr_out, built.csr_pem, {.mode = 0644, .group = {}}, plan.existing);
-  if (!plan.root_key_out.empty()) write_file(plan.root_key_out, built.root_key_pem.reveal(), {}, plan.existing);
-  if (plan.recovery_key_out.empty()) return;
-  Secret line(built.recovery_key.size() + 1);
-  const auto end =
-      std::copy(built.recovery_key.reveal().begin(), built.recovery_key.reveal().end(), line.fill().begin());
-  *end = '\n';
-  write_file(plan.recovery_key_out, line.reveal(), {}, plan.existing);
-}
-
-void remove_outputs(const InitPlan& plan) {
-  for (const auto& path : {plan.csr_out, plan.root_key_out, plan.recovery_key_out}) {
-    if (!path.empty()) remove_file(path);
+/// Files that leave the profile. What was written goes again unless the profile came to stand.
+class Outputs {
+ public:
+  explicit Outputs(Existing existing) : existing_(existing) {}
+  ~Outputs() {
+    for (const auto& path : written_) std::remove(path.c_str());
   }
+  Outputs(const Outputs&) = delete;
+  Outputs& operator=(const Outputs&) = delete;
+
+  void write(const std::string& path, std::string_view text, FileMode mode = {}) {
+    if (path.empty()) return;
+    write_file(path, text, mode, existing_);
+    written_.push_back(path);
+  }
+  void keep() noexcept { written_.clear(); }
+
+ private:
+  Existing existing_;
+  std::vector<std::string> written_;
+};
+
+Secret with_newline(const Secret& text) {
+  Secret line(text.size() + 1);
+  *std::ranges::copy(text.reveal(), line.fill().begin()).out = '\n';
+  return line;
 }
 
-/// They are worth nothing without the profile, but the profile must not exist without them.
+/// The files are worth nothing without the profile, but the profile must not exist without them.
 void put_into_place(const InitPlan& plan, const Built& built, NewProfile& profile) {
-  write_outputs(plan, built);
-  try {
-    failpoint("profile_made", "before");
-    profile.put_into_place();
-  } catch (const Error&) {
-    remove_outputs(plan);
-    throw;
-  }
+  Outputs outputs(plan.existing);
+  outputs.write(plan.csr_out, built.csr_pem, {.mode = 0644, .group = {}});
+  outputs.write(plan.root_key_out, built.root_key_pem.reveal());
+  outputs.write(plan.recovery_key_out, with_newline(built.recovery_key).reveal());
+  failpoint("profile_made", "before");
+  profile.put_into_place();
+  outputs.keep();
   profile.sync();
   failpoint("profile_made", "after");
 }
 
-[[noreturn]] void refuse_permitted(std::string_view text, const std::string& why) {
-  throw Error(Code::name_invalid, "not a name constraint: " + printable(text) + ": " + why,
-              "Write dns:example.com, ip:10.0.0.0/8 or email:example.com");
-}
-
-void check_network(std::string_view text, std::string_view network) {
-  const auto slash = network.find('/');
-  const std::string address(network.substr(0, slash));
-  unsigned char bytes[16];
-  const bool v4 = ::inet_pton(AF_INET, address.c_str(), bytes) == 1;
-  if (!v4 && ::inet_pton(AF_INET6, address.c_str(), bytes) != 1) refuse_permitted(text, "no IP address");
-  const auto bits = slash == std::string_view::npos ? std::nullopt : parse_number(network.substr(slash + 1));
-  if (!bits || *bits > (v4 ? 32 : 128)) refuse_permitted(text, "no prefix length");
-}
-
 }  // namespace
-
-San parse_permitted(std::string_view text) {
-  const auto colon = text.find(':');
-  const auto kind = text.substr(0, colon);
-  const std::string value(colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1));
-  if (kind == "dns") return {SanKind::dns, check_dns_name(value)};
-  if (kind == "email")
-    return {SanKind::email,
-            value.find('@') == std::string::npos ? check_dns_name(value) : make_san(SanKind::email, value).value};
-  if (kind != "ip") refuse_permitted(text, "unknown kind");
-  check_network(text, value);
-  return {SanKind::ip, value};
-}
 
 void check_init(const InitPlan& plan) {
   users::check_user_name(plan.admin);

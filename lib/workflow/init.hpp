@@ -38,8 +38,4 @@ void check_init(const InitPlan&);
 /// @throws Error profile-busy: another process is at it · profile-exists · disk-unusable
 InitResult init(const InitPlan&);
 
-/// A name constraint: "dns:example.com" (and everything below), "ip:10.0.0.0/8", "email:example.com".
-/// @throws Error name-invalid
-San parse_permitted(std::string_view text);
-
 }  // namespace ymgr

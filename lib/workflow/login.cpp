@@ -46,19 +46,24 @@ Authenticated authenticate(sql::Connection& db, const Credentials& credentials) 
 Session login(sql::Connection& db, const SessionPlace& place, const Credentials& credentials) {
   Authenticated who = authenticate(db, credentials);
   const Duration life = session_life(who.identity.role);
-  Session opened = session::start(db, place, std::move(who), life);
   std::optional<audit::HeadSigner> signer;
-  if (opened.has_data_key()) signer = audit::HeadSigner::open(db, opened.data_key());
-  record(db, credentials.user,
-         event("login", credentials.user, Json::object({{"expires_at", format_time(opened.expires_at())}})),
-         signer ? &*signer : nullptr);
-  return opened;
+  if (who.data_key) signer = audit::HeadSigner::open(db, *who.data_key);
+  return session::start(db, place, std::move(who), life, [&](Time expires_at) {
+    const auto what = event("login", credentials.user, Json::object({{"expires_at", format_time(expires_at)}}));
+    audit::append(db, credentials.user, {what}, signer ? &*signer : nullptr);
+  });
+}
+
+bool logout(sql::Connection& db, const SessionPlace& place) {
+  return session::end(db, place,
+                      [&](const std::string& user) { audit::append(db, user, {event("logout", user)}, nullptr); });
 }
 
 void add_user(const UserAdmin& admin, std::string_view name, Role role, const Secret& password) {
   admin.session.require(Right::manage_users);
+  const auto hashed = users::hash_password(name, password);
   change_user(admin, event("user.added", name, Json::object({{"role", to_string(role)}})), [&] {
-    users::add(admin.db, name, role, password, admin.session.data_key(), admin.session.identity().user);
+    users::add(admin.db, name, role, hashed, admin.session.data_key(), admin.session.identity().user);
   });
 }
 
@@ -82,17 +87,28 @@ bool set_user_role(const UserAdmin& admin, std::string_view name, Role role) {
   return true;
 }
 
-void set_user_password(const UserAdmin& admin, std::string_view name, const Secret& password) {
-  if (name != admin.session.identity().user) admin.session.require(Right::manage_users);
-  change_user(admin, event("user.password_set", name),
-              [&] { users::set_password(admin.db, name, password, admin.session.data_key()); });
+bool needs_present_password(const Session& session, std::string_view name) noexcept {
+  return name == session.identity().user && !session.session_id().empty();
+}
+
+void set_user_password(const UserAdmin& admin, std::string_view name, const Secret& password, const Secret* present) {
+  const auto& session = admin.session;
+  if (name != session.identity().user) session.require(Right::manage_users);
+  if (needs_present_password(session, name)) {
+    if (present == nullptr) throw Error(Code::input_needed, "your present password is needed to set a new one");
+    authenticate(admin.db, {session.identity().user, present->clone()});
+  }
+  const auto hashed = users::hash_password(name, password);
+  const DataKey* key = session.has_data_key() ? &session.data_key() : nullptr;
+  change_user(admin, event("user.password_set", name), [&] { users::set_password(admin.db, name, hashed, key); });
 }
 
 void recover_user(sql::Connection& db, const Secret& recovery_key, std::string_view name, const Secret& password) {
   const DataKey data_key = users::open_recovery(db, recovery_key);
   const auto signer = audit::HeadSigner::open(db, data_key);
+  const auto hashed = users::hash_password(name, password);
   db.transaction(sql::Access::write, [&] {
-    users::set_password(db, name, password, data_key);
+    users::set_password(db, name, hashed, &data_key);
     audit::append(db, "recovery-key", {event("user.password_set", name)}, &signer);
   });
 }

@@ -17,6 +17,9 @@ Authenticated authenticate(sql::Connection&, const Credentials&);
 /// @throws Error as authenticate
 Session login(sql::Connection&, const SessionPlace&, const Credentials&);
 
+/// @return false: there was no session
+bool logout(sql::Connection&, const SessionPlace&);
+
 /// A session that changes users.
 struct UserAdmin {
   sql::Connection& db;
@@ -28,7 +31,11 @@ void add_user(const UserAdmin&, std::string_view name, Role, const Secret& passw
 bool set_user_enabled(const UserAdmin&, std::string_view name, bool enabled);
 bool set_user_role(const UserAdmin&, std::string_view name, Role);
 /// One's own, or as an admin anybody's.
-void set_user_password(const UserAdmin&, std::string_view name, const Secret& password);
+/// @param present  one's own until now, which an open session must prove again; not needed for anybody else's
+/// @throws Error input-needed, wrong-password, role-denied
+void set_user_password(const UserAdmin&, std::string_view name, const Secret& password, const Secret* present);
+/// An open session of whose owner is asked for the present password by set_user_password.
+bool needs_present_password(const Session&, std::string_view name) noexcept;
 /// Without a session, by the recovery key. @throws Error box-invalid
 void recover_user(sql::Connection&, const Secret& recovery_key, std::string_view name, const Secret& password);
 

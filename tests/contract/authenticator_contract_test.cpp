@@ -95,8 +95,9 @@ class Clock {
 TEST_CASE("authenticator contract: local users") {
   const Clock clock;
   const test::TestDatabase db;
-  users::add(*db, "alice", Role::operator_, Secret(right), test::test_data_key(), "setup");
-  users::add(*db, "dora", Role::auditor, Secret(right), test::test_data_key(), "setup");
+  users::add(*db, "alice", Role::operator_, users::hash_password("alice", Secret(right)), test::test_data_key(),
+             "setup");
+  users::add(*db, "dora", Role::auditor, users::hash_password("dora", Secret(right)), test::test_data_key(), "setup");
   authenticator_contract(
       {open_local_authenticator(*db), [&](const char* user) { users::set_enabled(*db, user, false); }});
 }
@@ -104,7 +105,7 @@ TEST_CASE("authenticator contract: local users") {
 TEST_CASE("a lock doubles up to an hour") {
   const Clock clock;
   const test::TestDatabase db;
-  users::add(*db, "alice", Role::user, Secret(right), test::test_data_key(), "setup");
+  users::add(*db, "alice", Role::user, users::hash_password("alice", Secret(right)), test::test_data_key(), "setup");
   const auto authenticator = open_local_authenticator(*db);
   struct Row {
     int failures_before;
@@ -123,7 +124,7 @@ TEST_CASE("a lock doubles up to an hour") {
 TEST_CASE("a login is noted with its time") {
   const Clock clock;
   const test::TestDatabase db;
-  users::add(*db, "alice", Role::user, Secret(right), test::test_data_key(), "setup");
+  users::add(*db, "alice", Role::user, users::hash_password("alice", Secret(right)), test::test_data_key(), "setup");
   open_local_authenticator(*db)->authenticate(credentials("alice", right));
   CHECK(users::get(*db, "alice").last_login_at == clock_now);
 }

@@ -127,6 +127,31 @@ def test_only_admins_change_users(ymgr, other):
     assert ymgr.json("whoami", env={**env, "YMGR_PASSWORD_FILE": str(mine)})["user"] == "bob"
 
 
+def test_an_open_session_must_prove_the_present_password_to_change_it(ymgr, other):
+    mine = ymgr.box.secret("mine", "my own new password")
+    change = ("user", "set-password", ADMIN, "--password-file", mine)
+    assert ymgr.json(*change, exit=2)["code"] == "input-needed"
+    assert ymgr.json(*change, "--present-password-file", other, exit=4)["code"] == "wrong-password"
+    assert ymgr.json(*change, "--present-password-file", ymgr.box.password_file)["changed"] is True
+    assert ymgr.json("whoami", exit=4)["code"] == "not-logged-in"
+    assert ymgr.login(password_file=mine)["user"] == ADMIN
+
+
+def test_an_auditor_sets_the_own_password(ymgr, other):
+    ymgr("user", "add", "dora", "--role", "auditor", "--password-file", other)
+    mine = ymgr.box.secret("mine", "my own new password")
+    env = {"YMGR_USER": "dora", "YMGR_PASSWORD_FILE": str(other)}
+    assert ymgr.json("user", "set-password", "dora", "--password-file", mine, env=env)["changed"] is True
+    assert ymgr.json("whoami", env={**env, "YMGR_PASSWORD_FILE": str(mine)})["user"] == "dora"
+
+
+def test_logging_out_is_audited(ymgr):
+    ymgr("logout")
+    ymgr("logout")
+    ymgr.login()
+    assert [row["actor"] for row in events(ymgr, "logout")] == [ADMIN]
+
+
 def test_the_last_admin_stays(ymgr):
     assert ymgr.json("user", "disable", "alice", exit=1)["code"] == "last-admin"
     assert ymgr.json("user", "set-role", "alice", "user", exit=1)["code"] == "last-admin"
@@ -134,7 +159,10 @@ def test_the_last_admin_stays(ymgr):
 
 def test_a_dry_run_changes_no_user(ymgr, other):
     before = ymgr.json("user", "list")
-    for words in (["add", "bob", "--password-file", other], ["set-password", "alice", "--password-file", other]):
+    for words in (
+        ["add", "bob", "--password-file", other],
+        ["set-password", "alice", "--password-file", other, "--present-password-file", ymgr.box.password_file],
+    ):
         assert ymgr.json("user", *words, "--dry-run")["changed"] is False
     assert ymgr.json("user", "list") == before
 

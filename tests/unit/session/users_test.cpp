@@ -14,7 +14,7 @@ const Secret& good_password() {
 }
 
 void add(const test::TestDatabase& db, std::string_view name, Role role) {
-  users::add(*db, name, role, good_password(), test::test_data_key(), "setup");
+  users::add(*db, name, role, users::hash_password(name, good_password()), test::test_data_key(), "setup");
 }
 
 std::string box_of(const test::TestDatabase& db, std::string_view name) {
@@ -23,8 +23,8 @@ std::string box_of(const test::TestDatabase& db, std::string_view name) {
 
 std::int64_t open_session(const test::TestDatabase& db, std::string_view user) {
   return db->run(
-      "INSERT INTO user_sessions (session_id, user_name, created_at, expires_at, data_key_box) VALUES ($1 || "
-      "'-session', $1, 1, 2, 'box')",
+      "INSERT INTO user_sessions (session_id, user_name, created_at, expires_at, data_key_box) VALUES "
+      "(lower(hex(randomblob(8))), $1, 1, 2, 'box')",
       {user});
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("users are added, listed by name and found") {
   add(db, "dora", Role::auditor);
   CHECK_CODE(add(db, "dora", Role::user), Code::user_exists);
   CHECK_CODE(add(db, "Bad", Role::user), Code::user_invalid);
-  CHECK_CODE(users::add(*db, "eve", Role::user, Secret("short"), test::test_data_key(), "setup"), Code::password_weak);
+  CHECK_CODE(users::hash_password("eve", Secret("short")), Code::password_weak);
 
   const auto all = users::list(*db);
   REQUIRE(all.size() == 2);
@@ -121,6 +121,10 @@ TEST_CASE("becoming an auditor deletes the box, ceasing to be one makes it anew"
   CHECK(box_of(db, "carol") == first);
   CHECK(open_sessions(db, "carol") == 1);
 
+  users::set_role(*db, "carol", Role::admin, key);  // whose sessions are shorter
+  CHECK(open_sessions(db, "carol") == 0);
+  open_session(db, "carol");
+
   users::set_role(*db, "carol", Role::auditor, key);
   CHECK(box_of(db, "carol").empty());
   CHECK(open_sessions(db, "carol") == 0);
@@ -139,13 +143,19 @@ TEST_CASE("a new password has new keys, unlocks and ends sessions") {
   const DataKey key = test::test_data_key();
   add(db, "root", Role::admin);
   open_session(db, "root");
-  const auto old_public = test::text_of(*db, "SELECT box_public FROM users");
+  const auto old_public = test::text_of(*db, "SELECT box_public FROM users WHERE name = 'root'");
   db->run("UPDATE users SET failed_logins = 9, locked_until = 9000000000000000", {});
-  CHECK_CODE(users::set_password(*db, "root", Secret("short"), key), Code::password_weak);
-  CHECK_CODE(users::set_password(*db, "nobody", Secret("another good one"), key), Code::user_not_found);
+  CHECK_CODE(users::set_password(*db, "nobody", users::hash_password("nobody", Secret("another good one")), &key),
+             Code::user_not_found);
 
-  users::set_password(*db, "root", Secret("another good one"), key);
-  CHECK(test::text_of(*db, "SELECT box_public FROM users") != old_public);
+  CHECK_CODE(users::set_password(*db, "root", users::hash_password("root", Secret("another good one")), nullptr),
+             Code::role_denied);
+  add(db, "dora", Role::auditor);
+  users::set_password(*db, "dora", users::hash_password("dora", Secret("another good one")), nullptr);
+  CHECK_FALSE(open_local_authenticator(*db)->authenticate({"dora", Secret("another good one")}).data_key);
+
+  users::set_password(*db, "root", users::hash_password("root", Secret("another good one")), &key);
+  CHECK(test::text_of(*db, "SELECT box_public FROM users WHERE name = 'root'") != old_public);
   CHECK(open_sessions(db, "root") == 0);
   const auto authenticator = open_local_authenticator(*db);
   CHECK(authenticator->authenticate({"root", Secret("another good one")}).data_key->key.reveal() == key.key.reveal());
