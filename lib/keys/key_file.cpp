@@ -78,12 +78,12 @@ Secret read_key_file(const std::string& path) {
   return read_all(fd, status.st_size, path);
 }
 
-void destroy_key_file(const std::string& path, std::string_view public_key_sha256) {
+bool destroy_key_file(const std::string& path, std::string_view public_key_sha256) {
   struct Free {
     void operator()(char* text) const noexcept { std::free(text); }
   };
   const std::unique_ptr<char, Free> real(::realpath(path.c_str(), nullptr));
-  if (!real && (errno == ENOENT || errno == ENOTDIR)) return;
+  if (!real && (errno == ENOENT || errno == ENOTDIR)) return false;
   if (!real) throw system_error("destroy", path, errno);
   const std::string target = real.get();
   {
@@ -91,12 +91,13 @@ void destroy_key_file(const std::string& path, std::string_view public_key_sha25
     if (!fd) throw system_error("destroy", target, errno);
     const auto status = status_of(fd, target);
     if (!S_ISREG(status.st_mode)) throw Error(Code::file_unsafe, "key " + target + " is not a regular file");
-    if (!public_key_sha256.empty() && !holds_key(fd, status.st_size, target, public_key_sha256)) return;
+    if (!public_key_sha256.empty() && !holds_key(fd, status.st_size, target, public_key_sha256)) return false;
     if (::lseek(fd.get(), 0, SEEK_SET) != 0) throw system_error("overwrite", target, errno);
     overwrite(fd, status.st_size, target);
   }
   remove_file(target);
   sync_folder(target.substr(0, target.rfind('/') + 1));
+  return true;
 }
 
 }  // namespace ymgr

@@ -11,6 +11,7 @@ namespace ymgr {
 Secret read_key_file(const std::string& path);
 /// Overwrites, removes and syncs the folder. Missing: fine.
 /// @param public_key_sha256  hex; a file that holds anything else stays. Empty: whatever it holds
-void destroy_key_file(const std::string& path, std::string_view public_key_sha256 = {});
+/// @return true: it was there and is gone
+bool destroy_key_file(const std::string& path, std::string_view public_key_sha256 = {});
 
 }  // namespace ymgr

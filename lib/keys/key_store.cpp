@@ -172,12 +172,15 @@ bool key_is_there(sql::Connection& connection, std::string_view reference) {
   return !box_of(connection, reference.substr(sealed_prefix.size())).empty();
 }
 
-void destroy_key_copy(const std::string& path, std::string_view public_key_sha256) {
-  destroy_key_file(path, public_key_sha256);
+bool destroy_key_copy(const std::string& path, std::string_view public_key_sha256) {
+  return destroy_key_file(path, public_key_sha256);
 }
 
 void destroy_key(sql::Connection& connection, std::string_view reference) {
-  if (reference.starts_with(file_prefix)) return destroy_key_file(name_in(reference, file_prefix));
+  if (reference.starts_with(file_prefix)) {
+    destroy_key_file(name_in(reference, file_prefix));
+    return;
+  }
   connection.run("UPDATE secrets SET box = NULL, destroyed_at = $2 WHERE path = $1 AND box IS NOT NULL",
                  {secret_path(name_in(reference, sealed_prefix)), to_micros(now())});
 }

@@ -62,6 +62,7 @@ bool key_is_there(sql::Connection&, std::string_view reference);
 /// Missing: fine. @throws Error key-not-found for a reference of another kind
 void destroy_key(sql::Connection&, std::string_view reference);
 /// The file, if it is there and holds the private key of that public half (SHA-256, hex); any other file stays.
-void destroy_key_copy(const std::string& path, std::string_view public_key_sha256);
+/// @return true: it was there and is gone
+bool destroy_key_copy(const std::string& path, std::string_view public_key_sha256);
 
 }  // namespace ymgr

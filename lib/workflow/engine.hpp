@@ -129,15 +129,17 @@ bool flush_chunk(std::span<I> items, Journal& journal) {
   }
 }
 
-/// Runs a chunk of items to their ends, step by step, each from where it stood; never throws for an item's own error.
+/// Runs a chunk of items through the first `until` steps, step by step, each from where it stood; never throws for an item's
+/// own error.
 template <class I, class Ports>
-void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, Ports& ports, Journal& journal) {
+void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, std::size_t until, Ports& ports,
+               Journal& journal) {
   std::vector<std::size_t> next(items.size(), 0);
   for (std::size_t i = 0; i < items.size(); ++i)
     for (std::size_t s = 0; s < steps.size(); ++s)
       if (items[i].state == steps[s].state) next[i] = s + 1;
   bool flush_owed = false;
-  for (std::size_t s = 0; s < steps.size(); ++s) {
+  for (std::size_t s = 0; s < until; ++s) {
     const auto runs = [&](std::size_t i) { return next[i] <= s && is_running(items[i]); };
     const auto works = [&](std::size_t i) { return runs(i) && (!steps[s].has_work || steps[s].has_work(items[i])); };
     for (std::size_t i = 0; flush_owed && i < items.size(); ++i) {
@@ -148,7 +150,7 @@ void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, Ports&
     for (std::size_t i = 0; i < items.size(); ++i)
       if (runs(i))
         guard(items[i], journal, [&] { run_step(items[i], steps[s], s + 1 == steps.size(), ports, journal); });
-    if (s + 1 == steps.size() && !flush_chunk(items, journal)) return;
+    if (s + 1 == until && !flush_chunk(items, journal)) return;
     flush_owed = flush_owed || steps[s].durability == Durability::before_next;
     for (std::size_t i = 0; i < items.size(); ++i)
       if (runs(i)) guard(items[i], journal, [&] { failpoint(steps[s].state, "marked"); });
@@ -168,18 +170,23 @@ void distribute(Workbench&, const std::string& request_id, std::size_t count, st
 /// The exit status of a whole batch from those of its items: 0, the one reason they share, else 9.
 int batch_exit(std::span<const int> exits) noexcept;
 
+inline constexpr std::size_t all_steps = static_cast<std::size_t>(-1);
+
 /// Runs the open items of an operation that this process holds. `open_ports` is called on this thread, once a worker.
+/// `until`: only so many of the steps, for all items, since something must happen before the next; another call goes on there.
 template <class I, class Ports>
 void run_items(Workbench& bench, const std::string& request_id, std::vector<I>& items,
-               std::span<const Step<I, Ports>> steps, const std::function<std::unique_ptr<Ports>()>& open_ports) {
+               std::span<const Step<I, Ports>> steps, const std::function<std::unique_ptr<Ports>()>& open_ports,
+               std::size_t until = all_steps) {
   if (items.empty()) return;
+  until = std::min(until, steps.size());
   const std::size_t workers = std::min(std::max<std::size_t>(bench.jobs, 1), items.size());
   std::vector<std::unique_ptr<Ports>> ports;
   for (std::size_t w = 0; w < workers; ++w) ports.push_back(open_ports());
   engine::distribute(
       bench, request_id, items.size(), workers,
       [&](std::size_t worker, std::size_t begin, std::size_t end, Journal& journal) {
-        engine::run_chunk(std::span(items).subspan(begin, end - begin), steps, *ports[worker], journal);
+        engine::run_chunk(std::span(items).subspan(begin, end - begin), steps, until, *ports[worker], journal);
       },
       [&](std::size_t worker) { ports[worker].reset(); });
 }

@@ -3,67 +3,12 @@
 #include <algorithm>
 #include <set>
 
-#include "base/files.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
-#include "workflow/installation.hpp"
+#include "workflow/revoke_item.hpp"
 
 namespace ymgr {
 namespace {
-
-/// One certificate to be revoked.
-struct RevokeItem : Item {
-  std::string cert_id, name, serial, issuer, public_key_sha256, key_reference, installation;
-  Time not_after, revoked_at;
-  Reason reason = Reason::unspecified;
-  std::optional<Time> invalidity_date;
-  bool destroy_key = false;
-  std::string destroyed;         // "yes", "no: …", "" when not asked for
-  std::string key_file, pkcs12;  // on this host, from the installation file; never journaled
-
-  Json journal() const {
-    return Json::object({{"cert_id", cert_id},
-                         {"name", name},
-                         {"serial", serial},
-                         {"issuer", issuer},
-                         {"public_key_sha256", public_key_sha256},
-                         {"key_reference", key_reference},
-                         {"installation", installation},
-                         {"not_after", to_micros(not_after)},
-                         {"revoked_at", to_micros(revoked_at)},
-                         {"reason", to_string(reason)},
-                         {"invalidity_date", invalidity_date ? Json(to_micros(*invalidity_date)) : Json()},
-                         {"destroy_key", destroy_key},
-                         {"destroyed", destroyed}});
-  }
-};
-
-RevokeItem item_from(const StoredItem& stored) {
-  RevokeItem item;
-  const Json& json = stored.data;
-  item.position = stored.position;
-  item.target = stored.target;
-  item.state = stored.state;
-  item.status = stored.status == "done"   ? Item::Status::done
-                : stored.status == "open" ? Item::Status::open
-                                          : Item::Status::failed;
-  item.attempt = Attempt::again;
-  item.cert_id = json.at("cert_id").text();
-  item.name = json.at("name").text();
-  item.serial = json.at("serial").text();
-  item.issuer = json.at("issuer").text();
-  item.public_key_sha256 = json.at("public_key_sha256").text();
-  item.key_reference = json.at("key_reference").text();
-  item.installation = json.at("installation").text();
-  item.not_after = from_micros(json.at("not_after").integer());
-  item.revoked_at = from_micros(json.at("revoked_at").integer());
-  item.reason = reason_of(json.at("reason").text()).value_or(Reason::unspecified);
-  if (const auto* date = json.find("invalidity_date"); date && !date->is_null())
-    item.invalidity_date = from_micros(date->integer());
-  item.destroy_key = json.at("destroy_key").boolean();
-  item.destroyed = json.text_or("destroyed", "");
-  return item;
-}
 
 RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Time at) {
   RevokeItem item;
@@ -75,6 +20,7 @@ RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Ti
   item.public_key_sha256 = row.public_key_sha256;
   item.key_reference = row.key_reference;
   item.installation = row.installation;
+  item.host = row.host;
   item.not_after = row.expires_at;
   item.revoked_at = floor_seconds(at);
   item.reason = options.reason;
@@ -82,91 +28,6 @@ RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Ti
   item.destroy_key =
       (options.destroy_key || options.reason == Reason::key_compromise) && row.key_reference != "external";
   return item;
-}
-
-struct RevokePorts {};
-
-Progress announce(RevokeItem&, RevokePorts&, Attempt) {
-  return Progress::done;
-}
-
-Record record_revoked(const RevokeItem& item) {
-  return [item](Recording& recording) {
-    recording.authority.revoke(item.issuer,
-                               {item.serial, item.not_after, item.reason, item.revoked_at, item.invalidity_date});
-    inventory::mark_revoked(recording.db, item.cert_id, item.revoked_at, item.reason, item.invalidity_date);
-    if (item.reason == Reason::key_compromise)
-      inventory::deny_key(recording.db, item.public_key_sha256, "keyCompromise", item.cert_id, item.revoked_at);
-    recording.audit =
-        Json::object({{"cert_id", item.cert_id}, {"serial_number", item.serial}, {"reason", to_string(item.reason)}});
-  };
-}
-
-/// Every copy of this key below the installation's folder; later and earlier certificates have keys of their own there.
-void destroy_key_files(const RevokeItem& item) {
-  if (!item.pkcs12.empty()) remove_file(item.pkcs12);
-  if (item.key_file.empty()) return;
-  const std::string folder = item.key_file.substr(0, item.key_file.rfind('/'));
-  for (const auto& version : list_folder(folder + "/versions"))
-    destroy_key_copy(folder + "/versions/" + version + "/privkey.pem", item.public_key_sha256);
-  destroy_key_copy(item.key_file, item.public_key_sha256);
-  if (!exists(item.key_file)) remove_file(item.key_file);  // a link to what is gone
-}
-
-/// The operation that issued it may have kept the key for a delivery that failed or is still to come.
-void forget_journaled_key(sql::Connection& db, const std::string& cert_id) {
-  const auto row = inventory::by_id(db, cert_id);
-  if (!row) return;
-  for (auto& stored : operations::items(db, row->request_id)) {
-    if (stored.data.text_or("cert_id", "") != cert_id || !stored.data.erase("key_box")) continue;
-    const bool open = stored.status == "open" || stored.status == "waiting";
-    db.run("UPDATE operation_items SET data = $1, status = $2, updated_at = $3 WHERE request_id = $4 AND position = $5",
-           {dump_json(stored.data), open ? std::string_view("abandoned") : std::string_view(stored.status),
-            to_micros(now()), row->request_id, static_cast<std::int64_t>(stored.position)});
-  }
-}
-
-Progress destroy(RevokeItem& item, RevokePorts&, Attempt) {
-  if (!item.destroy_key) return Progress::done;
-  if (item.key_reference.starts_with("sealed:") || !item.key_file.empty() || !item.pkcs12.empty()) {
-    item.destroyed = "yes";
-  } else {
-    item.destroyed = "no: the key is a file of another host or was moved";
-  }
-  return Progress::done;
-}
-
-Record record_destroyed(const RevokeItem& item) {
-  return [item](Recording& recording) {
-    if (!item.destroy_key) return;
-    if (item.key_reference.starts_with("sealed:"))
-      destroy_key(recording.db, item.key_reference);
-    else
-      destroy_key_files(item);
-    forget_journaled_key(recording.db, item.cert_id);
-    recording.audit = Json::object({{"key_reference", item.key_reference}, {"destroyed", item.destroyed}});
-  };
-}
-
-constexpr Step<RevokeItem, RevokePorts> steps[] = {{"revoked", Durability::before_next, announce, record_revoked},
-                                                   {"key_settled", Durability::grouped, destroy, record_destroyed}};
-
-/// A PKCS#12 file holds the key of the newest certificate of its installation.
-bool is_newest_key(Workbench& bench, const RevokeItem& item) {
-  for (const auto& row : inventory::by_name(bench.db, item.name))
-    if (row.installation == item.installation && row.host == bench.self.host)
-      return row.public_key_sha256 == item.public_key_sha256;
-  return false;
-}
-
-void find_key_files(Workbench& bench, std::vector<RevokeItem>& items) {
-  for (auto& item : items) {
-    if (!item.destroy_key || item.installation.empty()) continue;
-    const auto place = installation::load(bench.installations, item.installation);
-    if (!place || installation::key_reference(*place) != item.key_reference) continue;
-    if (!place->out.empty()) item.key_file = place->out + "/privkey.pem";
-    if (!place->pkcs12.empty() && is_newest_key(bench, item)) item.pkcs12 = place->pkcs12;
-  }
 }
 
 /// A new CRL, written out and read back: is every serial on it?
@@ -210,11 +71,16 @@ Json failed_item(const RevokeItem& item) {
 
 void run_and_finish(Workbench& bench, const std::string& request_id, const std::string& target,
                     std::vector<RevokeItem> items, RevokeAnswer& answer) {
-  find_key_files(bench, items);
-  run_items<RevokeItem, RevokePorts>(bench, request_id, items, steps, [] { return std::make_unique<RevokePorts>(); });
+  std::mutex files;
+  const auto open_ports = [&] {
+    return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files});
+  };
+  run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports, steps_before_crl);
   failpoint("crl_signed", "before");
   confirm(bench, items, answer);
   failpoint("crl_signed", "after");
+  look_at_keys(bench, items);
+  run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports);
   answer.request_id = request_id;
   answer.state =
       operations::end(bench, request_id, "revoke", target,
@@ -244,11 +110,10 @@ void require_free_keys(Workbench& bench, const std::vector<CertificateRow>& targ
   std::set<std::string> ids;
   for (const auto& row : targets) ids.insert(row.cert_id);
   for (const auto& row : targets)
-    for (const auto& other : inventory::by_public_key(bench.db, row.public_key_sha256))
-      if (other.status == CertificateStatus::active && other.expires_at > at && !ids.contains(other.cert_id))
-        throw Error(Code::key_in_use,
-                    "the key of " + row.cert_id + " is also used by " + other.cert_id + " (" + other.name + ")",
-                    "revoke or renew that one first, or leave out --destroy-key");
+    if (const auto other = key_user(bench.db, row.public_key_sha256, ids, at))
+      throw Error(Code::key_in_use,
+                  "the key of " + row.cert_id + " is also used by " + other->cert_id + " (" + other->name + ")",
+                  "revoke or renew that one first, or leave out --destroy-key");
 }
 
 Json settled_json(const CertificateRow& row, Time at) {

@@ -21,6 +21,19 @@ CertificateRow issued(test::Profile& profile, const std::string& name, WhenActiv
   return inventory::by_name(profile.db(), name).front();
 }
 
+CertificateRow delivered(test::Profile& profile, const std::string& name) {
+  IssueRequest request;
+  request.name = name;
+  request.place.emplace().out = profile.folder() + "/" + name;
+  issue(profile.bench(), {request}, {});
+  return inventory::by_name(profile.db(), name).front();
+}
+
+/// Where its private key stands.
+std::string key_of(test::Profile& profile, const CertificateRow& row) {
+  return profile.folder() + "/" + row.name + "/versions/" + row.cert_id + "/privkey.pem";
+}
+
 RevokeAnswer revoke_for(Workbench& bench, const std::string& argument, Reason reason, bool destroy = false) {
   RevokeOptions options;
   options.reason = reason;
@@ -142,4 +155,28 @@ TEST_CASE("keyCompromise reaches the key that a failed delivery left in the jour
   CHECK(count(profile.db(), "operation_items WHERE data LIKE '%key_box%'") == 1);
   revoke_for(profile.bench(), "web.example.com", Reason::key_compromise);
   CHECK(count(profile.db(), "operation_items WHERE data LIKE '%key_box%'") == 0);
+}
+
+TEST_CASE("a key that can't be destroyed keeps no other certificate from the CRL, nor its key from its end") {
+  test::Profile profile;
+  const auto bad = delivered(profile, "a.example.com");
+  const auto good = delivered(profile, "b.example.com");
+  const auto unknown = delivered(profile, "c.example.com");
+  remove_file(key_of(profile, bad));
+  make_folder(key_of(profile, bad), 0700);
+  write_file(profile.bench().installations + "/c.example.com.yaml", "no: installation\n");
+  RevokeOptions options;
+  options.reason = Reason::key_compromise;
+  const auto answer = revoke(
+      profile.bench(), revocation_targets(profile.bench(), {}, parse_selection("name=*"), options.reason), options);
+  CHECK(answer.crl_confirmed == true);
+  CHECK(answer.exit == 9);
+  REQUIRE(answer.items.size() == 3);
+  for (const auto& item : answer.items)
+    CHECK(item.at("success").boolean() == (item.at("cert_id").text() == good.cert_id));
+  for (const auto& row : {bad, good, unknown}) {
+    CHECK(inventory::by_id(profile.db(), row.cert_id)->status == CertificateStatus::revoked);
+    CHECK(inventory::is_key_denied(profile.db(), row.public_key_sha256));
+  }
+  CHECK_FALSE(exists(key_of(profile, good)));
 }

@@ -1,0 +1,167 @@
+#include "workflow/revoke_item.hpp"
+
+#include "base/files.hpp"
+#include "workflow/installation.hpp"
+
+namespace ymgr {
+namespace {
+
+constexpr std::string_view elsewhere = "no: the key is a file of another host or was moved";
+
+Progress announce(RevokeItem&, RevokePorts&, Attempt) {
+  return Progress::done;
+}
+
+Record record_revoked(const RevokeItem& item) {
+  return [item](Recording& recording) {
+    recording.authority.revoke(item.issuer,
+                               {item.serial, item.not_after, item.reason, item.revoked_at, item.invalidity_date});
+    inventory::mark_revoked(recording.db, item.cert_id, item.revoked_at, item.reason, item.invalidity_date);
+    if (item.reason == Reason::key_compromise)
+      inventory::deny_key(recording.db, item.public_key_sha256, "keyCompromise", item.cert_id, item.revoked_at);
+    recording.audit =
+        Json::object({{"cert_id", item.cert_id}, {"serial_number", item.serial}, {"reason", to_string(item.reason)}});
+  };
+}
+
+/// Every copy of this key below the installation's folder; later and earlier certificates have keys of their own there.
+/// @return true: there was one
+bool destroy_copies(const std::string& out, const RevokeItem& item) {
+  bool found = false;
+  for (const auto& version : list_folder(out + "/versions"))
+    found |= destroy_key_copy(out + "/versions/" + version + "/privkey.pem", item.public_key_sha256);
+  const std::string key = out + "/privkey.pem";
+  found |= destroy_key_copy(key, item.public_key_sha256);
+  if (!exists(key)) remove_file(key);  // a link to what is gone
+  return found;
+}
+
+/// What becomes of `destroyed`.
+std::string destroy_files(const RevokeItem& item, const RevokePorts& ports) {
+  if (item.installation.empty()) return std::string(elsewhere);
+  const auto place = installation::load(ports.installations, item.installation);
+  if (!place || installation::key_reference(*place) != item.key_reference) return std::string(elsewhere);
+  const std::lock_guard lock(ports.files);
+  bool found = !place->out.empty() && destroy_copies(place->out, item);
+  if (!place->pkcs12.empty() && item.has_newest_key && exists(place->pkcs12)) {
+    remove_file(place->pkcs12);
+    found = true;
+  }
+  const bool is_here = item.host.empty() || item.host == ports.host;
+  return found || is_here ? "yes" : std::string(elsewhere);
+}
+
+Progress destroy(RevokeItem& item, RevokePorts& ports, Attempt) {
+  if (!item.destroy_key) return Progress::done;
+  if (!item.key_user.empty())
+    item.destroyed = "no: " + item.key_user + " uses the key by now";
+  else
+    item.destroyed = item.key_reference.starts_with("sealed:") ? "yes" : destroy_files(item, ports);
+  return Progress::done;
+}
+
+/// The operation that issued it may have kept the key for a delivery that failed or is still to come.
+void forget_journaled_key(sql::Connection& db, const std::string& cert_id) {
+  const auto row = inventory::by_id(db, cert_id);
+  if (!row) return;
+  for (auto& stored : operations::items(db, row->request_id)) {
+    if (stored.data.text_or("cert_id", "") != cert_id || !stored.data.erase("key_box")) continue;
+    const bool open = stored.status == "open" || stored.status == "waiting";
+    db.run("UPDATE operation_items SET data = $1, status = $2, updated_at = $3 WHERE request_id = $4 AND position = $5",
+           {dump_json(stored.data), open ? std::string_view("abandoned") : std::string_view(stored.status),
+            to_micros(now()), row->request_id, static_cast<std::int64_t>(stored.position)});
+  }
+}
+
+Record record_destroyed(const RevokeItem& item) {
+  return [item](Recording& recording) {
+    if (!item.destroy_key) return;
+    if (item.key_user.empty()) {
+      if (item.key_reference.starts_with("sealed:")) destroy_key(recording.db, item.key_reference);
+      forget_journaled_key(recording.db, item.cert_id);
+    }
+    recording.audit = Json::object({{"key_reference", item.key_reference}, {"destroyed", item.destroyed}});
+  };
+}
+
+constexpr Step<RevokeItem, RevokePorts> steps[] = {{"revoked", Durability::before_next, announce, record_revoked},
+                                                   {"key_settled", Durability::grouped, destroy, record_destroyed}};
+
+bool is_newest_key(Workbench& bench, const RevokeItem& item) {
+  for (const auto& row : inventory::by_name(bench.db, item.name))
+    if (row.installation == item.installation && row.host == bench.self.host)
+      return row.public_key_sha256 == item.public_key_sha256;
+  return false;
+}
+
+}  // namespace
+
+std::span<const Step<RevokeItem, RevokePorts>> revoke_steps() {
+  return steps;
+}
+
+Json RevokeItem::journal() const {
+  return Json::object({{"cert_id", cert_id},
+                       {"name", name},
+                       {"serial", serial},
+                       {"issuer", issuer},
+                       {"public_key_sha256", public_key_sha256},
+                       {"key_reference", key_reference},
+                       {"installation", installation},
+                       {"host", host},
+                       {"not_after", to_micros(not_after)},
+                       {"revoked_at", to_micros(revoked_at)},
+                       {"reason", to_string(reason)},
+                       {"invalidity_date", invalidity_date ? Json(to_micros(*invalidity_date)) : Json()},
+                       {"destroy_key", destroy_key},
+                       {"destroyed", destroyed}});
+}
+
+RevokeItem item_from(const StoredItem& stored) {
+  RevokeItem item;
+  const Json& json = stored.data;
+  item.position = stored.position;
+  item.target = stored.target;
+  item.state = stored.state;
+  item.status = stored.status == "done"   ? Item::Status::done
+                : stored.status == "open" ? Item::Status::open
+                                          : Item::Status::failed;
+  item.attempt = Attempt::again;
+  item.cert_id = json.at("cert_id").text();
+  item.name = json.at("name").text();
+  item.serial = json.at("serial").text();
+  item.issuer = json.at("issuer").text();
+  item.public_key_sha256 = json.at("public_key_sha256").text();
+  item.key_reference = json.at("key_reference").text();
+  item.installation = json.at("installation").text();
+  item.host = json.text_or("host", "");
+  item.not_after = from_micros(json.at("not_after").integer());
+  item.revoked_at = from_micros(json.at("revoked_at").integer());
+  item.reason = reason_of(json.at("reason").text()).value_or(Reason::unspecified);
+  if (const auto* date = json.find("invalidity_date"); date && !date->is_null())
+    item.invalidity_date = from_micros(date->integer());
+  item.destroy_key = json.at("destroy_key").boolean();
+  item.destroyed = json.text_or("destroyed", "");
+  return item;
+}
+
+std::optional<CertificateRow> key_user(sql::Connection& db, std::string_view public_key_sha256,
+                                       const std::set<std::string>& but, Time at) {
+  for (auto& row : inventory::by_public_key(db, public_key_sha256))
+    if (row.status == CertificateStatus::active && row.expires_at > at && !but.contains(row.cert_id)) return row;
+  return std::nullopt;
+}
+
+void look_at_keys(Workbench& bench, std::vector<RevokeItem>& items) {
+  std::set<std::string> ids;
+  for (const auto& item : items) ids.insert(item.cert_id);
+  const Time at = now();
+  for (auto& item : items) {
+    if (!item.destroy_key || item.status != Item::Status::open) continue;
+    if (item.reason != Reason::key_compromise)
+      if (const auto user = key_user(bench.db, item.public_key_sha256, ids, at)) item.key_user = user->cert_id;
+    item.has_newest_key = !item.installation.empty() && is_newest_key(bench, item);
+  }
+}
+
+}  // namespace ymgr
