@@ -41,9 +41,11 @@ void mark_active(sql::Connection& db, std::string_view cert_id) {
 
 void set_hook_result(sql::Connection& db, std::string_view cert_id, std::string_view state, std::string_view message,
                      Time at) {
-  require_changed(db.run("UPDATE certificates SET hook_state = $2, hook_message = $3, hook_at = $4 WHERE cert_id = $1",
-                         {cert_id, or_null(state), or_null(message), to_micros(at)}),
-                  cert_id);
+  require_changed(
+      db.run("UPDATE certificates SET hook_state = $2, hook_message = $3, hook_at = $4, hook_holder = NULL, "
+             "hook_until = NULL WHERE cert_id = $1",
+             {cert_id, or_null(state), or_null(message), to_micros(at)}),
+      cert_id);
 }
 
 void set_installation(sql::Connection& db, std::string_view cert_id, std::string_view host,
@@ -69,6 +71,19 @@ std::vector<CertificateRow> with_pending_hooks(sql::Connection& db, std::string_
   std::vector<CertificateRow> rows;
   db.run(text, {host}, [&](const sql::Row& row) { rows.push_back(read_row(row)); });
   return rows;
+}
+
+bool claim_hook(sql::Connection& db, const CertificateRow& seen, const HookClaim& claim,
+                const std::function<bool(std::string_view)>& is_gone) {
+  std::string other;
+  db.run("SELECT hook_holder FROM certificates WHERE cert_id = $1 AND hook_until > $2",
+         {seen.cert_id, to_micros(claim.at)}, [&](const sql::Row& row) { other = row.text(0); });
+  if (!other.empty() && !is_gone(other)) return false;
+  return db.run(
+             "UPDATE certificates SET hook_holder = $1, hook_until = $2 WHERE cert_id = $3 AND hook_state = 'pending' "
+             "AND COALESCE(hook_at, 0) = $4 AND (hook_holder IS NULL OR hook_until <= $5 OR hook_holder = $6)",
+             {claim.holder, to_micros(claim.until), seen.cert_id, seen.hook_at ? to_micros(*seen.hook_at) : 0,
+              to_micros(claim.at), other}) > 0;
 }
 
 void deny_key(sql::Connection& db, std::string_view public_key_sha256, std::string_view reason,

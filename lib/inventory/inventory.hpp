@@ -108,6 +108,7 @@ void mark_revoked(sql::Connection&, std::string_view cert_id, Time revoked_at, R
                   std::optional<Time> invalidity_at);
 /// After unhold: active, or superseded when it was renewed. @throws Error certificate-state: not on hold
 void mark_active(sql::Connection&, std::string_view cert_id);
+/// Also ends the claim on the hook.
 void set_hook_result(sql::Connection&, std::string_view cert_id, std::string_view state, std::string_view message,
                      Time at);
 void set_installation(sql::Connection&, std::string_view cert_id, std::string_view host, std::string_view installation);
@@ -115,6 +116,15 @@ void set_violations(sql::Connection&, std::string_view cert_id, std::string_view
                     const Json& violations);
 /// Active ones: the hook of what replaced a certificate speaks for it.
 std::vector<CertificateRow> with_pending_hooks(sql::Connection&, std::string_view host);
+/// Who runs an owed hook, and until when nobody else may.
+struct HookClaim {
+  std::string holder;
+  Time at, until;
+};
+/// `seen`: a row of with_pending_hooks. `is_gone`: tells whether the holder of a running claim has died.
+/// @return false: somebody else runs it just now, or has run it since
+bool claim_hook(sql::Connection&, const CertificateRow& seen, const HookClaim&,
+                const std::function<bool(std::string_view holder)>& is_gone);
 
 /// Denied already: stays as it is.
 void deny_key(sql::Connection&, std::string_view public_key_sha256, std::string_view reason, std::string_view cert_id,

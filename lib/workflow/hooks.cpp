@@ -12,6 +12,7 @@
 #include <set>
 #include <system_error>
 
+#include "base/error.hpp"
 #include "base/text.hpp"
 
 namespace ymgr::hooks {
@@ -73,6 +74,36 @@ void add(Outcome& outcome, const std::string& name, const std::vector<std::strin
   outcome.messages.push_back(name + ": " + join(argv, " ") + ": " + failure);
 }
 
+/// Of several processes at the same time one runs a hook; the claim of one that died is void.
+bool claim(Workbench& bench, const CertificateRow& row) {
+  bool ours = false;
+  const std::string self = bench.self.to_text();
+  bench.db.transaction(sql::Access::write, [&] {
+    const Time at = now();
+    ours = inventory::claim_hook(bench.db, row, {self, at, at + lease_time}, [&](std::string_view holder) {
+      return holder == self || is_dead(holder, bench.self);
+    });
+  });
+  return ours;
+}
+
+struct Deployed {
+  std::vector<std::string> argv;
+  std::string failure;  // empty: none
+};
+
+Deployed deploy(Workbench& bench, const CertificateRow& row) {
+  try {
+    const auto place = installation::load(bench.installations, row.installation);
+    if (!place) return {{"deploy-hook"}, "the installation file is gone"};
+    if (place->deploy_hook.empty()) return {};
+    return {place->deploy_hook,
+            run(place->deploy_hook, bench.environment, variables(bench.db, row, *place), time_limit)};
+  } catch (const Error& error) {  // of this certificate: the hooks of others run all the same
+    return {{"deploy-hook"}, error.what()};
+  }
+}
+
 }  // namespace
 
 std::string run(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
@@ -125,19 +156,15 @@ Outcome run_once(Workbench& bench, const std::vector<Installation>& places, Mome
 Outcome run_pending(Workbench& bench) {
   Outcome outcome;
   for (const auto& row : inventory::with_pending_hooks(bench.db, bench.self.host)) {
-    const auto place = installation::load(bench.installations, row.installation);
-    std::string failure;
-    if (!place || place->deploy_hook.empty()) {
-      failure = place ? "" : "the installation file is gone";
-    } else {
-      failure = run(place->deploy_hook, bench.environment, variables(bench.db, row, *place), time_limit);
-    }
-    add(outcome, row.name, place ? place->deploy_hook : std::vector<std::string>{"deploy-hook"}, failure);
+    if (!claim(bench, row)) continue;
+    const auto deployed = deploy(bench, row);
+    add(outcome, row.name, deployed.argv, deployed.failure);
+    const bool done = deployed.failure.empty();
     bench.db.transaction(sql::Access::write, [&] {
-      inventory::set_hook_result(bench.db, row.cert_id, failure.empty() ? "ok" : "pending", failure, now());
+      inventory::set_hook_result(bench.db, row.cert_id, done ? "ok" : "pending", deployed.failure, now());
       audit::append(bench.db, bench.session.identity().user,
-                    {{row.request_id, failure.empty() ? "hook.done" : "hook.failed", row.name,
-                      Json::object({{"cert_id", row.cert_id}, {"message", failure}})}},
+                    {{row.request_id, done ? "hook.done" : "hook.failed", row.name,
+                      Json::object({{"cert_id", row.cert_id}, {"message", deployed.failure}})}},
                     bench.head_signer);
     });
   }

@@ -11,6 +11,8 @@
 namespace ymgr::hooks {
 
 inline constexpr Duration time_limit = std::chrono::seconds(120);
+/// Covers a hook that takes its whole time, and its end.
+inline constexpr Duration lease_time = time_limit + std::chrono::seconds(60);
 
 /// Runs `argv` without a shell, its output on our stderr, stdin empty, in a process group that is ended after the limit.
 /// @return empty when it exited 0, else why not: "exit status 3", "ended by signal 9", "not there", "took longer than 2m"
@@ -29,7 +31,8 @@ struct Outcome {
 /// Every pre- or post-hook of `places`, each distinct one once.
 enum class Moment { pre, post };
 Outcome run_once(Workbench&, const std::vector<Installation>& places, Moment);
-/// The hook ledger: every deploy hook that this host still owes, those that failed in earlier runs included.
+/// The hook ledger: every deploy hook that this host still owes and nobody else runs just now, those that failed in earlier
+/// runs included. What keeps one from running, such as an unreadable installation file, is that hook's failure.
 Outcome run_pending(Workbench&);
 
 }  // namespace ymgr::hooks

@@ -55,6 +55,27 @@ def test_a_due_set_is_renewed_once_by_all_of_them(ymgr, box, count):
     check_end(ymgr, box)
 
 
+def test_eight_run_each_deploy_hook_once(ymgr, box):
+    log, ready = box.root / "hooks", box.root / "ready"
+    hook = f"sh -c 'test -e {ready} || exit 1; echo $YMGR_HOOK_NAME >> {log}; sleep 0.2'"
+    ymgr.json("issue", "api-{1..4}.example.com", "--validity", "48h", "--out", "tls", "--deploy-hook", hook)
+    wanted = [f"api-{n}.example.com" for n in range(1, 5)]
+    ready.touch()
+    answers = documents(run_at_once(ymgr, box, 8, "renew", "--due", "--renew-before", "47h59m59s"), 0)
+    assert sorted(names_of(answers, "renewed")) == wanted
+    assert sorted(log.read_text().split()) == wanted
+    log.unlink()
+    ready.unlink()
+    for name in wanted:
+        ymgr("renew", name, "--force", exit=10)
+    ready.touch()
+    answers = documents(run_at_once(ymgr, box, 8, "renew", "--due"), 0)
+    assert sorted(log.read_text().split()) == wanted
+    assert sum(answer["hooks"]["run"] for answer in answers) == 4
+    assert rows(box, "SELECT DISTINCT hook_state FROM certificates WHERE status = 'active'") == [("ok",)]
+    check_end(ymgr, box)
+
+
 def test_one_of_eight_issues_a_name(ymgr, box):
     results = run_at_once(ymgr, box, 8, "issue", "www.example.com")
     answers = documents(results, 0, 1)

@@ -183,6 +183,54 @@ TEST_CASE("a hook that fails is owed until it succeeds") {
   CHECK(renew_due(profile.bench(), {}, {}).hooks.run == 0);
 }
 
+TEST_CASE("a hook that somebody else runs just now is left to them, unless they died") {
+  struct Row {
+    const char* what;
+    std::string holder;
+    Duration until;
+    std::int64_t runs;
+  };
+  test::Profile profile;
+  const auto& self = profile.bench().self;
+  const Row rows[] = {{"alive, for all we know", "other/boot/1/1", std::chrono::minutes(1), 0},
+                      {"its time is over", "other/boot/1/1", -std::chrono::minutes(1), 1},
+                      {"dead", self.host + "/" + self.boot_id + "/4194305/1", std::chrono::minutes(1), 1},
+                      {"ourselves", self.to_text(), std::chrono::minutes(1), 1}};
+  Installation place;
+  place.out = profile.folder() + "/tls";
+  place.deploy_hook = {"/bin/true"};
+  const auto row = issued(profile, "web.example.com", place);
+  for (const auto& claimed : rows) {
+    CAPTURE(claimed.what);
+    profile.db().transaction(sql::Access::write, [&] {
+      inventory::set_hook_result(profile.db(), row.cert_id, "pending", "", now());
+      const auto seen = inventory::with_pending_hooks(profile.db(), self.host).at(0);
+      CHECK(inventory::claim_hook(profile.db(), seen, {claimed.holder, now(), now() + claimed.until}, {}));
+    });
+    CHECK(hooks::run_pending(profile.bench()).run == claimed.runs);
+    CHECK(active(profile, "web.example.com").hook_state == (claimed.runs == 1 ? "ok" : "pending"));
+  }
+}
+
+TEST_CASE("an installation file that can't be read keeps no other hook from running") {
+  test::Profile profile;
+  Installation place;
+  place.deploy_hook = {"/bin/true"};
+  for (const std::string name : {"a.example.com", "b.example.com", "c.example.com"}) {
+    place.out = profile.folder() + "/" + name;
+    const auto row = issued(profile, name, place);
+    profile.db().transaction(sql::Access::write,
+                             [&] { inventory::set_hook_result(profile.db(), row.cert_id, "pending", "", now()); });
+  }
+  write_file(profile.bench().installations + "/" + installation::file_name("a.example.com"), "out: [");
+  const auto answer = renew_due(profile.bench(), {}, {});
+  CHECK(answer.exit == 10);
+  CHECK(answer.hooks.run == 3);
+  CHECK(answer.hooks.failed == 1);
+  CHECK(active(profile, "a.example.com").hook_state == "pending");
+  CHECK(active(profile, "c.example.com").hook_state == "ok");
+}
+
 TEST_CASE("hooks end within their time, with everything they started") {
   CHECK(hooks::run({"/bin/sh", "-c", "exit 3"}, {}, {}, std::chrono::seconds(5)) == "exit status 3");
   CHECK(hooks::run({"/nonexistent"}, {}, {}, std::chrono::seconds(5)).starts_with("can't be started"));

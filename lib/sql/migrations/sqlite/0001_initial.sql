@@ -79,6 +79,7 @@ CREATE TABLE certificates (
   fingerprint TEXT NOT NULL, pem TEXT NOT NULL, csr TEXT,            -- csr: PEM, when the key is somebody else's
   attestation TEXT, device TEXT, slot TEXT,
   host TEXT, installation TEXT, hook_state TEXT, hook_message TEXT, hook_at BIGINT,
+  hook_holder TEXT, hook_until BIGINT,  -- who runs the owed hook just now
   request_id TEXT NOT NULL, issued_by TEXT NOT NULL,
   UNIQUE (issuer, serial_number));
 CREATE INDEX certificates_name ON certificates(name, issued_at);
