@@ -1,5 +1,5 @@
-// One exception type for the whole program. Thrown deep, caught in four places: cli/main.cpp, the agent's request
-// handler, the engine's run_item and the HTTP retry loop.
+// One exception type for the whole program. Thrown deep; shown in three places: cli/main.cpp, the engine's guard, which ends
+// one item and not the batch, and the HTTP server. Elsewhere it is caught to clean up, or to become part of an answer.
 #pragma once
 #include <exception>
 #include <span>

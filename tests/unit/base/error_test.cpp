@@ -39,7 +39,7 @@ TEST_CASE("an error carries message, hint, details and outcome") {
   CHECK_FALSE(plain.outcome_unknown());
   CHECK_FALSE(plain.retryable());
 
-  const Error full(Code::ca_unavailable, "no answer", "wait", {{"line", "3"}, {"file", "f"}}, Outcome::unknown);
+  const Error full(Code::disk_unusable, "no answer", "wait", {{"line", "3"}, {"file", "f"}}, Outcome::unknown);
   CHECK(full.hint() == "wait");
   CHECK(*full.detail("file") == "f");
   CHECK(full.outcome_unknown());

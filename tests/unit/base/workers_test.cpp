@@ -39,7 +39,7 @@ TEST_CASE("the caller waits for all, also when one fails, and sees the failure")
     run_workers(
         4,
         [&](std::size_t worker) {
-          if (worker == 2) throw Error(Code::ca_unavailable, "worker two");
+          if (worker == 2) throw Error(Code::disk_unusable, "worker two");
           ++ended;
         },
         [] {});
