@@ -1,0 +1,212 @@
+"""Virtual YubiKeys behind a private pcscd: the real PC/SC stack without hardware, without root, beside the system's own.
+
+    with Readers(folder, count=2) as readers, readers.key(serial=1001, firmware="5.7.4") as key:   # plugged in, powered
+        key.ykman("piv", "info")                        # key.tool(…): yubico-piv-tool; key.pkcs11(…): pkcs11-tool of OpenSC
+        key.control("touch asked"); key.status()["waiting"]; key.control("fault removed-after ins=24"); key.unplug()
+        with key.connect() as card:                     # raw APDUs
+            data, status = card.send("00fd0000")        # bytes and text: (b"\\x05\\x07\\x04", "9000")
+
+Every program that is to see the readers runs with `readers.env`. pcscd and keys die with the test, also when that is killed.
+"""
+
+import json
+import pathlib
+import socket
+import subprocess
+
+from harness import BUILD, PATH, run, wait_for
+
+RELEASE_KEY = BUILD / "release/tests/virtual-yubikey"
+SANITIZED_KEY = BUILD / "dev/tests/virtual-yubikey"
+YKMAN = BUILD / "venv/bin/ykman"
+PYTHON = BUILD / "venv/bin/python"
+DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+FIRST_PORT = 35963  # in a network namespace of its own: never taken
+PIN, PUK = "123456", "12345678"
+MANAGEMENT_KEY = "010203040506070801020304050607080102030405060708"
+SELECT_PIV = "00a4040005a000000308"
+
+# In a namespace where it is root: a network with nothing but itself, a folder of ours as /run/pcscd, and pcscd on the socket
+# that it is handed, so that a client that comes early waits.
+PCSCD = """
+exec 3<&0 </dev/null
+ip link set lo up
+[ -d /run/pcscd ] || { mount -t tmpfs none /run && mkdir /run/pcscd; }
+mount --bind "$1/run" /run/pcscd
+LISTEN_PID=$$ exec setpriv --pdeathsig KILL /usr/sbin/pcscd --foreground --config "$1/readers"
+"""
+
+
+class Readers:
+    """`count` readers of one pcscd, named "Yubico YubiKey CCID", "Yubico YubiKey CCID 1" and so on."""
+
+    def __init__(self, folder, count=1, program=RELEASE_KEY):
+        self.folder = pathlib.Path(folder)
+        self.count = count
+        self.program = pathlib.Path(program)
+        socket_path = self.folder / "run/pcscd.comm"
+        self.env = {
+            "PATH": "/nonexistent",  # ykman kills scdaemon and yubikey-agent by name when it finds pkill
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "PCSCLITE_CSOCK_NAME": str(socket_path),
+        }
+
+    def name(self, index):
+        return "Yubico YubiKey CCID" + (f" {index}" if index else "")
+
+    def __enter__(self):
+        for name in ("run", "readers", "keys"):
+            (self.folder / name).mkdir(parents=True)
+        for index in range(self.count):
+            port = hex(FIRST_PORT + 2 * index)  # vpcd takes two ports a reader
+            (self.folder / f"readers/{index}").write_text(
+                f'FRIENDLYNAME "{self.name(index)}"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n'
+            )
+        namespaces = ["unshare", "--user", "--map-root-user", "--mount", "--net"]
+        with socket.socket(socket.AF_UNIX) as listener, open(self.folder / "pcscd.log", "wb") as log:
+            listener.bind(self.env["PCSCLITE_CSOCK_NAME"])
+            listener.listen(16)
+            self.pcscd = subprocess.Popen(
+                [*namespaces, "sh", "-euc", PCSCD, "pcscd", self.folder],
+                stdin=listener,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={"PATH": PATH, "LISTEN_FDS": "1"},
+            )
+        wait_for((self.folder / "run/pcscd.pid").exists, "pcscd")
+        return self
+
+    def __exit__(self, *_):
+        self.pcscd.kill()
+        self.pcscd.wait()
+
+    def start_inside(self, argv, **how):
+        """Starts a program where the readers' ports are; it dies with this process."""
+        enter = ["nsenter", "-t", self.pcscd.pid, "--user", "--net", "--preserve-credentials"]
+        argv = [str(word) for word in [*enter, "setpriv", "--pdeathsig", "KILL", *argv]]
+        return subprocess.Popen(argv, env={"PATH": PATH}, stdin=subprocess.DEVNULL, **how)
+
+    def key(self, index=0, **options):
+        return Key(self, index, **options)
+
+
+class Key:
+    """A virtual YubiKey in the reader `index`, its state in a file that outlives it. Options are the program's own, with
+    underscores: serial=1001, firmware="5.4.3", touch="asked", fips=True, fault="garbage ins=fd"."""
+
+    def __init__(self, readers, index, state=None, **options):
+        self.readers, self.index = readers, index
+        self.reader = f"{readers.name(index)} 00 00" if readers.count == 1 else f"{readers.name(index)} 0{index} 00"
+        folder = readers.folder / "keys"
+        self.state = pathlib.Path(state or folder / f"{options.get('serial', index)}.json")
+        self.root = self.state.parent / "virtual-yubikey-root.pem"
+        self.socket = folder / f"{index}.control"
+        self.options = []
+        for name, value in options.items():
+            self.options += [f"--{name.replace('_', '-')}"] + ([] if value is True else [value])
+
+    def __enter__(self):
+        port = FIRST_PORT + 2 * self.index
+        command = [self.readers.program, "--vpcd", f"127.0.0.1:{port}", "--state", self.state, "--control", self.socket]
+        with open(self.readers.folder / f"key{self.index}.log", "ab") as log:
+            self.process = self.readers.start_inside([*command, *self.options], stdout=log, stderr=log)
+        wait_for(lambda: self.process.poll() is not None or self._answers(), "the virtual YubiKey")
+        assert self.process.poll() is None, f"{command} ended: see {log.name}"
+        self.wait_powered()
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
+
+    def _answers(self):
+        try:
+            return self.status()
+        except OSError:
+            return None
+
+    def control(self, line):
+        """One command to the person beside the key, and the answer."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(20)
+            connection.connect(str(self.socket))
+            connection.sendall(line.encode() + b"\n")
+            answer = json.loads(connection.makefile().readline())
+        assert answer["ok"], f"{line}: {answer}"
+        return answer
+
+    def status(self):
+        return self.control("status")
+
+    def trace(self):
+        """Each APDU so far: its header with the length, and its status word."""
+        return self.control("trace")["trace"]
+
+    def wait_powered(self):
+        wait_for(lambda: self.status()["powered"], "power")
+
+    def wait_waiting(self, what):
+        """Until the key blinks ("touch") or holds an APDU back ("hold")."""
+        wait_for(lambda: self.status()["waiting"] == what, what)
+
+    def unplug(self):
+        self.control("unplug")
+
+    def plug(self):
+        self.control("plug")
+        self.wait_powered()
+
+    def ykman(self, *args, **how):
+        return run([YKMAN, "-r", self.reader, *args], env=self.readers.env, **how)
+
+    def tool(self, *args, **how):
+        return run(["/usr/bin/yubico-piv-tool", "-r", f"@{self.reader}", *args], env=self.readers.env, **how)
+
+    def pkcs11(self, *args, **how):
+        return run(["/usr/bin/pkcs11-tool", *args], env=self.readers.env, **how)
+
+    def pkcs15(self, *args, **how):
+        return run(["/usr/bin/pkcs15-tool", "-r", self.reader, *args], env=self.readers.env, **how)
+
+    def connect(self):
+        return Connection(self)
+
+
+class Connection:
+    """An open connection to the card, in a process of its own (pcsclite takes its socket from the environment once)."""
+
+    def __init__(self, key):
+        script = pathlib.Path(__file__).with_name("apdus.py")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        self.process = subprocess.Popen([PYTHON, script, key.reader], env=key.readers.env, **pipes)
+
+    def __enter__(self):
+        self.atr = self._read()
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def _read(self):
+        line = self.process.stdout.readline().strip()
+        if not line or line.startswith("!"):
+            raise ConnectionError(line or "the process that speaks to the card died")
+        return line
+
+    def start(self, apdu):
+        self.process.stdin.write((apdu if isinstance(apdu, str) else apdu.hex()) + "\n")
+
+    def finish(self):
+        answer = bytes.fromhex(self._read())
+        return answer[:-2], answer[-2:].hex()
+
+    def send(self, apdu, *, want=None):
+        """One APDU (hex or bytes): the answer's data and status word; 61xx is not followed. ConnectionError: no answer."""
+        self.start(apdu)
+        data, status = self.finish()
+        assert want is None or status == want, f"{apdu}: {status}, not {want}"
+        return data, status
