@@ -11,14 +11,19 @@
     ymgr.json(…) adds --json and returns the document; box.profile, box.work (the working folder), box.file(), box.secret(),
     box.snapshot(). `@pytest.mark.sanitized` runs a test a second time with the sanitized program. `needs_root` tests run
     only as root (disk(kib) is a small file system of its own), `needs_user` never do. A missing program is a failure.
+
+    def test_with_a_yubikey(readers):                     # a private pcscd (tests/support/card.py)
+        with readers.key(serial=1001, firmware="5.7.4") as key: key.ykman("piv", "info")
 """
 
 import os
 import pathlib
+import shutil
 import tempfile
 
 import pytest
 
+from card import RELEASE_KEY, Readers
 from harness import FAILPOINT, RELEASE, SANITIZED, Box, Ymgr, run
 
 
@@ -82,3 +87,20 @@ def disk():
     for folder in mounted:
         run(["umount", "-l", folder])
         os.rmdir(folder)
+
+
+@pytest.fixture
+def key_program():
+    """The virtual YubiKey that `readers` holds; a module may name another."""
+    return RELEASE_KEY
+
+
+@pytest.fixture
+def readers(key_program):
+    """One reader of a private pcscd."""
+    folder = tempfile.mkdtemp(prefix="ymgr-card-")  # a short path: sockets stand in it
+    try:
+        with Readers(f"{folder}/pcsc", program=key_program) as readers:
+            yield readers
+    finally:
+        shutil.rmtree(folder)

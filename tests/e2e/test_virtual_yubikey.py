@@ -1,26 +1,15 @@
 """The virtual YubiKey behaves as independent clients expect of a real one: ykman, yubico-piv-tool, OpenSC, libykpiv, raw APDUs."""
 
-import shutil
-import tempfile
-
 import pytest
 
-from card import SANITIZED_KEY, SELECT_PIV, Readers
+from card import SANITIZED_KEY, SELECT_PIV
 
 FIRMWARES = ("4.3.5", "5.2.7", "5.4.3", "5.7.4")
 
 
 @pytest.fixture
-def folder():
-    folder = tempfile.mkdtemp(prefix="ymgr-card-")  # short: sockets stand in it
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def readers(folder):
-    with Readers(f"{folder}/pcsc", program=SANITIZED_KEY) as readers:
-        yield readers
+def key_program():
+    return SANITIZED_KEY
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)

@@ -11,6 +11,7 @@ Every program that is to see the readers runs with `readers.env`. pcscd and keys
 
 import json
 import pathlib
+import shutil
 import socket
 import subprocess
 
@@ -60,8 +61,9 @@ class Readers:
             (self.folder / name).mkdir(parents=True)
         for index in range(self.count):
             port = hex(FIRST_PORT + 2 * index)  # vpcd takes two ports a reader
+            driver = shutil.copy(DRIVER, self.folder / f"driver{index}.so")  # loaded once, two readers would share a card
             (self.folder / f"readers/{index}").write_text(
-                f'FRIENDLYNAME "{self.name(index)}"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n'
+                f'FRIENDLYNAME "{self.name(index)}"\nDEVICENAME /dev/null:{port}\nLIBPATH {driver}\nCHANNELID {port}\n'
             )
         namespaces = ["unshare", "--user", "--map-root-user", "--mount", "--net"]
         with socket.socket(socket.AF_UNIX) as listener, open(self.folder / "pcscd.log", "wb") as log:
@@ -97,7 +99,7 @@ class Key:
 
     def __init__(self, readers, index, state=None, **options):
         self.readers, self.index = readers, index
-        self.reader = f"{readers.name(index)} 00 00" if readers.count == 1 else f"{readers.name(index)} 0{index} 00"
+        self.reader = f"{readers.name(index)} 00 00"
         folder = readers.folder / "keys"
         self.state = pathlib.Path(state or folder / f"{options.get('serial', index)}.json")
         self.root = self.state.parent / "virtual-yubikey-root.pem"
@@ -160,6 +162,10 @@ class Key:
 
     def ykman(self, *args, **how):
         return run([YKMAN, "-r", self.reader, *args], env=self.readers.env, **how)
+
+    def ykman_all(self, *args, **how):
+        """ykman with every reader before it."""
+        return run([YKMAN, *args], env=self.readers.env, **how)
 
     def tool(self, *args, **how):
         return run(["/usr/bin/yubico-piv-tool", "-r", f"@{self.reader}", *args], env=self.readers.env, **how)

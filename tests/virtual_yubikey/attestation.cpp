@@ -43,8 +43,12 @@ Certificate blank(const std::string& subject, EVP_PKEY* key) {
   return certificate;
 }
 
-void add_standard(X509* certificate, int nid, const char* value) {
-  const Extension extension(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value));
+/// `issuer`: nothing for a root.
+void add_standard(X509* certificate, const X509* issuer, int nid, const char* value) {
+  X509V3_CTX context{};
+  X509V3_set_ctx(&context, const_cast<X509*>(issuer == nullptr ? certificate : issuer), certificate, nullptr, nullptr,
+                 0);
+  const Extension extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value));
   must(extension && X509_add_ext(certificate, extension.get(), -1) == 1, "no extension");
 }
 
@@ -63,9 +67,11 @@ Certificate make_authority(const std::string& subject, EVP_PKEY* key, const X509
   must(X509_set_issuer_name(certificate.get(), X509_get_subject_name(above)) == 1, "no issuer");
   ASN1_TIME_set_string(X509_getm_notBefore(certificate.get()), "20160314000000Z");
   ASN1_TIME_set_string(X509_getm_notAfter(certificate.get()), "20520417000000Z");
-  add_standard(certificate.get(), NID_basic_constraints,
-               issuer == nullptr ? "critical,CA:TRUE" : "critical,CA:TRUE,pathlen:0");
-  add_standard(certificate.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
+  const auto add = [&](int nid, const char* value) { add_standard(certificate.get(), issuer, nid, value); };
+  add(NID_basic_constraints, issuer == nullptr ? "critical,CA:TRUE" : "critical,CA:TRUE,pathlen:0");
+  add(NID_key_usage, "critical,keyCertSign,cRLSign");
+  add(NID_subject_key_identifier, "hash");
+  if (issuer != nullptr) add(NID_authority_key_identifier, "keyid:always");
   must(X509_sign(certificate.get(), issuer_key, EVP_sha256()) > 0, "not signed");
   return certificate;
 }
