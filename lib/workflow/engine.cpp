@@ -8,6 +8,7 @@
 #include <mutex>
 #include <variant>
 
+#include "base/ids.hpp"
 #include "base/workers.hpp"
 #include "workflow/operation.hpp"
 
@@ -116,6 +117,7 @@ class InlineJournal : public Journal {
     entries_.clear();
     committer_.commit(entries);
   }
+  bool failed() const noexcept override { return false; }  // whose flush failed has ended: nobody else is at work
 
  private:
   Committer& committer_;
@@ -151,17 +153,22 @@ class SharedJournal : public Journal {
     work_.notify_one();
   }
 
+  bool failed() const noexcept override { return failed_; }
+
+  /// Commits until the workers are done, or until it fails: then they learn it at their next flush.
   void serve(std::size_t workers) {
     std::unique_lock lock(mutex_);
     workers_ += workers;  // worker_done may have been called already
-    while (true) {
-      const bool woken = work_.wait_for(lock, operations::lease_time / 3, [&] {
-        return workers_ == 0 || wanted_ > committed_ || queue_.size() >= group_limit;
-      });
-      if (!failure_ && (!queue_.empty() || !woken)) commit(lock);
-      if (workers_ == 0 && (queue_.empty() || failure_)) break;
+    try {
+      serve_locked(lock);
+    } catch (const std::exception& error) {
+      if (!lock.owns_lock()) lock.lock();
+      const auto* known = dynamic_cast<const Error*>(&error);
+      failure_ = known ? *known : Error(Code::internal, std::string("the journal can't be written: ") + error.what());
+      failed_ = true;
+      done_.notify_all();
+      throw Error(*failure_);
     }
-    if (failure_) throw Error(*failure_);
   }
 
  private:
@@ -174,16 +181,20 @@ class SharedJournal : public Journal {
     if (queue_.size() >= group_limit) work_.notify_one();
   }
 
+  void serve_locked(std::unique_lock<std::mutex>& lock) {
+    while (workers_ > 0 || !queue_.empty()) {
+      const bool woken = work_.wait_for(lock, operations::lease_time / 3, [&] {
+        return workers_ == 0 || wanted_ > committed_ || queue_.size() >= group_limit;
+      });
+      if (!queue_.empty() || !woken) commit(lock);
+    }
+  }
+
   void commit(std::unique_lock<std::mutex>& lock) {
     const std::vector<Entry> entries(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
     queue_.clear();
     lock.unlock();
-    std::optional<Error> failure;
-    try {
-      committer_.commit(entries);
-    } catch (const Error& error) {
-      failure = error;
-    }
+    committer_.commit(entries);
     for (const auto& entry : entries) {
       const auto* mark = std::get_if<Mark>(&entry);
       if (std::holds_alternative<Stop>(entry) || (mark && mark->status == Item::Status::done)) ++ended_;
@@ -191,7 +202,6 @@ class SharedJournal : public Journal {
     notices_.progress(ended_, total_);
     lock.lock();
     committed_ += entries.size();
-    if (failure) failure_ = std::move(failure);
     done_.notify_all();
   }
 
@@ -205,6 +215,7 @@ class SharedJournal : public Journal {
   std::size_t queued_ = 0, committed_ = 0, wanted_ = 0;
   std::size_t workers_ = 0;  // wraps below zero while serve has not begun
   std::optional<Error> failure_;
+  std::atomic<bool> failed_{false};
 };
 
 }  // namespace
@@ -238,7 +249,7 @@ void distribute(Workbench& bench, const std::string& request_id, std::size_t cou
           std::size_t worker;
           ~Finish() { call(worker); }
         } const finished{finish, worker};
-        while (true) {
+        while (!journal.failed()) {
           const auto begin = next.fetch_add(chunk);
           if (begin >= count) break;
           run(worker, begin, std::min(begin + chunk, count), journal);
@@ -248,6 +259,20 @@ void distribute(Workbench& bench, const std::string& request_id, std::size_t cou
 }
 
 }  // namespace engine
+
+Error of_operation(const Error& error, const std::string& request_id) {
+  auto details = error.details();
+  if (!error.detail("audit_reference")) details.emplace_back("audit_reference", request_id);
+  std::string hint = error.hint();
+  if (error.code() != Code::operation_running && !error.detail("resume_id")) {
+    const std::string resume = "ymgr resume " + resume_id(request_id);
+    details.emplace_back("resume_id", resume_id(request_id));
+    if (hint.find(resume) == std::string::npos) hint += hint.empty() ? resume : "; then " + resume;
+  }
+  return Error(error.code(), error.what(), std::move(hint), std::move(details),
+               error.outcome_unknown() ? Outcome::unknown : Outcome::known);
+}
+
 int batch_exit(std::span<const int> exits) noexcept {
   if (exits.empty()) return 0;
   const bool equal = std::adjacent_find(exits.begin(), exits.end(), std::not_equal_to<>()) == exits.end();

@@ -75,6 +75,8 @@ class Journal {
   virtual void stop(std::size_t position, const std::string& target, const Error&) = 0;
   /// Returns once everything marked before by this thread is committed. @throws Error when it can't be
   virtual void flush() = 0;
+  /// A commit has failed: nothing more will be, and flush() throws. Work done now could not be recorded.
+  virtual bool failed() const noexcept = 0;
 };
 
 namespace engine {
@@ -112,21 +114,23 @@ void run_step(I& item, const Step<I, Ports>& step, bool last, Ports& ports, Jour
                 step.record ? step.record(item) : Record{}});
 }
 
-/// Puts on disk what this chunk has marked. false: it can't be, and nothing of it is known to be there: every item stays where
-/// its journal says.
+/// Puts on disk what this chunk has marked. false: it can't be, and nothing of it is known to be there: every item goes back to
+/// `committed`, the state that its journal had last.
 template <class I>
-bool flush_chunk(std::span<I> items, Journal& journal) {
+bool flush_chunk(std::span<I> items, std::vector<std::string>& committed, Journal& journal) {
   try {
     journal.flush();
-    return true;
   } catch (const Error& error) {
-    for (auto& item : items)
-      if (!item.error && item.status != Item::Status::waiting) {
-        item.status = Item::Status::open;
-        item.error = error;
-      }
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      items[i].state = committed[i];
+      if (items[i].status == Item::Status::waiting) continue;
+      if (items[i].status == Item::Status::done) items[i].status = Item::Status::open;
+      if (!items[i].error) items[i].error = error;
+    }
     return false;
   }
+  for (std::size_t i = 0; i < items.size(); ++i) committed[i] = items[i].state;
+  return true;
 }
 
 /// Runs a chunk of items through the first `until` steps, step by step, each from where it stood; never throws for an item's
@@ -135,6 +139,8 @@ template <class I, class Ports>
 void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, std::size_t until, Ports& ports,
                Journal& journal) {
   std::vector<std::size_t> next(items.size(), 0);
+  std::vector<std::string> committed;
+  for (const auto& item : items) committed.push_back(item.state);
   for (std::size_t i = 0; i < items.size(); ++i)
     for (std::size_t s = 0; s < steps.size(); ++s)
       if (items[i].state == steps[s].state) next[i] = s + 1;
@@ -144,13 +150,13 @@ void run_chunk(std::span<I> items, std::span<const Step<I, Ports>> steps, std::s
     const auto works = [&](std::size_t i) { return runs(i) && (!steps[s].has_work || steps[s].has_work(items[i])); };
     for (std::size_t i = 0; flush_owed && i < items.size(); ++i) {
       if (!works(i)) continue;
-      if (!flush_chunk(items, journal)) return;
+      if (!flush_chunk(items, committed, journal)) return;
       flush_owed = false;
     }
     for (std::size_t i = 0; i < items.size(); ++i)
-      if (runs(i))
+      if (runs(i) && !journal.failed())
         guard(items[i], journal, [&] { run_step(items[i], steps[s], s + 1 == steps.size(), ports, journal); });
-    if (s + 1 == until && !flush_chunk(items, journal)) return;
+    if ((journal.failed() || s + 1 == until) && !flush_chunk(items, committed, journal)) return;
     flush_owed = flush_owed || steps[s].durability == Durability::before_next;
     for (std::size_t i = 0; i < items.size(); ++i)
       if (runs(i)) guard(items[i], journal, [&] { failpoint(steps[s].state, "marked"); });
@@ -167,6 +173,18 @@ void distribute(Workbench&, const std::string& request_id, std::size_t count, st
 
 }  // namespace engine
 
+/// The same failure with the way on: audit_reference and, unless another process has the operation, resume_id.
+Error of_operation(const Error&, const std::string& request_id);
+/// Runs `body`; an Error that ends it names the operation that it leaves half done.
+template <class Body>
+auto within_operation(const std::string& request_id, Body&& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw of_operation(error, request_id);
+  }
+}
+
 /// The exit status of a whole batch from those of its items: 0, the one reason they share, else 9.
 int batch_exit(std::span<const int> exits) noexcept;
 
@@ -174,6 +192,7 @@ inline constexpr std::size_t all_steps = static_cast<std::size_t>(-1);
 
 /// Runs the open items of an operation that this process holds. `open_ports` is called on this thread, once a worker.
 /// `until`: only so many of the steps, for all items, since something must happen before the next; another call goes on there.
+/// @throws Error what kept many items from being recorded, with resume_id; a single item keeps its own
 template <class I, class Ports>
 void run_items(Workbench& bench, const std::string& request_id, std::vector<I>& items,
                std::span<const Step<I, Ports>> steps, const std::function<std::unique_ptr<Ports>()>& open_ports,
@@ -181,14 +200,16 @@ void run_items(Workbench& bench, const std::string& request_id, std::vector<I>& 
   if (items.empty()) return;
   until = std::min(until, steps.size());
   const std::size_t workers = std::min(std::max<std::size_t>(bench.jobs, 1), items.size());
-  std::vector<std::unique_ptr<Ports>> ports;
-  for (std::size_t w = 0; w < workers; ++w) ports.push_back(open_ports());
-  engine::distribute(
-      bench, request_id, items.size(), workers,
-      [&](std::size_t worker, std::size_t begin, std::size_t end, Journal& journal) {
-        engine::run_chunk(std::span(items).subspan(begin, end - begin), steps, until, *ports[worker], journal);
-      },
-      [&](std::size_t worker) { ports[worker].reset(); });
+  within_operation(request_id, [&] {
+    std::vector<std::unique_ptr<Ports>> ports;
+    for (std::size_t w = 0; w < workers; ++w) ports.push_back(open_ports());
+    engine::distribute(
+        bench, request_id, items.size(), workers,
+        [&](std::size_t worker, std::size_t begin, std::size_t end, Journal& journal) {
+          engine::run_chunk(std::span(items).subspan(begin, end - begin), steps, until, *ports[worker], journal);
+        },
+        [&](std::size_t worker) { ports[worker].reset(); });
+  });
 }
 
 }  // namespace ymgr
