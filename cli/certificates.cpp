@@ -20,15 +20,10 @@ constexpr Column columns[] = {{"NAME", "name"},
 
 /// The Error that a single item ended with, with what a person needs to go on.
 [[noreturn]] void throw_item(const Json& item, const CertificateAnswer& answer) {
-  const auto* code = find_code(item.text_or("code", "internal"));
-  Details details{{"state", item.text_or("state", "planned")}, {"request_id", answer.request_id}};
-  std::string hint = item.text_or("suggestion", "");
-  if (answer.resumable) {
-    details.emplace_back("resume_id", resume_id(answer.request_id));
-    const std::string resume = "ymgr resume " + resume_id(answer.request_id);
-    hint += hint.empty() ? resume : "; then " + resume;
-  }
-  throw Error(code ? code->code : Code::internal, item.text_or("error", "failed"), std::move(hint), std::move(details));
+  const Error stored = failure_from(item);
+  const Error error(stored.code(), stored.what(), stored.hint(),
+                    {{"state", item.text_or("state", "planned")}, {"audit_reference", answer.request_id}});
+  throw answer.resumable ? of_operation(error, answer.request_id) : error;
 }
 
 std::string line_for(const Json& item, std::string_view member) {
@@ -64,6 +59,7 @@ std::span<const Column> certificate_columns() noexcept {
 }
 
 Result flat_answer(const CertificateAnswer& answer) {
+  if (answer.items.empty()) throw Error(Code::internal, "the answer of " + answer.request_id + " has no certificate");
   const Json& item = answer.items.front();
   if (!item.boolean_or("success", false)) throw_item(item, answer);
   Result result;

@@ -116,7 +116,7 @@ void throw_violation(const Decision& decision, std::string_view request_id) {
   const auto& first = decision.violations.front();
   const bool only_key = decision.violations.size() == 1 && first.rule == "key.denied";
   Details details{{"policy_version", decision.policy_version}, {"suggestion", first.suggestion}};
-  if (!request_id.empty()) details.emplace_back("request_id", request_id);
+  if (!request_id.empty()) details.emplace_back("audit_reference", request_id);
   details.emplace_back("violations", dump_json(to_json(decision.violations)));
   throw Error(only_key ? Code::key_denied : Code::policy_violation, "Policy violation: " + first.message,
               hint_of(first), std::move(details));

@@ -265,15 +265,9 @@ bool is_issued(const CertificateItem& item) {
   return item.state == "issued" || item.state == "delivered";
 }
 
-Json failed_item(const CertificateItem& item) {
-  const Error& error = *item.error;
-  return Json::object({{"name", item.name},
-                       {"success", false},
-                       {"error", error.what()},
-                       {"code", info(error.code()).text},
-                       {"suggestion", error.hint()},
-                       {"retryable", error.retryable()},
-                       {"state", item.state}});
+Json failed_item(const CertificateItem& item, const Error& error) {
+  Json json = failure_json(error);
+  return json.set("name", item.name).set("success", false).set("state", item.state);
 }
 
 }  // namespace
@@ -350,6 +344,17 @@ Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view
 
 namespace {
 
+/// Neither done nor failed, and nothing is known to stand in its way.
+Error unfinished(const CertificateItem& item, const std::string& request_id) {
+  return Error(Code::resumable, item.name + " stopped half-way, at " + item.state,
+               "ymgr resume " + resume_id(request_id));
+}
+
+/// This process changed something that stays.
+bool has_changed(const CertificateItem& item) {
+  return item.status == Item::Status::done || (is_issued(item) && !item.issuer_id.empty());
+}
+
 CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items,
                             std::string_view outcome) {
   CertificateAnswer answer;
@@ -358,14 +363,37 @@ CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, con
     if (item.status == Item::Status::done) {
       answer.items.push_back(answer_item(bench, item, outcome));
       answer.exits.push_back(0);
-      answer.changed = true;
-    } else if (item.error) {
-      answer.items.push_back(failed_item(item));
-      answer.exits.push_back(exit_status(item.error->kind()));
-      answer.changed = answer.changed || is_issued(item);
+    } else {
+      const Error error = item.error ? *item.error : unfinished(item, request_id);
+      answer.items.push_back(failed_item(item, error));
+      answer.exits.push_back(exit_status(error.kind()));
     }
   }
   answer.exit = batch_exit(answer.exits);
+  return answer;
+}
+
+std::vector<CertificateItem> journaled_items(Workbench& bench, const std::string& request_id) {
+  std::vector<CertificateItem> items;
+  for (const auto& stored : operations::items(bench.db, request_id)) {
+    auto item = CertificateItem::from(stored);
+    if (stored.error.is_object()) item.error = failure_from(stored.error);
+    if (item.status == Item::Status::done && !item.installation.empty())
+      item.place = installation::load(bench.installations, item.installation);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+/// `ran`: those of `items` that this process worked on.
+CertificateAnswer finish(Workbench& bench, const StoredOperation& op, const std::vector<CertificateItem>& items,
+                         const std::vector<CertificateItem>& ran, std::string_view outcome) {
+  const TraceSpan span("answer");
+  auto answer = answer_of(bench, op.request_id, items, outcome);
+  answer.changed = std::ranges::any_of(ran, has_changed);
+  answer.state = operations::end(bench, op.request_id, op.kind, op.target,
+                                 Json::object({{"items", items.size()}, {"exit", answer.exit}}));
+  answer.resumable = answer.state == "open";
   return answer;
 }
 
@@ -374,34 +402,29 @@ CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, con
 CertificateAnswer finish_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
                                       const std::string& target, const std::vector<CertificateItem>& items,
                                       std::string_view outcome) {
-  const TraceSpan span("answer");
-  auto answer = answer_of(bench, request_id, items, outcome);
-  answer.state = operations::end(bench, request_id, kind, target,
-                                 Json::object({{"items", answer.items.size()}, {"exit", answer.exit}}));
-  answer.resumable = answer.state == "open";
-  return answer;
+  StoredOperation op;
+  op.request_id = request_id;
+  op.kind = kind;
+  op.target = target;
+  return within_operation(request_id, [&] { return finish(bench, op, items, items, outcome); });
+}
+
+CertificateAnswer finish_resumed(Workbench& bench, const std::string& request_id,
+                                 const std::vector<CertificateItem>& ran, std::string_view outcome) {
+  return within_operation(request_id, [&] {
+    auto items = journaled_items(bench, request_id);
+    for (const auto& item : ran) items.at(item.position) = item;  // knows more than a journal that can't be written
+    return finish(bench, operations::get(bench.db, request_id), items, ran, outcome);
+  });
 }
 
 CertificateAnswer stored_answer(Workbench& bench, const std::string& request_id, std::string_view outcome) {
   const auto op = operations::get(bench.db, request_id);
-  if (op.state == "refused" || op.state == "abandoned")
-    throw Error(
-        op.state == "refused" ? Code::policy_violation : Code::operation_ended,
-        op.result.is_object() ? op.result.text_or("error", op.state) : "the operation " + request_id + " was abandoned",
-        "ymgr operation show " + request_id + "; ask again under another request id");
-  std::vector<CertificateItem> items;
-  for (const auto& stored : operations::items(bench.db, request_id)) {
-    auto item = CertificateItem::from(stored);
-    if (stored.error.is_object()) {
-      const auto* code = find_code(stored.error.text_or("code", "internal"));
-      item.error.emplace(code ? code->code : Code::internal, stored.error.text_or("error", "failed"),
-                         stored.error.text_or("suggestion", ""));
-    }
-    if (!item.installation.empty()) item.place = installation::load(bench.installations, item.installation);
-    items.push_back(std::move(item));
-  }
-  auto answer = answer_of(bench, request_id, items, outcome);
-  answer.changed = false;
+  if (op.state == "refused") throw failure_from(op.result);
+  if (op.state == "abandoned")
+    throw Error(Code::operation_ended, "the operation " + request_id + " was abandoned",
+                "ask again under another request id");
+  auto answer = answer_of(bench, request_id, journaled_items(bench, request_id), outcome);
   answer.state = op.state;
   return answer;
 }

@@ -73,7 +73,11 @@ Json answer_item(Workbench&, const CertificateItem&, std::string_view outcome);
 CertificateAnswer finish_certificates(Workbench&, const std::string& request_id, const std::string& kind,
                                       const std::string& target, const std::vector<CertificateItem>&,
                                       std::string_view outcome);
-/// The answer that was given, from the journal, for a repeated --request-id.
+/// The same of an operation that was taken up again: `ran` are the items that this process worked on, the journal has the rest.
+CertificateAnswer finish_resumed(Workbench&, const std::string& request_id, const std::vector<CertificateItem>& ran,
+                                 std::string_view outcome);
+/// The answer that was given, from the journal, for a repeated --request-id. @throws Error of a refused operation: its own ·
+/// operation-ended: it was abandoned
 CertificateAnswer stored_answer(Workbench&, const std::string& request_id, std::string_view outcome);
 
 }  // namespace ymgr

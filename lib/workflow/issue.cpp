@@ -396,26 +396,31 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
 
 namespace {
 
+/// What today's policy decides is taken over, as everything else that it says.
+void take_rules(Workbench& bench, CertificateItem& item) {
+  const auto& rules = bench.policy.profile(item.profile);
+  item.plan.eku = rules.eku;
+  item.plan.key_usage = rules.key_usage;
+  item.policy_version = bench.policy.version();
+}
+
 /// Today's policy for what is not signed yet; an item that it refuses fails, the others go on.
 std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
                                             PolicyRequest::Action action, std::vector<CertificateItem> items) {
-  std::vector<CertificateItem> approved;
+  std::vector<CertificateItem> approved, refused;
+  std::vector<audit::Event> events;
   for (auto& item : items) {
-    if (item.certificate) {
-      approved.push_back(std::move(item));
-      continue;
+    if (!item.certificate) {
+      take_rules(bench, item);
+      item.error = ask_policy(bench, {item}, action, request_id, events);
     }
-    const auto& rules = bench.policy.profile(item.profile);
-    item.plan.eku = rules.eku;  // as the policy has it now, like everything else that it decides
-    item.plan.key_usage = rules.key_usage;
-    item.policy_version = bench.policy.version();
-    std::vector<audit::Event> events;
-    if (const auto refused = ask_policy(bench, {item}, action, request_id, events)) {
-      operations::note_error(bench, request_id, item.position, item.target, *refused);
-      continue;
-    }
-    approved.push_back(std::move(item));
+    (item.error ? refused : approved).push_back(std::move(item));
   }
+  if (events.empty()) return approved;
+  bench.db.transaction(sql::Access::write, [&] {
+    audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+    for (const auto& item : refused) operations::note_error(bench, request_id, item.position, item.target, *item.error);
+  });
   return approved;
 }
 
@@ -424,14 +429,10 @@ std::vector<CertificateItem> approved_again(Workbench& bench, const std::string&
 CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
                                       std::string_view outcome) {
   const auto action = kind == "renew" ? PolicyRequest::Action::renew : PolicyRequest::Action::resume;
-  auto items = approved_again(bench, request_id, action, load_certificate_items(bench, request_id));
+  auto items = within_operation(
+      request_id, [&] { return approved_again(bench, request_id, action, load_certificate_items(bench, request_id)); });
   run_certificate_items(bench, request_id, items);
-  const auto op = operations::get(bench.db, request_id);
-  operations::end(bench, request_id, kind, op.target, Json::object({{"items", op.item_count}}));
-  auto answer = stored_answer(bench, request_id, outcome);
-  for (const auto& item : items) answer.changed = answer.changed || item.status == Item::Status::done;
-  answer.resumable = answer.state == "open";
-  return answer;
+  return finish_resumed(bench, request_id, items, outcome);
 }
 
 }  // namespace ymgr

@@ -12,6 +12,21 @@ Json failure_json(const Error& error) {
                        {"retryable", error.retryable()}});
 }
 
+Json stored_failure(const Error& error) {
+  Json details = Json::object();
+  for (const auto& [name, value] : error.details()) details.set(name, value);
+  return failure_json(error).set("details", std::move(details));
+}
+
+Error failure_from(const Json& json) {
+  const auto* code = find_code(json.text_or("code", "internal"));
+  Details details;
+  if (const auto* stored = json.find("details"))
+    for (const auto& [name, value] : stored->members()) details.emplace_back(name, value.text());
+  return Error(code ? code->code : Code::internal, json.text_or("error", "failed"), json.text_or("suggestion", ""),
+               std::move(details));
+}
+
 }  // namespace ymgr
 
 namespace ymgr::operations {
@@ -185,8 +200,7 @@ void create(Workbench& bench, const NewOperation& op) {
 }
 
 void create_refused(Workbench& bench, const NewOperation& op, const Error& error) {
-  write_operation(bench, op, "refused", false,
-                  Json::object({{"error", error.what()}, {"code", info(error.code()).text}}));
+  write_operation(bench, op, "refused", false, stored_failure(error));
   write_items(bench, op, "refused");
   append_events(bench, op);
 }

@@ -188,18 +188,33 @@ def test_every_fault_is_recovered_from(stage, scene, kind):
         box.remove()
 
 
-def test_a_second_kill_inside_recovery(stage, scene):
+def check_recovery(box, scene, result, what):
+    """Recovery's own answer: an operation is a success only when it is done and tells of each of its items."""
+    check_truth(box, scene, result, what)
+    for operation in result.json.get("operations", []):
+        if operation["success"]:
+            assert operation["state"] == "done" and operation["items"], f"{what}\n{result}"
+        else:
+            told = operation.get("items") or [operation]
+            assert any(item.get("code") and item["error"] for item in told), f"{what}\n{result}"
+
+
+@pytest.mark.parametrize("kind", ["kill", "error", "full"])
+def test_a_second_fault_inside_recovery(stage, scene, kind):
     for turn in itertools.count(1, 2):
         for second in itertools.count(1, 3):
             box = stage.copy()
+            what = f"{scene} kill@{turn} then {kind}@{second}"
             untouched = fires(box, f"kill@{turn}", scene.command) is None
             opened = rows(box, "SELECT 1 FROM operations WHERE state = 'open'")
             command = ["resume", "--all"] if opened else scene.command
-            ended = untouched or is_done(box, scene) or fires(box, f"kill@{second}", command) is None
+            result = None if untouched or is_done(box, scene) else fires(box, f"{kind}@{second}", command)
             check_rows(box)
-            settle(box, scene, f"{scene} kill@{turn} then kill@{second}")
+            if result and kind != "kill":
+                check_recovery(box, scene, result, what)
+            settle(box, scene, what)
             box.remove()
-            if ended:
+            if result is None:
                 break
         if untouched:
             break

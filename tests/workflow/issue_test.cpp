@@ -5,6 +5,7 @@
 #include "audit/audit.hpp"
 #include "support/profile.hpp"
 #include "support/thrown.hpp"
+#include "workflow/resume.hpp"
 
 using namespace ymgr;
 using test::count;
@@ -15,6 +16,38 @@ IssueRequest request(std::string name) {
   IssueRequest wanted;
   wanted.name = std::move(name);
   return wanted;
+}
+
+IssueRequest request_into(std::string name, const std::string& out) {
+  auto wanted = request(std::move(name));
+  wanted.place.emplace().out = out;
+  return wanted;
+}
+
+/// While it lives, no item's progress can be written.
+class BrokenJournal {
+ public:
+  explicit BrokenJournal(sql::Connection& db) : db_(db) {
+    db_.run_script(
+        "CREATE TEMP TRIGGER broken BEFORE UPDATE ON main.operation_items BEGIN SELECT RAISE(ABORT, 'broken'); END;");
+  }
+  ~BrokenJournal() { db_.run_script("DROP TRIGGER temp.broken;"); }
+  BrokenJournal(const BrokenJournal&) = delete;
+  BrokenJournal& operator=(const BrokenJournal&) = delete;
+
+ private:
+  sql::Connection& db_;
+};
+
+void check_stopped(const CertificateAnswer& answer) {
+  REQUIRE(answer.items.size() == 1);
+  CHECK_FALSE(answer.items.front().at("success").boolean());
+  CHECK(answer.items.front().at("code").text() == "database-failed");
+  CHECK(answer.items.front().at("state").text() == "planned");
+  CHECK(answer.exit != 0);
+  CHECK(answer.state == "open");
+  CHECK(answer.resumable);
+  CHECK_FALSE(answer.changed);
 }
 
 }  // namespace
@@ -200,4 +233,57 @@ TEST_CASE("ensure shows a user no certificate of another and leaves its installa
   const auto mallory = profile.second_bench(Role::user, "mallory");
   CHECK(code_of([&] { issue(*mallory, {request}, options); }) == Code::role_denied);
   CHECK(installation::load(profile.bench().installations, "web.example.com")->deploy_hook.empty());
+}
+
+TEST_CASE("what could not be recorded is told as not done, by the command and by each recovery") {
+  test::Profile profile;
+  std::string id;
+  {
+    const BrokenJournal broken(profile.db());
+    const auto answer = issue(profile.bench(), {request("api.example.com")}, {});
+    check_stopped(answer);
+    id = answer.request_id;
+    check_stopped(std::get<CertificateAnswer>(resume(profile.bench(), id).answer));
+    check_stopped(issue(profile.bench(), {request("api.example.com")}, {}));
+  }
+  const auto answer = std::get<CertificateAnswer>(resume(profile.bench(), id).answer);
+  CHECK(answer.exit == 0);
+  CHECK(answer.changed);
+  CHECK(answer.state == "done");
+  CHECK(count(profile.db(), "certificates") == 1);
+  CHECK(count(profile.db(), "audit_events WHERE event = 'policy.approved'") == 4);
+}
+
+TEST_CASE("a bulk that can't be recorded ends and names the way on") {
+  test::Profile profile;
+  std::vector<IssueRequest> wanted;
+  for (int i = 1; i <= 120; ++i) wanted.push_back(request("api-" + std::to_string(i) + ".example.com"));
+  std::optional<Error> error;
+  {
+    const BrokenJournal broken(profile.db());
+    error = thrown([&] { issue(profile.bench(), wanted, {}); });
+  }
+  REQUIRE(error);
+  CHECK(error->code() == Code::database_failed);
+  REQUIRE(error->detail("audit_reference"));
+  REQUIRE(error->detail("resume_id"));
+  CHECK(std::get<CertificateAnswer>(resume(profile.bench(), *error->detail("resume_id")).answer).items.size() == 120);
+  CHECK(count(profile.db(), "certificates") == 120);
+}
+
+TEST_CASE("a repeated request id of a refused request gets the same refusal") {
+  test::Profile profile;
+  IssueOptions options;
+  options.request_id = "req-mine";
+  auto weak = request("a.example.com");
+  weak.key = KeyAlgorithm::rsa_2048;
+  const auto first = thrown([&] { issue(profile.bench(), {weak}, options); });
+  const auto again = thrown([&] { issue(profile.bench(), {weak}, options); });
+  REQUIRE(first);
+  REQUIRE(again);
+  CHECK(again->code() == first->code());
+  CHECK(std::string(again->what()) == first->what());
+  CHECK(again->suggestion() == first->suggestion());
+  CHECK(again->details() == first->details());
+  CHECK(*first->detail("audit_reference") == "req-mine");
 }
