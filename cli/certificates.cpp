@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "cli/output/table.hpp"
+#include "keys/key_file.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -123,7 +124,7 @@ std::optional<Installation> installation_of(Invocation& call, const std::string&
   place.pre_hook = split_words(call.text("--pre-hook"));
   place.deploy_hook = split_words(call.text("--deploy-hook"));
   place.post_hook = split_words(call.text("--post-hook"));
-  if (!place.file_mode.empty()) parse_file_mode(place.file_mode);
+  if (!place.file_mode.empty()) parse_key_mode(place.file_mode);
   if (!place.file_group.empty()) group_id(place.file_group);
   if (place == Installation{}) return std::nullopt;
   if (place.out.empty() && place.pkcs12.empty())

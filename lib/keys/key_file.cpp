@@ -18,6 +18,7 @@ namespace ymgr {
 namespace {
 
 constexpr off_t largest_key = 64 * 1024;
+constexpr mode_t too_open = S_IWGRP | S_IXGRP | S_IRWXO;
 
 struct stat status_of(const Fd& fd, const std::string& path) {
   struct stat status {};
@@ -29,7 +30,7 @@ void require_safe(const struct stat& status, const std::string& path) {
   if (!S_ISREG(status.st_mode)) throw Error(Code::file_unsafe, "key " + path + " is not a regular file");
   if (status.st_uid != ::geteuid() && status.st_uid != 0)
     throw Error(Code::file_unsafe, "key " + path + " belongs to another user", "chown it to the user that runs ymgr");
-  if ((status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0)
+  if ((status.st_mode & too_open) != 0)
     throw Error(Code::file_unsafe, "key " + path + " is open to others", "chmod 0640 " + path);
 }
 
@@ -76,6 +77,14 @@ Secret read_key_file(const std::string& path) {
   const auto status = status_of(fd, path);
   require_safe(status, path);
   return read_all(fd, status.st_size, path);
+}
+
+mode_t parse_key_mode(std::string_view text) {
+  const mode_t mode = parse_file_mode(text);
+  if ((mode & too_open) != 0 || (mode & S_IRUSR) == 0)
+    throw Error(Code::usage, "not a mode for a private key: " + std::string(text),
+                "0600, or 0640 with a group that reads it; certificates are readable for everybody");
+  return mode;
 }
 
 bool destroy_key_file(const std::string& path, std::string_view public_key_sha256) {

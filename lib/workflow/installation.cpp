@@ -9,6 +9,7 @@
 #include "base/failpoint.hpp"
 #include "base/text.hpp"
 #include "base/yaml.hpp"
+#include "keys/key_file.hpp"
 
 namespace ymgr::installation {
 namespace {
@@ -68,6 +69,19 @@ void refuse_strangers(const Installation& place) {
       throw Error(Code::file_exists, path + " is there and was not made by ymgr",
                   "move it away, or choose another --out");
   }
+}
+
+std::string folder_of(const std::string& path) {
+  return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+}
+
+/// Writes a file of that mode and group in the nearest folder that is there, and removes it.
+void probe(std::string folder, const FileMode& mode, std::set<std::string>& probed) {
+  while (!exists(folder)) folder = folder_of(folder);
+  const std::string group = mode.group ? std::to_string(*mode.group) : std::string();
+  if (!probed.insert(group + ":" + folder).second) return;
+  const TemporaryFolder room(folder + "/.ymgr-probe");
+  write_file(room.path() + "/probe", "", mode);
 }
 
 void write_version(const Installation& place, const Delivery& delivery, const FileMode& mode) {
@@ -176,7 +190,7 @@ Installation parse(std::string_view yaml, std::string_view file) {
     throw reader.error(document, "an installation needs out or pkcs12", "out: /etc/ssl/www.example.com");
   if (place.pkcs12.empty() != place.pkcs12_password_file.empty())
     throw reader.error(document, "pkcs12 and pkcs12_password_file go together");
-  if (!place.file_mode.empty()) parse_file_mode(place.file_mode);
+  if (!place.file_mode.empty()) parse_key_mode(place.file_mode);
   return place;
 }
 
@@ -236,7 +250,7 @@ void remove(const std::string& folder, std::string_view certificate_name) {
 
 FileMode file_mode(const Installation& place) {
   FileMode mode;
-  if (!place.file_mode.empty()) mode.mode = parse_file_mode(place.file_mode);
+  if (!place.file_mode.empty()) mode.mode = parse_key_mode(place.file_mode);
   if (!place.file_group.empty()) {
     mode.group = group_id(place.file_group);
     if (place.file_mode.empty()) mode.mode = 0640;
@@ -246,6 +260,24 @@ FileMode file_mode(const Installation& place) {
 
 std::string key_reference(const Installation& place) {
   return "file:" + (place.out.empty() ? place.pkcs12 : place.out + "/privkey.pem");
+}
+
+void require_room(const Installation& place, std::set<std::string>& probed) {
+  const auto mode = file_mode(place);
+  if (!place.out.empty()) {
+    refuse_strangers(place);
+    probe(place.out, mode, probed);
+    probe(place.out + "/versions", mode, probed);
+  }
+  if (place.pkcs12.empty()) return;
+  const std::string folder = folder_of(place.pkcs12);
+  if (!is_folder(folder))
+    throw Error(Code::file_not_found, "there is no folder " + folder + " for the PKCS#12 file", "make it first");
+  probe(folder, mode, probed);
+}
+
+std::optional<std::string> delivered_pem(const Installation& place) {
+  return place.out.empty() ? std::nullopt : read_file_if_there(place.out + "/current/cert.pem");
 }
 
 void deliver(const Installation& place, const Delivery& delivery) {
@@ -272,11 +304,9 @@ bool is_delivered(const Installation& place, const Certificate& certificate) {
 }
 
 Secret read_key(const Installation& place) {
-  const std::string path = place.out + "/privkey.pem";
-  if (place.out.empty() || !exists(path))
-    throw Error(Code::key_not_found, "no private key at " + path, "renew with --new-key");
-  std::string text = read_file(path, 64 * 1024);
-  return Secret::absorb(text);
+  if (place.out.empty())
+    throw Error(Code::key_not_found, "the key of " + place.name + " is in no file of its own", "renew with --new-key");
+  return read_key_file(place.out + "/privkey.pem");
 }
 
 Paths paths(const Installation& place) {

@@ -2,6 +2,7 @@
 // installation files, never in the database, and is owned by root or this user and writable by nobody else.
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,13 @@ FileMode file_mode(const Installation&);
 /// "file:OUT/privkey.pem" or "file:PKCS12".
 std::string key_reference(const Installation&);
 
+/// Before a key is made: files can be written there, in that mode and group, and no name of ours is somebody else's file.
+/// Leaves nothing behind. `probed`: folders that need no second look, filled in.
+/// @throws Error what deliver would throw
+void require_room(const Installation&, std::set<std::string>& probed);
+/// The certificate that stands in OUT now, PEM. nullopt: none was delivered there
+std::optional<std::string> delivered_pem(const Installation&);
+
 struct Delivery {
   std::string cert_id;
   const Certificate& certificate;
@@ -58,7 +66,7 @@ void deliver(const Installation&, const Delivery&);
 bool is_delivered(const Installation&, const Certificate& certificate);
 /// Why it is not so, in words; empty: it is.
 std::string delivery_fault(const Installation&, const Certificate& certificate);
-/// The key that stands there. @throws Error key-not-found
+/// The key that stands there. @throws Error key-not-found, file-unsafe: open to others, or somebody else's
 Secret read_key(const Installation&);
 /// Paths as answers and hooks show them; empty where there is none.
 struct Paths {

@@ -50,6 +50,9 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
     item.installation = item.name;
     item.place = request.place;
   }
+  if (item.place && !item.place->pkcs12.empty() && item.key_place != KeyPlace::file)
+    throw Error(Code::usage, "a PKCS#12 file holds its key, but the key of " + item.name + " is not to be a file",
+                wanted.csr ? "leave out --pkcs12: who made the request has its key" : "--key-store file");
   if (item.key_place == KeyPlace::file && !item.place)
     throw Error(Code::usage, "--key-store file needs a place for the key", "--out DIR or --pkcs12 FILE");
   wanted.validity = request.validity.value_or(bench.policy.default_validity(rules, now()));
@@ -172,17 +175,32 @@ void merge_unchanged(const std::vector<Wanted>& all, CertificateAnswer& answer) 
   answer.exits = std::move(exits);
 }
 
-/// @throws Error installation-exists, before anything is planned
+/// Where no installation of this name stands yet: what is there is of the same name, or in nobody's way.
+void refuse_foreign_files(Workbench& bench, const Installation& place) {
+  if (!place.pkcs12.empty() && exists(place.pkcs12))
+    throw Error(Code::file_exists, place.pkcs12 + " is there already",
+                "choose another path, or replace it with --force");
+  const auto there = installation::delivered_pem(place);
+  if (!there) return;
+  const auto is_it = [&](const CertificateRow& row) { return row.pem == *there; };
+  if (std::ranges::none_of(inventory::by_name(bench.db, place.name), is_it))
+    throw Error(Code::file_exists, place.out + " holds another certificate",
+                "choose another --out, or replace it with --force");
+}
+
+/// Before anything is planned. @throws Error installation-exists, file-exists and what require_room throws
 void check_installations(Workbench& bench, const std::vector<Wanted>& all, Existing existing) {
-  if (existing == Existing::replace) return;
+  std::set<std::string> probed;
   for (const auto& wanted : all) {
     if (!wanted.item.place) continue;
     const auto there = installation::load(bench.installations, wanted.item.name);
-    if (there && *there != *wanted.item.place)
+    if (existing == Existing::refuse && there && *there != *wanted.item.place)
       throw Error(Code::installation_exists,
                   "another installation of " + wanted.item.name + " stands in " + bench.installations + "/" +
                       installation::file_name(wanted.item.name),
                   "edit or remove it, or replace it with --force");
+    if (existing == Existing::refuse && !there) refuse_foreign_files(bench, *wanted.item.place);
+    installation::require_room(*wanted.item.place, probed);
   }
 }
 
@@ -215,13 +233,22 @@ CertificateAnswer planned_answer(const std::vector<CertificateItem>& items) {
   return answer;
 }
 
+/// Two certificates of one request can't share a name or a place.
+void require_single(std::set<std::string>& seen, const std::string& what, const std::string& value) {
+  if (!value.empty() && !seen.insert(what + value).second)
+    throw Error(Code::usage, what + value + " comes twice", "each NAME is one certificate, in a place of its own");
+}
+
 std::vector<Wanted> fill_in_all(Workbench& bench, std::vector<IssueRequest> requests) {
   std::vector<Wanted> all;
-  std::set<std::string> names;
+  std::set<std::string> seen;
   for (auto& request : requests) {
     all.push_back(fill_in(bench, std::move(request)));
-    if (!names.insert(all.back().item.name).second)
-      throw Error(Code::usage, "the name " + all.back().item.name + " comes twice", "each NAME is one certificate");
+    const auto& item = all.back().item;
+    require_single(seen, "the name ", item.name);
+    if (!item.place) continue;
+    require_single(seen, "the folder ", item.place->out);
+    require_single(seen, "the file ", item.place->pkcs12);
   }
   return all;
 }

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "keys/key_file.hpp"
 #include "workflow/reconciliation.hpp"
 
 namespace ymgr::reconciling {
@@ -70,13 +71,11 @@ std::vector<std::string> version_folders(const Installation& place) {
 /// A key below the installation that fits; empty: none.
 Secret fitting_key(const Installation& place, const Certificate& certificate) {
   for (const auto& folder : version_folders(place)) {
-    auto text = read_file_if_there(folder + "/privkey.pem", 64 * 1024);
-    if (!text) continue;
-    Secret pem = Secret::absorb(*text);
     try {
+      Secret pem = read_key_file(folder + "/privkey.pem");
       if (is_pair(certificate, PrivateKey::from_pem(pem))) return pem;
     } catch (const Error& error) {  // a damaged key is no key: look on
-      if (error.code() != Code::key_invalid) throw;
+      if (error.code() != Code::key_invalid && error.code() != Code::key_not_found) throw;
     }
   }
   return {};
@@ -114,6 +113,17 @@ void deliver_again(Reconciliation& run, const CertificateRow& row, const Install
   });
 }
 
+/// false: a key stands there that must not be read as it is.
+bool mend_modes(Reconciliation& run, const Installation& place) {
+  const auto before = static_cast<std::ptrdiff_t>(run.answer.findings.size());
+  const auto mode = installation::file_mode(place);
+  if (!place.pkcs12.empty()) mend_mode(run, place.pkcs12, mode);
+  if (!place.out.empty())
+    for (const auto& folder : version_folders(place)) mend_mode(run, folder + "/privkey.pem", mode);
+  return std::all_of(run.answer.findings.begin() + before, run.answer.findings.end(),
+                     [](const Finding& finding) { return finding.action == "repaired"; });
+}
+
 void look_at_installation(Reconciliation& run, const CertificateRow& row) {
   const auto place = installation::load(run.bench.installations, row.installation);
   if (!place) {
@@ -122,13 +132,10 @@ void look_at_installation(Reconciliation& run, const CertificateRow& row) {
                "ymgr issue " + row.name + " --out DIR --ensure writes one");
     return;
   }
+  if (!mend_modes(run, *place)) return;
   const auto certificate = parse_certificate(row.pem);
   const auto fault = installation::delivery_fault(*place, certificate);
   if (!fault.empty()) deliver_again(run, row, *place, certificate, fault);
-  const auto mode = installation::file_mode(*place);
-  if (!place->pkcs12.empty()) mend_mode(run, place->pkcs12, mode);
-  if (place->out.empty()) return;
-  for (const auto& folder : version_folders(*place)) mend_mode(run, folder + "/privkey.pem", mode);
 }
 
 /// What can't be read is nothing to adopt.

@@ -82,6 +82,7 @@ VALUES = [
     (["--profile", "tls-srever"], "profile-unknown", 2),
     (["--label", "team"], "usage", 2),
     (["--file-mode", "0666"], "usage", 2),
+    (["--out", "tls", "--file-mode", "0644"], "usage", 2),
     (["--key-store", "file"], "usage", 2),
     (["--deploy-hook", "true"], "usage", 2),
     (["--pkcs12", "a.p12"], "usage", 2),

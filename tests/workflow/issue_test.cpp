@@ -287,3 +287,72 @@ TEST_CASE("a repeated request id of a refused request gets the same refusal") {
   CHECK(again->details() == first->details());
   CHECK(*first->detail("audit_reference") == "req-mine");
 }
+
+TEST_CASE("files that can't be delivered are refused before anything is planned") {
+  test::Profile profile;
+  const std::string& folder = profile.folder();
+  write_file(folder + "/file", "");
+  make_folder(folder + "/foreign", 0700);
+  write_file(folder + "/foreign/privkey.pem", "theirs");
+  write_file(folder + "/p12.password", "a password");
+  auto sealed = request("p12.example.com");
+  sealed.place.emplace().pkcs12 = folder + "/a.p12";
+  sealed.place->pkcs12_password_file = folder + "/p12.password";
+  sealed.key_place = KeyPlace::sealed;
+  auto with_csr = sealed;
+  with_csr.key_place.reset();
+  with_csr.csr =
+      to_pem(make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), {"p12.example.com", {}}), "CERTIFICATE REQUEST");
+  auto nowhere = sealed;
+  nowhere.key_place.reset();
+  nowhere.place->pkcs12 = folder + "/missing/a.p12";
+  const std::pair<IssueRequest, Code> cases[] = {
+      {sealed, Code::usage},
+      {with_csr, Code::usage},
+      {nowhere, Code::file_not_found},
+      {request_into("b.example.com", folder + "/file/tls"), Code::system_error},
+      {request_into("c.example.com", folder + "/foreign"), Code::file_exists}};
+  for (const auto& [wanted, code] : cases) {
+    CAPTURE(wanted.name);
+    CHECK(code_of([&] { issue(profile.bench(), {wanted}, {}); }) == code);
+  }
+  CHECK(count(profile.db(), "operations") == 0);
+  CHECK(list_folder(profile.bench().installations).empty());
+}
+
+TEST_CASE("the folder of another certificate is taken over only by force, its own is taken again") {
+  test::Profile profile;
+  const std::string out = profile.folder() + "/tls";
+  issue(profile.bench(), {request_into("a.example.com", out)}, {});
+  const std::string before = read_file(out + "/cert.pem");
+  const auto other = request_into("b.example.com", out);
+  CHECK(code_of([&] { issue(profile.bench(), {other}, {}); }) == Code::file_exists);
+  CHECK(read_file(out + "/cert.pem") == before);
+  installation::remove(profile.bench().installations, "a.example.com");
+  IssueOptions ensure;
+  ensure.when_active = WhenActive::ensure;
+  CHECK(issue(profile.bench(), {request_into("a.example.com", out)}, ensure).items.front().at("result").text() ==
+        "unchanged");
+  IssueOptions force;
+  force.installation = Existing::replace;
+  CHECK(issue(profile.bench(), {other}, force).exit == 0);
+  CHECK(read_file(out + "/cert.pem") != before);
+  CHECK(code_of([&] {
+          issue(profile.bench(), {request_into("c.example.com", out + "2"), request_into("d.example.com", out + "2")},
+                {});
+        }) == Code::usage);
+}
+
+TEST_CASE("a PKCS#12 file holds key and chain, and replaces no other file unless forced") {
+  test::Profile profile;
+  auto wanted = request("p12.example.com");
+  wanted.place.emplace().pkcs12 = profile.folder() + "/a.p12";
+  wanted.place->pkcs12_password_file = profile.folder() + "/password";
+  write_file(wanted.place->pkcs12_password_file, "a password");
+  write_file(wanted.place->pkcs12, "precious");
+  CHECK(code_of([&] { issue(profile.bench(), {wanted}, {}); }) == Code::file_exists);
+  CHECK(read_file(wanted.place->pkcs12) == "precious");
+  remove_file(wanted.place->pkcs12);
+  CHECK(issue(profile.bench(), {wanted}, {}).exit == 0);
+  CHECK(read_file(wanted.place->pkcs12).size() > 500);
+}

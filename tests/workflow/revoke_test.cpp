@@ -145,12 +145,10 @@ TEST_CASE("the key of an old certificate is destroyed, the key that replaced it 
 
 TEST_CASE("keyCompromise reaches the key that a failed delivery left in the journal") {
   test::Profile profile;
-  const std::string out = profile.folder() + "/tls";
-  make_folder(out, 0700);
-  write_file(out + "/cert.pem", "somebody else's");
   IssueRequest request;
   request.name = "web.example.com";
-  request.place.emplace().out = out;
+  request.place.emplace().pkcs12 = profile.folder() + "/web.p12";
+  request.place->pkcs12_password_file = profile.folder() + "/missing";
   issue(profile.bench(), {request}, {});
   CHECK(count(profile.db(), "operation_items WHERE data LIKE '%key_box%'") == 1);
   revoke_for(profile.bench(), "web.example.com", Reason::key_compromise);

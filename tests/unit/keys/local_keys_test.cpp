@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "keys/key_file.hpp"
 #include "keys/key_store.hpp"
 #include "support/database.hpp"
 #include "support/thrown.hpp"
@@ -138,4 +139,17 @@ TEST_CASE("a key behind a link is read, and destroyed where it stands") {
   CHECK(read_file(copy).find_first_not_of('\0') == std::string::npos);
   destroy_key(*db, "file:" + link);
   CHECK_CODE(destroy_key(*db, "file:" + db.folder()), Code::system_error);
+}
+
+TEST_CASE("a key's mode is one that a key can be read with again") {
+  for (const char* text : {"600", "0640", "440", "400"}) {
+    CAPTURE(text);
+    const TemporaryFolder folder("ymgr-test");
+    write_file(folder.path() + "/key.pem", "x", {parse_key_mode(text), std::nullopt});
+    CHECK_NOTHROW(read_key_file(folder.path() + "/key.pem"));
+  }
+  for (const char* text : {"644", "660", "0650", "775", "040", "666", "six"}) {
+    CAPTURE(text);
+    CHECK(code_of([&] { parse_key_mode(text); }) == Code::usage);
+  }
 }
