@@ -1,6 +1,6 @@
 #include "workflow/issue.hpp"
 
-#include <array>
+#include <algorithm>
 
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
@@ -137,12 +137,10 @@ IssueRequest request_of(Invocation& call, const IssueRequest& common, const Batc
   if (!row.validity.empty()) request.validity = parse_duration(row.validity);
   if (!row.owner.empty()) request.owner = row.owner;
   if (!row.csr_file.empty()) request.csr = read_file(row.csr_file);
+  if (row.name.empty()) request.name = requested_name("", parse_csr(request.csr));
   for (const auto& [name, value] : row.labels) request.labels[name] = value;
   const std::string out = call.text("--out");
-  if (!row.out.empty())
-    request.place = installation_of(call, row.out);
-  else if (!out.empty())
-    request.place = installation_of(call, out + "/" + row.name);
+  request.place = installation_of(call, !row.out.empty() || out.empty() ? row.out : out + "/" + request.name);
   return request;
 }
 
@@ -161,40 +159,53 @@ struct Wish {
   bool many = false;
 };
 
-Wish wish_of(Invocation& call) {
-  Wish wish;
+Wish batch_wish(Invocation& call, const std::string& file) {
+  if (!call.list("NAME").empty())
+    throw Error(Code::usage, "--batch and NAME exclude each other", "put the name into the file");
+  if (call.has("--csr"))
+    throw Error(Code::usage, "--batch and --csr exclude each other", "name the request in the column csr");
+  Wish wish{{}, true};
   const auto common = common_request(call);
-  const auto arguments_given = call.list("NAME");
-  if (const auto file = call.maybe("--batch")) {
-    if (!arguments_given.empty())
-      throw Error(Code::usage, "--batch and NAME exclude each other", "put the name into the file");
-    for (const auto& row : parse_batch(read_input(*file), *file))
-      wish.requests.push_back(checked_row(call, common, row));
-    wish.many = true;
-    return wish;
-  }
+  for (const auto& row : parse_batch(read_input(file), file)) wish.requests.push_back(checked_row(call, common, row));
+  return wish;
+}
+
+std::vector<std::string> names_of(Invocation& call) {
   std::vector<std::string> names;
-  for (const auto& argument : arguments_given) {
+  for (const auto& argument : call.list("NAME")) {
     const auto expanded = expand_names(argument);
-    wish.many = wish.many || argument.find('{') != std::string::npos;
     names.insert(names.end(), expanded.begin(), expanded.end());
   }
-  wish.many = wish.many || names.size() > 1;
-  if (call.has("--csr")) {
-    if (names.size() > 1) throw Error(Code::usage, "--csr is for one certificate", "ymgr issue NAME --csr FILE");
-    if (names.empty()) names.emplace_back();
+  if (!call.has("--csr")) {
+    if (names.empty()) throw Error(Code::usage, "which NAME?", "ymgr issue NAME, --batch FILE or --csr FILE");
+    return names;
   }
-  if (names.empty()) throw Error(Code::usage, "which NAME?", "ymgr issue NAME, --batch FILE or --csr FILE");
-  if (wish.many && call.has("--pkcs12"))
-    throw Error(Code::usage, "--pkcs12 is for one certificate", "use --out DIR: each gets a folder of its own");
+  if (names.size() > 1) throw Error(Code::usage, "--csr is for one certificate", "ymgr issue NAME --csr FILE");
+  if (names.empty()) names.emplace_back();
+  return names;
+}
+
+Wish named_wish(Invocation& call) {
+  const auto names = names_of(call);
+  const auto has_range = [](const std::string& argument) { return argument.find('{') != std::string::npos; };
+  Wish wish{{}, names.size() > 1 || std::ranges::any_of(call.list("NAME"), has_range)};
+  const auto common = common_request(call);
+  const std::string out = call.text("--out");
   for (const auto& name : names) {
     IssueRequest request = common;
     request.name = name;
     if (call.has("--csr")) request.csr = read_input(call.text("--csr"));
-    const std::string out = call.text("--out");
     request.place = installation_of(call, wish.many && !out.empty() ? out + "/" + name : out);
     wish.requests.push_back(std::move(request));
   }
+  return wish;
+}
+
+Wish wish_of(Invocation& call) {
+  const auto file = call.maybe("--batch");
+  Wish wish = file ? batch_wish(call, *file) : named_wish(call);
+  if (wish.many && call.has("--pkcs12"))
+    throw Error(Code::usage, "--pkcs12 is for one certificate", "use --out DIR: each gets a folder of its own");
   return wish;
 }
 
