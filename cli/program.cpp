@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 
@@ -96,6 +97,20 @@ int exit_of(const Error& error) {
   return exit_status(error.kind());
 }
 
+/// Anything that the answer tells of ended with this code.
+bool tells(const Json& json, std::string_view code) {
+  if (json.is_array()) return std::ranges::any_of(json.items(), [&](const Json& item) { return tells(item, code); });
+  if (!json.is_object()) return false;
+  const auto holds = [&](const auto& member) { return !member.second.is_text() && tells(member.second, code); };
+  return json.text_or("code", "") == code || std::ranges::any_of(json.members(), holds);
+}
+
+int exit_of(const Result& result) {
+  if (result.exit != 0 && interrupted() != 0 && tells(result.json, info(Code::interrupted).text))
+    return 128 + interrupted();
+  return result.exit;
+}
+
 }  // namespace
 
 int run_program(std::span<const std::string> words) {
@@ -113,7 +128,8 @@ int run_program(std::span<const std::string> words) {
   const Globals& asked = call.globals();
   write_out(render(command, result, {asked.format, asked.fields, asked.quiet}));
   if (asked.verbose) tell_times(call.notices());
-  return result.exit == 0 && result.changed && asked.detailed_exitcode ? 20 : result.exit;
+  const int exit = exit_of(result);
+  return exit == 0 && result.changed && asked.detailed_exitcode ? 20 : exit;
 }
 
 int report_failure(const std::exception_ptr& failure, std::span<const std::string> words) noexcept {
