@@ -53,7 +53,7 @@ constexpr Option options[] = {
     {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
     {.name = "--ensure", .value = "", .help = "nothing to do when a good one is there"},
     {.name = "--another", .value = "", .help = "one more beside an active one of the same name"},
-    {.name = "--force", .value = "", .help = "replace another installation of that name"},
+    {.name = "--force", .value = "", .help = "replace another installation, or files that stand in its place"},
     request_id_option};
 
 constexpr Field fields[] = {{"cert_id", "?string", "id of the certificate in the inventory"},
