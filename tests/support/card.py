@@ -15,6 +15,9 @@ import shutil
 import socket
 import subprocess
 
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
 from harness import BUILD, PATH, run, wait_for
 
 RELEASE_KEY = BUILD / "release/tests/virtual-yubikey"
@@ -36,6 +39,43 @@ ip link set lo up
 mount --bind "$1/run" /run/pcscd
 LISTEN_PID=$$ exec setpriv --pdeathsig KILL /usr/sbin/pcscd --foreground --config "$1/readers"
 """
+
+
+AES192, TDES = "0a", "03"
+
+
+def tlv(tag, value):
+    size = len(value)
+    length = bytes([size]) if size < 128 else b"\x81" + bytes([size]) if size < 256 else b"\x82" + size.to_bytes(2)
+    return bytes.fromhex(tag) + length + value
+
+
+def padded(pin):
+    """A PIN or PUK as the card wants it."""
+    return pin.encode().ljust(8, b"\xff")
+
+
+def apdu(header, data=b""):
+    """A short APDU without Le, in bytes. `header`: CLA INS P1 P2 in hex."""
+    return bytes.fromhex(header) + (bytes([len(data)]) + data if data else b"")
+
+
+def extended(header, data):
+    return bytes.fromhex(header) + b"\0" + len(data).to_bytes(2) + data + b"\0\0"
+
+
+def _cipher(algorithm, key):
+    return Cipher((TripleDES if algorithm == TDES else algorithms.AES)(bytes.fromhex(key)), modes.ECB())
+
+
+def encrypt_block(algorithm, key, block):
+    encryptor = _cipher(algorithm, key).encryptor()
+    return encryptor.update(block) + encryptor.finalize()
+
+
+def decrypt_block(algorithm, key, block):
+    decryptor = _cipher(algorithm, key).decryptor()
+    return decryptor.update(block) + decryptor.finalize()
 
 
 class Readers:
@@ -216,3 +256,33 @@ class Connection:
         data, status = self.finish()
         assert want is None or status == want, f"{apdu}: {status}, not {want}"
         return data, status
+
+    def select(self):
+        self.send(SELECT_PIV, want="9000")
+        return self
+
+    def verify(self, pin=PIN, want="9000"):
+        return self.send(apdu("00200080", padded(pin)), want=want)
+
+    def authenticate(self, key=MANAGEMENT_KEY, algorithm=AES192, want="9000"):
+        """With the management key; the card alone asks."""
+        challenge, _ = self.send(f"0087{algorithm}9b047c028100", want="9000")
+        answer = tlv("7c", tlv("82", encrypt_block(algorithm, key, challenge[4:])))
+        return self.send(apdu(f"0087{algorithm}9b", answer), want=want)
+
+    def generate(self, slot, algorithm, policies="", want="9000"):
+        """The public key's template. `policies`: AA and AB elements in hex."""
+        inside = tlv("80", bytes.fromhex(algorithm)) + bytes.fromhex(policies)
+        return self.send(extended(f"004700{slot}", tlv("ac", inside)), want=want)[0]
+
+    def use(self, slot, algorithm, data, *, tag="81", want="9000"):
+        """A signature, or what else the key makes of `data`."""
+        inside = tlv("82", b"") + tlv(tag, data)
+        answer, _ = self.send(extended(f"0087{algorithm}{slot}", tlv("7c", inside)), want=want)
+        return value_of(value_of(answer)) if answer else b""
+
+
+def value_of(element):
+    """The value of a TLV with a tag of one byte."""
+    skip = 2 if element[1] < 128 else 3 if element[1] == 0x81 else 4
+    return element[skip:]

@@ -58,7 +58,10 @@ void Device::serve_frame() {
     gone_ = true;
     return;
   }
-  if (frame->size() > 1) {
+  if (std::exchange(unnoticed_, false)) {
+    vpcd_.close();
+    plug();
+  } else if (frame->size() > 1) {
     serve_apdu(*frame);
   } else if (frame->size() == 1 && frame->front() == ask_atr) {
     vpcd_.send(card_.atr());
@@ -117,7 +120,10 @@ void Device::plug() {
   }
 }
 
+/// A reader that noticed by an APDU takes the next connection for the old card. What it asks that one first is whether a
+/// card is there: serve_frame() lets that fail once, and pcscd sees a card go and another come.
 void Device::pull() {
+  unnoticed_ = vpcd_.connected() || unnoticed_;
   vpcd_.close();
   card_.reset();
   on_ = powered_ = false;

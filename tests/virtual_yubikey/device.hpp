@@ -54,6 +54,7 @@ class Device {
   bool gone_ = false;                  // the reader ended
   bool on_ = false, powered_ = false;  // powered: the reader knows the ATR, too
   bool released_ = false;
+  bool unnoticed_ = false;  // pulled out, and the reader may not know
   const char* waiting_ = nullptr;
   std::vector<std::string> trace_;
   std::map<std::string, unsigned> counts_;
