@@ -1,7 +1,7 @@
 """Virtual YubiKeys behind a private pcscd: the real PC/SC stack without hardware, without root, beside the system's own.
 
-    with Readers(folder, count=2) as readers, readers.key(serial=1001, firmware="5.7.4") as key:   # plugged in, powered
-        key.ykman("piv", "info")                        # key.tool(…): yubico-piv-tool; key.pkcs11(…): pkcs11-tool of OpenSC
+    with Readers(folder) as readers, readers.key(serial=1001, firmware="5.7.4") as key:            # plugged in, powered
+        key.ykman("piv", "info")                        # key.tool(…): yubico-piv-tool; key.pkcs11(…), key.pkcs15(…): OpenSC
         key.control("touch asked"); key.status()["waiting"]; key.control("fault removed-after ins=24"); key.unplug()
         with key.connect() as card:                     # raw APDUs
             data, status = card.send("00fd0000")        # bytes and text: (b"\\x05\\x07\\x04", "9000")
@@ -219,23 +219,54 @@ class Key:
     def connect(self):
         return Connection(self)
 
+    def ykpiv(self):
+        return Ykpiv(self)
 
-class Connection:
-    """An open connection to the card, in a process of its own (pcsclite takes its socket from the environment once)."""
 
-    def __init__(self, key):
-        script = pathlib.Path(__file__).with_name("apdus.py")
+class _Helper:
+    """A program of this folder that speaks to the card, line by line. (pcsclite takes its socket from the environment once, so
+    each private pcscd needs processes of its own.)"""
+
+    def __init__(self, script, key):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-        self.process = subprocess.Popen([PYTHON, script, key.reader], env=key.readers.env, **pipes)
+        argv = [PYTHON, pathlib.Path(__file__).with_name(script), key.reader]
+        self.process = subprocess.Popen(argv, env=key.readers.env, **pipes)
 
     def __enter__(self):
-        self.atr = self._read()
+        self.greeting = self._read()
         return self
 
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+
+
+class Ykpiv(_Helper):
+    """libykpiv: `yk("verify", "123456")` returns what ykpiv.py says: [error name, result]."""
+
+    def __init__(self, key):
+        super().__init__("ykpiv.py", key)
+
+    def _read(self):
+        return json.loads(self.process.stdout.readline())
+
+    def __call__(self, *call, want="OK"):
+        self.process.stdin.write(json.dumps(call) + "\n")
+        error, result = self._read()
+        assert error == want, f"{call}: {error} {result}"
+        return result
+
+
+class Connection(_Helper):
+    """An open connection to the card for raw APDUs; `atr` in hex."""
+
+    def __init__(self, key):
+        super().__init__("apdus.py", key)
+
+    @property
+    def atr(self):
+        return self.greeting
 
     def _read(self):
         line = self.process.stdout.readline().strip()

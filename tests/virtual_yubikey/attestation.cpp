@@ -65,8 +65,8 @@ Certificate make_authority(const std::string& subject, EVP_PKEY* key, const X509
   Certificate certificate = blank(subject, key);
   const X509* above = issuer == nullptr ? certificate.get() : issuer;
   must(X509_set_issuer_name(certificate.get(), X509_get_subject_name(above)) == 1, "no issuer");
-  ASN1_TIME_set_string(X509_getm_notBefore(certificate.get()), "20160314000000Z");
-  ASN1_TIME_set_string(X509_getm_notAfter(certificate.get()), "20520417000000Z");
+  ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate.get()), "20160314000000Z");
+  ASN1_TIME_set_string_X509(X509_getm_notAfter(certificate.get()), "20520417000000Z");
   const auto add = [&](int nid, const char* value) { add_standard(certificate.get(), issuer, nid, value); };
   add(NID_basic_constraints, issuer == nullptr ? "critical,CA:TRUE" : "critical,CA:TRUE,pathlen:0");
   add(NID_key_usage, "critical,keyCertSign,cRLSign");
