@@ -94,6 +94,13 @@ Result batch_answer(const CertificateAnswer& answer) {
   return result;
 }
 
+void tell_hooks(Invocation& call, const hooks::Outcome& outcome, Json& answer) {
+  for (const auto& message : outcome.messages) call.notices().warn("hook failed: " + message);
+  answer.set(
+      "hooks",
+      Json::object({{"run", outcome.run}, {"failed", outcome.failed}, {"messages", Json::texts(outcome.messages)}}));
+}
+
 std::string absolute_path(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
 }

@@ -7,6 +7,7 @@
 #include "cli/command.hpp"
 #include "cli/invocation.hpp"
 #include "workflow/certificate_item.hpp"
+#include "workflow/hooks.hpp"
 
 namespace ymgr::cli {
 
@@ -15,6 +16,8 @@ Result flat_answer(const CertificateAnswer&);
 /// Many: items and summary.
 Result batch_answer(const CertificateAnswer&);
 std::span<const Column> certificate_columns() noexcept;
+/// Member "hooks": run, failed, messages; a warning for each that failed.
+void tell_hooks(Invocation&, const hooks::Outcome&, Json& answer);
 
 /// --out, --pkcs12, --pkcs12-password-file, --file-mode, --file-group and the three hooks.
 inline constexpr Option out_option = {.name = "--out",

@@ -85,10 +85,6 @@ constexpr Example examples[] = {
     {"ymgr renew --due --quiet", "for cron and timers: exit 0 when nothing is due"},
     {"ymgr renew --due --select owner=web --dry-run", "what would be renewed"}};
 
-Json hooks_json(const hooks::Outcome& outcome) {
-  return Json::object({{"run", outcome.run}, {"failed", outcome.failed}, {"messages", Json::texts(outcome.messages)}});
-}
-
 RenewOptions howof(Invocation& call) {
   RenewOptions result;
   result.request_id = call.request_id();
@@ -118,10 +114,6 @@ DueOptions due_of(Invocation& call) {
   return due;
 }
 
-void warn_about_hooks(Invocation& call, const RenewAnswer& answer) {
-  for (const auto& message : answer.hooks.messages) call.notices().warn("hook failed: " + message);
-}
-
 Result due_answer(const RenewAnswer& answer) {
   Result result = batch_answer(answer);
   result.json.set("due", answer.items.size());
@@ -129,7 +121,6 @@ Result due_answer(const RenewAnswer& answer) {
   result.json.set("waiting", answer.waiting);
   result.json.set("crl_refreshed", answer.crl_refreshed);
   result.json.set("ocsp_refreshed", answer.ocsp_refreshed);
-  result.json.set("hooks", hooks_json(answer.hooks));
   if (answer.next_expiry) {
     const auto hours = std::chrono::duration_cast<std::chrono::hours>(*answer.next_expiry - now()).count();
     result.json.set("next_expiry", format_time(*answer.next_expiry));
@@ -158,14 +149,14 @@ Result run(Invocation& call) {
   if (due) {
     if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
     const auto answer = renew_due(bench, due_of(call), how);
-    warn_about_hooks(call, answer);
-    return due_answer(answer);
+    Result result = due_answer(answer);
+    tell_hooks(call, answer.hooks, result.json);
+    return result;
   }
   if (names.size() > 1) throw Error(Code::usage, "renew takes one CERT", "for many: ymgr renew --due --select …");
   const auto answer = renew(bench, names.front(), how);
-  warn_about_hooks(call, answer);
   Result result = flat_answer(answer);
-  result.json.set("hooks", hooks_json(answer.hooks));
+  tell_hooks(call, answer.hooks, result.json);
   return result;
 }
 

@@ -17,6 +17,7 @@ constexpr Field fields[] = {{"operations", "array of object", "one an operation"
                             {"operations.state", "?string", "done, open, waiting, failed or refused"},
                             {"operations.items", "?array of object", "what the command itself would have answered"},
                             {"operations.resume_id", "?string", "set when something is left to do"},
+                            {"operations.hooks", "?object", "of a renewal: run, failed, messages"},
                             {"operations.error", "?string", "why it could not be resumed"},
                             {"operations.code", "?string", "code of the failure"},
                             {"operations.suggestion", "?string", "what to do"}};
@@ -31,8 +32,8 @@ struct Outcome {
   bool changed = false;
 };
 
-Outcome outcome_of(const std::string& id, const ResumeAnswer& resumed) {
-  return std::visit(
+Outcome outcome_of(Invocation& call, const std::string& id, const ResumeAnswer& resumed) {
+  Outcome outcome = std::visit(
       [&](const auto& answer) {
         Json json = Json::object({{"request_id", id},
                                   {"kind", resumed.kind},
@@ -43,12 +44,15 @@ Outcome outcome_of(const std::string& id, const ResumeAnswer& resumed) {
         return Outcome{std::move(json), answer.exit, answer.changed};
       },
       resumed.answer);
+  if (const auto* renewal = std::get_if<RenewAnswer>(&resumed.answer)) tell_hooks(call, renewal->hooks, outcome.json);
+  return outcome;
 }
 
 /// One operation that can't be resumed must not keep the others waiting.
-Outcome resume_one(Workbench& bench, const std::string& id) {
+Outcome resume_one(Invocation& call, const std::string& id) {
+  auto& bench = call.wiring().workbench();
   try {
-    return outcome_of(id, resume(bench, id));
+    return outcome_of(call, id, resume(bench, id));
   } catch (const Error& error) {
     if (error.code() == Code::interrupted) throw;
     Json json = Json::object({{"request_id", id},
@@ -79,7 +83,7 @@ Result run(Invocation& call) {
   }
   std::vector<int> exits;
   for (const auto& each : ids) {
-    auto outcome = id ? outcome_of(each, resume(bench, each)) : resume_one(bench, each);
+    auto outcome = id ? outcome_of(call, each, resume(bench, each)) : resume_one(call, each);
     result.json.find("operations")->push(std::move(outcome.json));
     result.changed = result.changed || outcome.changed;
     exits.push_back(outcome.exit);

@@ -38,13 +38,12 @@ std::string_view status_text(Item::Status status) {
 /// Writes entries in one transaction, on the command's own thread.
 class Committer {
  public:
-  Committer(Workbench& bench, std::string request_id)
-      : bench_(bench), request_id_(std::move(request_id)), holder_(bench.self.to_text()) {}
+  Committer(Workbench& bench, std::string request_id) : bench_(bench), request_id_(std::move(request_id)) {}
 
   void commit(const std::vector<Entry>& entries) {
     const TraceSpan span("commit");
     bench_.db.transaction(sql::Access::write, [&] {
-      keep_lease();
+      operations::keep_lease(bench_, request_id_);
       std::map<std::size_t, const Mark*> last;  // several marks of an item in one group need one update
       for (const auto& entry : entries)
         if (const auto* mark = std::get_if<Mark>(&entry)) last[mark->position] = mark;
@@ -53,18 +52,6 @@ class Committer {
       for (const auto& entry : entries) std::visit([&](const auto& e) { write(e, events); }, entry);
       audit::append(bench_.db, bench_.session.identity().user, events, bench_.head_signer);
     });
-  }
-
-  /// @throws Error operation-running: somebody else took the operation over
-  void keep_lease() {
-    const auto at = to_micros(now());
-    const auto kept = bench_.db.run(
-        "UPDATE operations SET updated_at = $1, lease_until = $2 WHERE request_id = $3 AND lease_holder = $4 "
-        "AND state IN ('open', 'waiting')",
-        {at, at + operations::lease_time.count(), request_id_, holder_});
-    if (kept == 0)
-      throw Error(Code::operation_running, "another process took over the operation " + request_id_,
-                  "ymgr operation show " + request_id_);
   }
 
  private:
@@ -99,7 +86,7 @@ class Committer {
   }
 
   Workbench& bench_;
-  std::string request_id_, holder_;
+  std::string request_id_;
 };
 
 /// A single item: everything happens on the command's thread.

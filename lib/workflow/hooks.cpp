@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
+#include <deque>
 #include <system_error>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "workflow/operation.hpp"
 
 namespace ymgr::hooks {
 namespace {
@@ -69,9 +70,27 @@ std::string describe(int status) {
 
 void add(Outcome& outcome, const std::string& name, const std::vector<std::string>& argv, const std::string& failure) {
   ++outcome.run;
-  if (failure.empty()) return;
-  ++outcome.failed;
-  outcome.messages.push_back(name + ": " + join(argv, " ") + ": " + failure);
+  if (!failure.empty()) outcome.fail(name + ": " + join(argv, " ") + ": " + failure);
+}
+
+using Queue = std::deque<std::vector<std::string>>;
+
+Queue distinct(const std::vector<Installation>& places, std::vector<std::string> Installation::*hook) {
+  Queue queue;
+  for (const auto& place : places)
+    if (!(place.*hook).empty() && std::ranges::find(queue, place.*hook) == queue.end()) queue.push_back(place.*hook);
+  return queue;
+}
+
+/// Empties the queue; one that `before_each` kept from running stays in it.
+void run_all(Workbench& bench, const std::string& title, Queue& queue, const std::function<void()>& before_each,
+             Outcome& outcome) {
+  while (!queue.empty()) {
+    if (before_each) before_each();
+    const auto argv = std::move(queue.front());
+    queue.pop_front();
+    add(outcome, title, argv, run(argv, bench.environment, {}, time_limit));
+  }
 }
 
 /// Of several processes at the same time one runs a hook; the claim of one that died is void.
@@ -142,21 +161,23 @@ std::vector<std::pair<std::string, std::string>> variables(sql::Connection& db, 
           {"YMGR_HOOK_KEY_REUSED", reused ? "1" : "0"}};
 }
 
-Outcome run_once(Workbench& bench, const std::vector<Installation>& places, Moment moment) {
-  Outcome outcome;
-  std::set<std::vector<std::string>> seen;
-  for (const auto& place : places) {
-    const auto& argv = moment == Moment::pre ? place.pre_hook : place.post_hook;
-    if (argv.empty() || !seen.insert(argv).second) continue;
-    add(outcome, moment == Moment::pre ? "pre-hook" : "post-hook", argv, run(argv, bench.environment, {}, time_limit));
-  }
-  return outcome;
+void Outcome::fail(std::string message) {
+  ++failed;
+  messages.push_back(std::move(message));
 }
 
-Outcome run_pending(Workbench& bench) {
+Outcome& Outcome::operator+=(const Outcome& other) {
+  run += other.run;
+  failed += other.failed;
+  messages.insert(messages.end(), other.messages.begin(), other.messages.end());
+  return *this;
+}
+
+Outcome run_pending(Workbench& bench, const std::function<void()>& before_each) {
   Outcome outcome;
   for (const auto& row : inventory::with_pending_hooks(bench.db, bench.self.host)) {
     if (!claim(bench, row)) continue;
+    if (before_each) before_each();
     const auto deployed = deploy(bench, row);
     add(outcome, row.name, deployed.argv, deployed.failure);
     const bool done = deployed.failure.empty();
@@ -169,6 +190,25 @@ Outcome run_pending(Workbench& bench) {
     });
   }
   return outcome;
+}
+
+void around(Workbench& bench, const std::string& request_id, const std::vector<Installation>& places, Outcome& outcome,
+            const std::function<void(const std::function<void()>&)>& work) {
+  const auto keep = [&] { operations::keep_lease(bench, request_id, lease_time); };
+  auto before = distinct(places, &Installation::pre_hook), after = distinct(places, &Installation::post_hook);
+  try {
+    within_operation(request_id, [&] {
+      run_all(bench, "pre-hook", before, keep, outcome);
+      work([&] {
+        outcome += run_pending(bench, keep);
+        run_all(bench, "post-hook", after, keep, outcome);
+      });
+    });
+  } catch (...) {
+    run_all(bench, "post-hook", after, {}, outcome);
+    for (const auto& message : outcome.messages) bench.notices.warn("hook failed: " + message);
+    throw;
+  }
 }
 
 }  // namespace ymgr::hooks

@@ -1,5 +1,6 @@
 // Hooks: programs of the host that want to know of a renewed certificate.
 #pragma once
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,12 +28,21 @@ std::vector<std::pair<std::string, std::string>> variables(sql::Connection&, con
 struct Outcome {
   std::int64_t run = 0, failed = 0;
   std::vector<std::string> messages;  // "web1: systemctl reload nginx: exit status 1"
+  void fail(std::string message);
+  Outcome& operator+=(const Outcome&);
 };
-/// Every pre- or post-hook of `places`, each distinct one once.
-enum class Moment { pre, post };
-Outcome run_once(Workbench&, const std::vector<Installation>& places, Moment);
+
 /// The hook ledger: every deploy hook that this host still owes and nobody else runs just now, those that failed in earlier
 /// runs included. What keeps one from running, such as an unreadable installation file, is that hook's failure.
-Outcome run_pending(Workbench&);
+/// `before_each` is called right before a hook is run.
+Outcome run_pending(Workbench&, const std::function<void()>& before_each = {});
+
+/// Runs `work` with the hooks around it, each distinct pre- and post-hook of `places` once, as a part of the operation
+/// `request_id`, which this process holds and whose lease is kept meanwhile. `work` calls its argument when the certificates
+/// are delivered and before the operation ends: then the deploy hooks run and the post-hooks, and if this process does not
+/// live to the end of them, whoever resumes the operation runs them. After an Error the post-hooks run all the same: what a
+/// pre-hook stopped must come up again.
+void around(Workbench&, const std::string& request_id, const std::vector<Installation>& places, Outcome&,
+            const std::function<void(const std::function<void()>& before_end)>& work);
 
 }  // namespace ymgr::hooks

@@ -454,11 +454,12 @@ std::vector<CertificateItem> approved_again(Workbench& bench, const std::string&
 }  // namespace
 
 CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
-                                      std::string_view outcome) {
+                                      std::string_view outcome, const std::function<void()>& before_end) {
   const auto action = kind == "renew" ? PolicyRequest::Action::renew : PolicyRequest::Action::resume;
   auto items = within_operation(
       request_id, [&] { return approved_again(bench, request_id, action, load_certificate_items(bench, request_id)); });
   run_certificate_items(bench, request_id, items);
+  if (before_end) before_end();
   return finish_resumed(bench, request_id, items, outcome);
 }
 

@@ -1,5 +1,6 @@
 // Workflow 1 and 4: certificates for names, one or many.
 #pragma once
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -51,7 +52,7 @@ std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&,
 /// Goes on with an operation of issue or renew that this process has taken over: policy first for what is not signed yet.
 /// @return every item of the operation, those done before included
 CertificateAnswer resume_certificates(Workbench&, const std::string& request_id, const std::string& kind,
-                                      std::string_view outcome);
+                                      std::string_view outcome, const std::function<void()>& before_end = {});
 /// The name of a new sealed key that nobody has.
 std::string free_key_name(Workbench&, const CertificateItem&);
 

@@ -247,6 +247,20 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
   return std::nullopt;
 }
 
+void keep_lease(Workbench& bench, const std::string& request_id, Duration more) {
+  std::int64_t kept = 0;
+  bench.db.transaction(sql::Access::write, [&] {
+    const auto at = to_micros(now());
+    kept = bench.db.run(
+        "UPDATE operations SET updated_at = $1, lease_until = $2 WHERE request_id = $3 AND lease_holder = $4 "
+        "AND state IN ('open', 'waiting')",
+        {at, at + more.count(), request_id, bench.self.to_text()});
+  });
+  if (kept == 0)
+    throw Error(Code::operation_running, "another process took over the operation " + request_id,
+                "ymgr operation show " + request_id);
+}
+
 void note_error(Workbench& bench, const std::string& request_id, std::size_t position, const std::string& target,
                 const Error& error) {
   const Json json = failure_json(error);

@@ -80,6 +80,10 @@ struct Earlier {
 /// @throws Error operation-open: other inputs · operation-running · request-id-used · role-denied
 std::optional<Earlier> find_earlier(Workbench&, const NewOperation& wanted);
 
+/// The lease of an operation that this process holds lasts for `more` from now on; joins the caller's transaction.
+/// @throws Error operation-running: somebody else took the operation over
+void keep_lease(Workbench&, const std::string& request_id, Duration more = lease_time);
+
 /// Notes why an item can't go on: an unreachable reason leaves it open, any other ends it as failed. With an audit event.
 void note_error(Workbench&, const std::string& request_id, std::size_t position, const std::string& target,
                 const Error&);

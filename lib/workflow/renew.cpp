@@ -156,37 +156,45 @@ std::vector<Installation> places_of(const std::vector<CertificateItem>& items) {
   return places;
 }
 
-void add_outcome(hooks::Outcome& to, const hooks::Outcome& from) {
-  to.run += from.run;
-  to.failed += from.failed;
-  to.messages.insert(to.messages.end(), from.messages.begin(), from.messages.end());
-}
-
 /// Runs planned items with the hooks around them.
 void run_with_hooks(Workbench& bench, const NewOperation& op, std::vector<CertificateItem> items, RenewAnswer& answer) {
   for (std::size_t i = 0; i < items.size(); ++i) items[i].position = i;
   for (auto& item : items)
     if (item.key_reused && item.key_place == KeyPlace::sealed)
       item.key_box = sealed_key_box(bench.db, item.key_reference);
-  const auto places = places_of(items);
-  add_outcome(answer.hooks, hooks::run_once(bench, places, hooks::Moment::pre));
-  run_certificate_items(bench, op.request_id, items);
-  static_cast<CertificateAnswer&>(answer) =
-      finish_certificates(bench, op.request_id, op.kind, op.target, items, "renewed");
-  add_outcome(answer.hooks, hooks::run_pending(bench));
-  add_outcome(answer.hooks, hooks::run_once(bench, places, hooks::Moment::post));
+  hooks::around(bench, op.request_id, places_of(items), answer.hooks, [&](const auto& before_end) {
+    run_certificate_items(bench, op.request_id, items);
+    before_end();
+    static_cast<CertificateAnswer&>(answer) =
+        finish_certificates(bench, op.request_id, op.kind, op.target, items, "renewed");
+  });
 }
 
-/// What an earlier operation answered, or what comes of going on with it.
-void repeat_renewal(Workbench& bench, const operations::Earlier& earlier, RenewAnswer& answer) {
-  static_cast<CertificateAnswer&>(answer) = earlier.ended
-                                                ? stored_answer(bench, earlier.request_id, "renewed")
-                                                : resume_certificates(bench, earlier.request_id, "renew", "renewed");
-  if (!earlier.ended) add_outcome(answer.hooks, hooks::run_pending(bench));
+/// Installations of an operation that is taken up again, those of its finished items too: their post-hooks may be owed.
+std::vector<Installation> places_of(Workbench& bench, const std::string& request_id, hooks::Outcome& outcome) {
+  std::vector<Installation> places;
+  for (const auto& stored : operations::items(bench.db, request_id)) {
+    const auto item = CertificateItem::from(stored);
+    if (item.installation.empty()) continue;
+    try {
+      if (auto place = installation::load(bench.installations, item.installation)) places.push_back(std::move(*place));
+    } catch (const Error& error) {  // keeps no other hook from running
+      outcome.fail(item.name + ": " + error.what());
+    }
+  }
+  return places;
 }
 
 void set_exit(RenewAnswer& answer) {
   if (answer.exit == 0 && answer.hooks.failed > 0) answer.exit = 10;
+}
+
+/// What an earlier operation answered, or what comes of going on with it.
+void repeat_renewal(Workbench& bench, const operations::Earlier& earlier, RenewAnswer& answer) {
+  if (earlier.ended)
+    static_cast<CertificateAnswer&>(answer) = stored_answer(bench, earlier.request_id, "renewed");
+  else
+    answer = resume_renewal(bench, earlier.request_id);
 }
 
 /// Keys that may not be used again get a successor without anybody's asking: nothing may expire for want of a flag.
@@ -291,9 +299,9 @@ void finish_orphans(Workbench& bench, const std::string& but, RenewAnswer& answe
       if (error.code() != Code::operation_running && error.code() != Code::operation_ended) throw;
       continue;  // somebody lives who does it
     }
-    CertificateAnswer resumed;
+    RenewAnswer resumed;
     try {
-      resumed = resume_certificates(bench, op.request_id, op.kind, "renewed");
+      resumed = resume_renewal(bench, op.request_id);
     } catch (const Error& error) {  // what can't be finished must not keep the others from being renewed
       if (error.code() == Code::interrupted) throw;
       answer.items.push_back(stuck_item(op, error));
@@ -302,6 +310,7 @@ void finish_orphans(Workbench& bench, const std::string& but, RenewAnswer& answe
     }
     answer.items.insert(answer.items.end(), resumed.items.begin(), resumed.items.end());
     answer.exits.insert(answer.exits.end(), resumed.exits.begin(), resumed.exits.end());
+    answer.hooks += resumed.hooks;
     answer.changed = answer.changed || resumed.changed;
   }
 }
@@ -440,6 +449,16 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
   return answer;
 }
 
+RenewAnswer resume_renewal(Workbench& bench, const std::string& request_id) {
+  RenewAnswer answer;
+  const auto places = places_of(bench, request_id, answer.hooks);
+  hooks::around(bench, request_id, places, answer.hooks, [&](const auto& before_end) {
+    static_cast<CertificateAnswer&>(answer) = resume_certificates(bench, request_id, "renew", "renewed", before_end);
+  });
+  set_exit(answer);
+  return answer;
+}
+
 RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   bench.session.require(Right::renew);
   if (options.dry_run) return plan_only(bench, due, options);
@@ -451,13 +470,14 @@ RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOption
   else if (!run.plan.items.empty())
     run_with_hooks(bench, run.op, std::move(run.plan.items), answer);
   else
-    add_outcome(answer.hooks, hooks::run_pending(bench));
+    answer.hooks += hooks::run_pending(bench);
   const auto prepend = [&](const std::vector<Json>& items, const std::vector<int>& exits) {
     answer.items.insert(answer.items.begin(), items.begin(), items.end());
     answer.exits.insert(answer.exits.begin(), exits.begin(), exits.end());
   };
   prepend(run.plan.failed, run.plan.exits);
   prepend(orphans.items, orphans.exits);
+  answer.hooks += orphans.hooks;
   answer.changed = answer.changed || orphans.changed;
   answer.exit = batch_exit(answer.exits);
   answer.elsewhere = run.plan.elsewhere;

@@ -42,6 +42,8 @@ struct RenewAnswer : CertificateAnswer {
 /// `argument`: cert_id, name or serial.
 /// @throws Error certificate-not-found, certificate-state: revoked or superseded · renewed-recently · policy-violation
 RenewAnswer renew(Workbench&, const std::string& argument, const RenewOptions&);
+/// Goes on with a renewal that this process has taken over, pre- and post-hooks included. @throws Error as resume
+RenewAnswer resume_renewal(Workbench&, const std::string& request_id);
 /// What is due now, by one plan; unfinished renewals of processes that died are finished first. Nothing due: an empty answer, exit 0.
 /// Also retries hooks that are owed, refreshes CRLs and the OCSP signer.
 RenewAnswer renew_due(Workbench&, const DueOptions&, const RenewOptions&);

@@ -10,9 +10,7 @@ ResumeAnswer resume(Workbench& bench, std::string_view id) {
   operations::take_over(bench, op.request_id);
   if (op.kind == "revoke") return {op.kind, resume_revoke(bench, op.request_id)};
   if (op.kind == "issue") return {op.kind, resume_certificates(bench, op.request_id, op.kind, "issued")};
-  auto answer = resume_certificates(bench, op.request_id, op.kind, "renewed");
-  if (hooks::run_pending(bench).failed > 0 && answer.exit == 0) answer.exit = 10;
-  return {op.kind, std::move(answer)};
+  return {op.kind, resume_renewal(bench, op.request_id)};
 }
 
 std::vector<std::string> resumable(Workbench& bench) {

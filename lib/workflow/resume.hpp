@@ -11,7 +11,7 @@ namespace ymgr {
 
 struct ResumeAnswer {
   std::string kind;  // "issue", "renew", "revoke"
-  std::variant<CertificateAnswer, RevokeAnswer> answer;
+  std::variant<CertificateAnswer, RenewAnswer, RevokeAnswer> answer;
 };
 
 /// `id`: req-… or resume-…. @throws Error operation-not-found, operation-ended, operation-running, policy-violation

@@ -5,6 +5,7 @@
 #include "support/profile.hpp"
 #include "support/thrown.hpp"
 #include "workflow/issue.hpp"
+#include "workflow/resume.hpp"
 
 using namespace ymgr;
 using test::count;
@@ -39,6 +40,39 @@ DueOptions due_at_once() {
 /// A hook that appends the named variable to a file.
 std::vector<std::string> hook(const std::string& file, const std::string& variable) {
   return {"/bin/sh", "-c", "echo \"$" + variable + "\" >> " + file};
+}
+
+/// Files and all three hooks; each hook appends a line to the log.
+Installation noisy_place(test::Profile& profile, const std::string& log) {
+  Installation place;
+  place.out = profile.folder() + "/tls";
+  place.pre_hook = hook(log, "YMGR_HOOK_NAME-before");
+  place.deploy_hook = hook(log, "YMGR_HOOK_SERIAL");
+  place.post_hook = hook(log, "YMGR_HOOK_NAME-after");
+  return place;
+}
+
+/// As a process leaves it that was killed before the first step.
+NewOperation left_renewal(test::Profile& profile, const std::string& name) {
+  const auto row = active(profile, name);
+  NewOperation op{"req-20260101000000-abcdefabcdef", "renew", row.name, Json::object({{"due", true}}), {}, {}};
+  CertificateItem item;
+  item.name = row.name;
+  item.owner = row.owner;
+  item.profile = row.profile;
+  item.renewed_from = row.cert_id;
+  item.installation = row.installation;
+  item.key_place = row.installation.empty() ? KeyPlace::sealed : KeyPlace::file;
+  item.key_reference = row.key_reference;
+  item.key_name = item.key_reference.substr(item.key_reference.find(':') + 1);
+  item.key_created_at = row.key_created_at;
+  item.key_reused = true;
+  item.plan.names.common_name = row.name;
+  item.plan.names.sans = row.sans;
+  plan_certificate(item, profile.bench().policy.profile(row.profile), std::chrono::hours(24), now());
+  op.items.push_back({row.name, item.journal()});
+  profile.db().transaction(sql::Access::write, [&] { operations::create(profile.bench(), op); });
+  return op;
 }
 
 }  // namespace
@@ -145,12 +179,9 @@ TEST_CASE("a dry run of what is due changes nothing") {
 
 TEST_CASE("files, versions and hooks follow a renewal") {
   test::Profile profile;
-  const std::string out = profile.folder() + "/tls", log = profile.folder() + "/log";
-  Installation place;
-  place.out = out;
-  place.pre_hook = hook(log, "YMGR_HOOK_NAME-before");
-  place.deploy_hook = hook(log, "YMGR_HOOK_SERIAL");
-  place.post_hook = hook(log, "YMGR_HOOK_NAME-after");
+  const std::string log = profile.folder() + "/log";
+  const auto place = noisy_place(profile, log);
+  const std::string out = place.out;
   const auto old = issued(profile, "web.example.com", place);
   CHECK_FALSE(exists(log));
   const auto answer = renew(profile.bench(), "web.example.com", {});
@@ -161,6 +192,58 @@ TEST_CASE("files, versions and hooks follow a renewal") {
   CHECK(read_file(out + "/cert.pem") == fresh.pem);
   CHECK(exists(out + "/versions/" + old.cert_id + "/cert.pem"));
   CHECK(fresh.hook_state == "ok");
+}
+
+TEST_CASE("a renewal that is resumed has its pre- and post-hooks around it") {
+  struct Row {
+    const char* what;
+    void (*resume_it)(Workbench&, const std::string& id);
+  };
+  const Row rows[] = {{"resume", [](Workbench& bench, const std::string& id) { resume(bench, id); }},
+                      {"renew --due", [](Workbench& bench, const std::string&) { renew_due(bench, {}, {}); }}};
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    test::Profile profile;
+    const std::string log = profile.folder() + "/log";
+    issued(profile, "web.example.com", noisy_place(profile, log));
+    const auto op = left_renewal(profile, "web.example.com");
+    row.resume_it(profile.bench(), op.request_id);
+    CHECK(read_file(log) == "-before\n" + active(profile, "web.example.com").serial + "\n-after\n");
+    CHECK(operations::get(profile.db(), op.request_id).state == "done");
+  }
+}
+
+TEST_CASE("what a pre-hook stopped comes up again when the renewal throws") {
+  test::Profile profile;
+  const std::string log = profile.folder() + "/log";
+  issued(profile, "web.example.com", noisy_place(profile, log));
+  profile.db().transaction(sql::Access::write, [&] {
+    profile.db().run("UPDATE issuers SET status = 'retired' WHERE kind = 'issuing'", {});
+  });
+  CHECK(code_of([&] { renew(profile.bench(), "web.example.com", {}); }) == Code::ca_not_ready);
+  CHECK(read_file(log) == "-before\n-after\n");
+}
+
+TEST_CASE("hooks run under a lease that outlasts them, and not when somebody else has it") {
+  test::Profile profile;
+  Installation place;
+  place.pre_hook = {"/bin/true"};
+  place.post_hook = {"/bin/true"};
+  issued(profile, "web.example.com");
+  const auto op = left_renewal(profile, "web.example.com");
+  const auto until = [&] { return operations::get(profile.db(), op.request_id).lease_until; };
+  hooks::Outcome outcome;
+  hooks::around(profile.bench(), op.request_id, {place}, outcome, [&](const auto& before_end) {
+    CHECK(until() > now() + hooks::time_limit);
+    before_end();
+  });
+  CHECK(outcome.run == 2);
+  profile.db().transaction(sql::Access::write,
+                           [&] { profile.db().run("UPDATE operations SET lease_holder = 'other/boot/1/1'", {}); });
+  outcome = {};
+  CHECK(code_of([&] { hooks::around(profile.bench(), op.request_id, {place}, outcome, [](const auto&) {}); }) ==
+        Code::operation_running);
+  CHECK(outcome.run == 1);  // the post-hook
 }
 
 TEST_CASE("a hook that fails is owed until it succeeds") {
@@ -276,20 +359,8 @@ TEST_CASE("a renewal that can't be finished keeps no other from being renewed") 
   issued(profile, "stuck.example.com");
   issued(profile, "web.example.com");
   const auto row = active(profile, "stuck.example.com");
-  // As a process leaves it that was killed before the first step: then the key is compromised.
-  NewOperation op{"req-20260101000000-abcdefabcdef", "renew", row.name, Json::object({{"due", true}}), {}, {}};
-  CertificateItem item;
-  item.name = row.name;
-  item.owner = row.owner;
-  item.profile = row.profile;
-  item.renewed_from = row.cert_id;
-  item.key_reference = row.key_reference;
-  item.key_reused = true;
-  item.plan.names.sans = row.sans;
-  plan_certificate(item, profile.bench().policy.profile(row.profile), std::chrono::hours(24), now());
-  op.items.push_back({row.name, item.journal()});
+  left_renewal(profile, row.name);
   profile.db().transaction(sql::Access::write, [&] {
-    operations::create(profile.bench(), op);
     inventory::deny_key(profile.db(), row.public_key_sha256, "keyCompromise", row.cert_id, now());
   });
   const auto answer = renew_due(profile.bench(), due_at_once(), {});
