@@ -76,6 +76,11 @@ constexpr Field fields[] = {{"cert_id", "?string", "of one certificate: the new 
                             {"hooks", "object", "run, failed, messages"},
                             {"crl_refreshed", "?boolean", "a CRL was due and signed again"},
                             {"ocsp_refreshed", "?boolean", "the OCSP signer was due and renewed"},
+                            {"upkeep_failures", "?array of object", "what kept the CA from being looked after"},
+                            {"upkeep_failures.code", "string", "code of the failure"},
+                            {"upkeep_failures.error", "string", "what failed"},
+                            {"upkeep_failures.suggestion", "string", "what to do"},
+                            {"upkeep_failures.retryable", "boolean", "it may work later"},
                             {"next_expiry", "?time", "with --due: the first expiry of any active certificate"},
                             {"next_expiry_hours", "?integer", "hours until then"}};
 
@@ -119,8 +124,11 @@ Result due_answer(const RenewAnswer& answer) {
   result.json.set("due", answer.items.size());
   result.json.set("elsewhere", answer.elsewhere);
   result.json.set("waiting", answer.waiting);
-  result.json.set("crl_refreshed", answer.crl_refreshed);
-  result.json.set("ocsp_refreshed", answer.ocsp_refreshed);
+  result.json.set("crl_refreshed", answer.upkeep.crl_refreshed);
+  result.json.set("ocsp_refreshed", answer.upkeep.ocsp_refreshed);
+  Json failures = Json::array();
+  for (const auto& failure : answer.upkeep.failures) failures.push(failure_json(failure));
+  result.json.set("upkeep_failures", failures);
   if (answer.next_expiry) {
     const auto hours = std::chrono::duration_cast<std::chrono::hours>(*answer.next_expiry - now()).count();
     result.json.set("next_expiry", format_time(*answer.next_expiry));
@@ -150,6 +158,8 @@ Result run(Invocation& call) {
     if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
     const auto answer = renew_due(bench, due_of(call), how);
     Result result = due_answer(answer);
+    for (const auto& failure : answer.upkeep.failures)
+      call.notices().warn(std::string("the CA is not looked after: ") + failure.what());
     tell_hooks(call, answer.hooks, result.json);
     return result;
   }

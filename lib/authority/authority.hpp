@@ -124,13 +124,15 @@ Crl sign_root_crl(sql::Connection&, const RootKey&, const std::string& folder);
 /// Serials, revocations and CRL number stand in the profile's database. `folder`: the profile's ca/ folder, where CRL
 /// numbers are remembered beside the database and CRLs are published as files.
 std::unique_ptr<Authority> open_local_authority(sql::Connection&, const DataKey&, std::string folder);
-/// Writes stored CRLs and CA certificates as files (ca/ISSUER_ID.crl DER, ca/chain.pem, ca/root.pem, …) for whoever serves them.
+/// Writes stored CRLs and CA certificates as files (ca/ISSUER_ID.crl DER, ca/chain.pem, ca/root.pem, …) for whoever serves them. One process
+/// at a time, by a lock in the folder. @throws Error database-busy: another holds it for too long
 void publish_ca_files(sql::Connection&, const std::string& folder);
 /// Names of the files that it would write: missing there, or different.
 std::vector<std::string> stale_ca_files(sql::Connection&, const std::string& folder);
 /// Makes or, at half its life, renews the delegated OCSP signer: ca/ocsp.key (0600) and ca/ocsp.pem, 30 days; of retired CAs
-/// that still live ocsp-ISSUER_ID.key and .pem.   @return true: renewed
-bool refresh_ocsp_signer(sql::Connection&, const DataKey&, const std::string& folder, bool force);
+/// that still live ocsp-ISSUER_ID.key and .pem. One that can't be read counts as missing.   @return those it made
+/// @throws Error database-busy: another process holds the folder's lock for too long
+std::vector<Certificate> refresh_ocsp_signer(sql::Connection&, const DataKey&, const std::string& folder, bool force);
 
 /// What `ca serve` answers, without the data key:
 ///   GET /ca.pem /chain.pem /root.pem          the CA that signs, with all above it, and the root, PEM

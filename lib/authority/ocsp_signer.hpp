@@ -1,5 +1,6 @@
 // The delegated OCSP signer's files.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "authority/store.hpp"
@@ -11,7 +12,7 @@ struct OcspFiles {
 };
 /// ocsp.key and ocsp.pem of the CA that signs, ocsp-ISSUER_ID.key and .pem of others.
 OcspFiles ocsp_files(const std::string& folder, const IssuerRow&);
-/// `signer` was issued by `issuer`.
-bool is_signer_of(const Certificate& signer, const Certificate& issuer);
+/// The pair that stands there. nullopt: none, damaged, not private, of another issuer, or just being rewritten.
+std::optional<Issuer> load_ocsp_signer(const OcspFiles&, const Certificate& issuer);
 
 }  // namespace ymgr::ca

@@ -1,6 +1,10 @@
 // Files for whoever serves the CA's certificates and lists.
+#include <chrono>
+#include <thread>
+
 #include "authority/store.hpp"
-#include "base/files.hpp"
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
 
 namespace ymgr {
 namespace {
@@ -35,8 +39,25 @@ bool is_current(const std::string& folder, const PublishedFile& file) {
 
 }  // namespace
 
-void publish_ca_files(sql::Connection& db, const std::string& folder) {
+namespace ca {
+
+Fd lock_files(const std::string& folder) {
+  constexpr Duration limit = std::chrono::seconds(60), pause = std::chrono::milliseconds(20);
   make_folders(folder, 0700);
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (true) {
+    if (auto held = try_lock(folder + "/.lock")) return std::move(*held);
+    throw_if_interrupted();
+    if (std::chrono::steady_clock::now() > end)
+      throw Error(Code::database_busy, "another process holds " + folder + "/.lock for too long");
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+}  // namespace ca
+
+void publish_ca_files(sql::Connection& db, const std::string& folder) {
+  const Fd lock = lock_files(folder);
   for (const auto& file : files_of(db))
     if (!is_current(folder, file)) write_file(folder + "/" + file.name, file.data, {0644, std::nullopt});
 }

@@ -198,11 +198,8 @@ void CaResponder::State::load(LoadedSigner& loaded, const OcspFiles& files, cons
   loaded.key_stamp = key_stamp;
   loaded.certificate_stamp = certificate_stamp;
   loaded.signer.reset();
-  if (!std::get<0>(key_stamp) || !std::get<0>(certificate_stamp)) return;
-  const Certificate own = parse_certificate(read_file(files.certificate));
-  PrivateKey key = PrivateKey::from_pem(read_secret_file(files.key));
-  // Not a pair: the files are being rewritten, and the next stamp tells.
-  if (is_pair(own, key) && is_signer_of(own, issuer)) loaded.signer.emplace(own, std::move(key));
+  if (auto signer = load_ocsp_signer(files, issuer))
+    loaded.signer.emplace(std::move(*signer));  // else the next stamp tells
 }
 
 CaResponder::CaResponder(sql::Connection& db, std::string folder) : state_(new State{db, std::move(folder), {}, {}}) {}

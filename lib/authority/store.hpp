@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "authority/authority.hpp"
+#include "base/files.hpp"
 #include "base/json.hpp"
 #include "sql/connection.hpp"
 
@@ -55,6 +56,10 @@ void store_plan(sql::Connection&, const StoredPlan&);
 StoredPlan stored_plan(sql::Connection&);
 /// "sealed-own-passphrase", …; empty: no CA yet.
 std::string root_key_kept(sql::Connection&);
+
+/// The lock on the files of the CA's folder, which is made when it is missing: who reads the rows inside it can't put older
+/// files over newer ones. Waits for a minute. @throws Error database-busy
+Fd lock_files(const std::string& folder);
 
 /// `{issuer}` in a URL becomes the id of the CA whose CRL or certificate it names.
 CertificateUrls urls_of(const CertificateUrls&, std::string_view issuer_id);

@@ -19,9 +19,8 @@ void audited(Workbench& bench, std::string_view event, const std::function<void(
   publish_ca_files(bench.db, bench.ca_folder);
 }
 
-void tell_crl(audit::Event& event, const Crl& crl) {
-  event.target = crl.issuer;
-  event.data = Json::object({{"crl_number", crl.number}, {"entries", crl.entries.size()}});
+Json crl_data(const Crl& crl) {
+  return Json::object({{"crl_number", crl.number}, {"entries", crl.entries.size()}});
 }
 
 void tell_ca(audit::Event& event, const CaInfo& ca) {
@@ -33,12 +32,52 @@ void tell_ca(audit::Event& event, const CaInfo& ca) {
 
 }  // namespace
 
-std::vector<Crl> refresh_ca_crls(Workbench& bench) {
-  std::vector<Crl> made;
-  audited(bench, "ca.crl_signed", [&](audit::Event& event) {
-    made = bench.authority.refresh_crls(true);
-    for (const auto& crl : made) tell_crl(event, crl);
+std::vector<Crl> sign_crls(Workbench& bench, const std::string& request_id, bool force) {
+  auto made = bench.authority.refresh_crls(force);
+  std::vector<audit::Event> events;
+  for (const auto& crl : made) events.push_back({request_id, "ca.crl_signed", crl.issuer, crl_data(crl)});
+  audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+  return made;
+}
+
+std::vector<Certificate> renew_ocsp_signers(Workbench& bench, const std::string& request_id, bool force) {
+  auto made = refresh_ocsp_signer(bench.db, bench.session.data_key(), bench.ca_folder, force);
+  if (made.empty()) return made;
+  bench.db.transaction(sql::Access::write, [&] {
+    std::vector<audit::Event> events;
+    for (const auto& signer : made)
+      events.push_back(
+          {request_id, "ca.ocsp_signer_renewed", signer.issuer,
+           Json::object({{"serial_number", signer.serial}, {"expires_at", format_time(signer.not_after)}})});
+    audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
   });
+  return made;
+}
+
+CaUpkeep look_after_ca(Workbench& bench, const std::string& request_id) {
+  CaUpkeep upkeep;
+  if (!bench.session.has_data_key()) return upkeep;
+  const auto guarded = [&](const std::function<void()>& part) {
+    try {
+      part();
+    } catch (const Error& error) {  // told in the answer, beside what was done
+      upkeep.failures.push_back(error);
+    }
+  };
+  guarded([&] {
+    bench.db.transaction(sql::Access::write,
+                         [&] { upkeep.crl_refreshed = !sign_crls(bench, request_id, false).empty(); });
+  });
+  guarded([&] { upkeep.ocsp_refreshed = !renew_ocsp_signers(bench, request_id, false).empty(); });
+  guarded([&] { publish_ca_files(bench.db, bench.ca_folder); });  // also what a run that was killed left unwritten
+  return upkeep;
+}
+
+std::vector<Crl> refresh_ca_crls(Workbench& bench) {
+  bench.session.require(Right::manage_ca);
+  std::vector<Crl> made;
+  bench.db.transaction(sql::Access::write, [&] { made = sign_crls(bench, new_id("req", now()), true); });
+  publish_ca_files(bench.db, bench.ca_folder);
   return made;
 }
 
@@ -46,37 +85,46 @@ Crl refresh_root_crl(Workbench& bench, const RootKey& key) {
   Crl crl;
   audited(bench, "ca.root_crl_signed", [&](audit::Event& event) {
     crl = sign_root_crl(bench.db, key, bench.ca_folder);
-    tell_crl(event, crl);
+    event.target = crl.issuer;
+    event.data = crl_data(crl);
   });
   return crl;
 }
 
 CaInfo rotate_ca(Workbench& bench, const RootKey& key) {
   CaInfo ca;
+  std::string request_id;
   audited(bench, "ca.rotated", [&](audit::Event& event) {
     event.data.set("replaces", active_ca(bench.db).issuer_id);
     ca = rotate_issuing_ca(bench.db, bench.session.data_key(), key);
-    bench.authority.refresh_crls(true);
+    sign_crls(bench, event.request_id, true);
+    request_id = event.request_id;
     tell_ca(event, ca);
   });
-  refresh_ocsp_signer(bench.db, bench.session.data_key(), bench.ca_folder, true);
+  renew_ocsp_signers(bench, request_id, true);
   return ca;
 }
 
 CaInfo import_ca(Workbench& bench, std::string_view pem) {
   CaInfo ca;
+  std::string request_id;
   audited(bench, "ca.imported", [&](audit::Event& event) {
     ca = import_issuing_ca(bench.db, pem);
-    bench.authority.refresh_crls(true);
+    sign_crls(bench, event.request_id, true);
+    request_id = event.request_id;
     tell_ca(event, ca);
   });
-  refresh_ocsp_signer(bench.db, bench.session.data_key(), bench.ca_folder, true);
+  renew_ocsp_signers(bench, request_id, true);
   return ca;
 }
 
 std::optional<Time> ocsp_signer_end(const std::string& ca_folder) {
   const auto pem = read_file_if_there(ca_folder + "/ocsp.pem");
-  return pem ? std::optional(parse_certificate(*pem).not_after) : std::nullopt;
+  try {
+    return pem ? std::optional(parse_certificate(*pem).not_after) : std::nullopt;
+  } catch (const Error&) {  // as good as none: the next upkeep makes another
+    return std::nullopt;
+  }
 }
 
 }  // namespace ymgr

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "authority/authority.hpp"
+#include "base/error.hpp"
 #include "workflow/workbench.hpp"
 
 namespace ymgr {
@@ -19,7 +20,19 @@ CaInfo rotate_ca(Workbench&, const RootKey&);
 /// The answer to `init --ca-csr`. @throws Error pair-mismatch, certificate-invalid
 CaInfo import_ca(Workbench&, std::string_view pem);
 
-/// End of the OCSP signer's certificate in the CA's folder. nullopt: there is none.
+/// CRLs that are due, or all, with an audit event each; joins the caller's transaction. Right: the caller's.
+std::vector<Crl> sign_crls(Workbench&, const std::string& request_id, bool force);
+/// OCSP signers that are missing, damaged or past half their life, or all, with an audit event each. Right: the caller's.
+std::vector<Certificate> renew_ocsp_signers(Workbench&, const std::string& request_id, bool force);
+
+struct CaUpkeep {
+  bool crl_refreshed = false, ocsp_refreshed = false;
+  std::vector<Error> failures;
+};
+/// CRLs, OCSP signers and published files age too. What fails keeps nothing else from being looked after.
+CaUpkeep look_after_ca(Workbench&, const std::string& request_id);
+
+/// End of the OCSP signer's certificate in the CA's folder. nullopt: there is none that can be read.
 std::optional<Time> ocsp_signer_end(const std::string& ca_folder);
 
 }  // namespace ymgr

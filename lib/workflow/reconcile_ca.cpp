@@ -5,6 +5,7 @@
 #include "authority/crl.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "workflow/ca.hpp"
 #include "workflow/reconciliation.hpp"
 
 namespace ymgr::reconciling {
@@ -199,14 +200,14 @@ void compare_crls(Reconciliation& run) {
     run.examine("crl", row.name, [&] {
       run.repair("crl", row.name, fault + ": a new one is signed", [&] {
         ca::mark_crl_stale(bench.db, row.issuer_id);
-        bench.authority.refresh_crls(false);
+        sign_crls(bench, run.answer.request_id, false);
       });
       signed_any = true;
     });
   }
   if (signed_any && !run.options.dry_run) publish_ca_files(bench.db, bench.ca_folder);
   run.examine("ocsp_signer", bench.ca_folder, [&] {
-    if (!run.options.dry_run && refresh_ocsp_signer(bench.db, bench.session.data_key(), bench.ca_folder, false))
+    if (!run.options.dry_run && !renew_ocsp_signers(bench, run.answer.request_id, false).empty())
       run.repair_files("ocsp_signer", bench.ca_folder, "the OCSP signer was missing or due", [] {});
   });
 }

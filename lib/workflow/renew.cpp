@@ -323,15 +323,6 @@ std::optional<Time> next_expiry(sql::Connection& db) {
   return next;
 }
 
-/// CRLs and the OCSP signer age too.
-void look_after_ca(Workbench& bench, RenewAnswer& answer) {
-  if (!bench.session.has_data_key()) return;
-  bench.db.transaction(sql::Access::write,
-                       [&] { answer.crl_refreshed = !bench.authority.refresh_crls(false).empty(); });
-  answer.ocsp_refreshed = refresh_ocsp_signer(bench.db, bench.session.data_key(), bench.ca_folder, false);
-  publish_ca_files(bench.db, bench.ca_folder);  // also what a run that was killed left unwritten
-}
-
 void planned(RenewAnswer& answer, const std::vector<CertificateItem>& items) {
   answer.state = "planned";
   for (const auto& item : items) {
@@ -479,10 +470,12 @@ RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOption
   prepend(orphans.items, orphans.exits);
   answer.hooks += orphans.hooks;
   answer.changed = answer.changed || orphans.changed;
-  answer.exit = batch_exit(answer.exits);
+  answer.upkeep = look_after_ca(bench, run.op.request_id);
+  auto exits = answer.exits;
+  for (const auto& failure : answer.upkeep.failures) exits.push_back(exit_status(failure.kind()));
+  answer.exit = batch_exit(exits);
   answer.elsewhere = run.plan.elsewhere;
   answer.waiting = run.plan.waiting;
-  look_after_ca(bench, answer);
   answer.next_expiry = next_expiry(bench.db);
   set_exit(answer);
   return answer;

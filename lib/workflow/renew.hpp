@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "workflow/ca.hpp"
 #include "workflow/certificate_item.hpp"
 #include "workflow/hooks.hpp"
 
@@ -35,7 +36,7 @@ struct RenewAnswer : CertificateAnswer {
   hooks::Outcome hooks;
   std::int64_t elsewhere = 0;  // another process is renewing these just now
   std::int64_t waiting = 0;    // need somebody: a new request, a device
-  bool crl_refreshed = false, ocsp_refreshed = false;
+  CaUpkeep upkeep;
   std::optional<Time> next_expiry;  // of any active certificate
 };
 
@@ -45,7 +46,7 @@ RenewAnswer renew(Workbench&, const std::string& argument, const RenewOptions&);
 /// Goes on with a renewal that this process has taken over, pre- and post-hooks included. @throws Error as resume
 RenewAnswer resume_renewal(Workbench&, const std::string& request_id);
 /// What is due now, by one plan; unfinished renewals of processes that died are finished first. Nothing due: an empty answer, exit 0.
-/// Also retries hooks that are owed, refreshes CRLs and the OCSP signer.
+/// Also retries hooks that are owed, and looks after the CA; what fails there counts like a certificate that failed.
 RenewAnswer renew_due(Workbench&, const DueOptions&, const RenewOptions&);
 
 }  // namespace ymgr

@@ -142,6 +142,11 @@ def test_rotation_keeps_old_and_new_certificates_good(root_of_own, empty_box):
         assert exported == (folder / "chain.pem").read_text()
     (event,) = ymgr.json("audit", "list", "--event", "ca.rotated")["events"]
     assert event["target"] == "CN=ymgr Issuing CA 2,O=ymgr" and event["data"]["issuer_id"] == rotated["issuer_id"]
+    signed = len(ymgr.json("audit", "list", "--event", "ca.crl_signed")["events"])
+    ymgr("ca", "crl", "--refresh")
+    events = ymgr.json("audit", "list", "--event", "ca.crl_signed")["events"]
+    assert len(events) == signed + 2
+    assert {event["target"] for event in events} == {f"CN=ymgr Issuing CA {n},O=ymgr" for n in (1, 2)}
 
 
 USAGE = "keyUsage=critical,keyCertSign,cRLSign\n"

@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const ymgr::test::LocalCa ca;
-  static const bool has_signer = ymgr::refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), true);
+  static const bool has_signer = !ymgr::refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), true).empty();
   static ymgr::CaResponder responder(*ca.database, ca.folder());
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t end = std::min(input.find('\n'), input.size());

@@ -209,6 +209,7 @@ TEST_CASE("a renewal that is resumed has its pre- and post-hooks around it") {
     const auto op = left_renewal(profile, "web.example.com");
     row.resume_it(profile.bench(), op.request_id);
     CHECK(read_file(log) == "-before\n" + active(profile, "web.example.com").serial + "\n-after\n");
+    CAPTURE(dump_json(operations::items(profile.db(), op.request_id).at(0).error));
     CHECK(operations::get(profile.db(), op.request_id).state == "done");
   }
 }
@@ -312,6 +313,42 @@ TEST_CASE("an installation file that can't be read keeps no other hook from runn
   CHECK(answer.hooks.failed == 1);
   CHECK(active(profile, "a.example.com").hook_state == "pending");
   CHECK(active(profile, "c.example.com").hook_state == "ok");
+}
+
+TEST_CASE("what keeps the CA from being looked after takes nothing from the answer") {
+  test::Profile profile;
+  issued(profile, "web.example.com");
+  const std::string signer = profile.bench().ca_folder + "/ocsp.pem";
+  remove_file(signer);
+  make_folders(signer, 0700);
+  const auto answer = renew_due(profile.bench(), due_at_once(), {});
+  CHECK(answer.items.size() == 1);
+  CHECK(answer.items.front().at("success").boolean());
+  REQUIRE(answer.upkeep.failures.size() == 1);
+  CHECK(answer.upkeep.failures.front().code() == Code::file_unsafe);
+  CHECK(answer.exit == 9);
+  remove_tree(signer);
+  CHECK(renew_due(profile.bench(), {}, {}).upkeep.ocsp_refreshed);
+}
+
+TEST_CASE("what is done for the CA is audited") {
+  test::Profile profile;
+  const auto events = [&](const std::string& event) {
+    return count(profile.db(), "audit_events WHERE event = '" + event + "'");
+  };
+  renew_due(profile.bench(), {}, {});
+  const auto crls = events("ca.crl_signed"), signers = events("ca.ocsp_signer_renewed");
+  renew_due(profile.bench(), {}, {});
+  CHECK(events("ca.crl_signed") == crls);
+  CHECK(events("ca.ocsp_signer_renewed") == signers);
+  remove_file(profile.bench().ca_folder + "/ocsp.pem");
+  profile.db().transaction(sql::Access::write, [&] {
+    profile.db().run("UPDATE issuers SET crl_this_update = NULL WHERE kind = 'issuing'", {});
+  });
+  const auto answer = renew_due(profile.bench(), {}, {});
+  CHECK(answer.upkeep.crl_refreshed);
+  CHECK(events("ca.crl_signed") == crls + 1);
+  CHECK(events("ca.ocsp_signer_renewed") == signers + 1);
 }
 
 TEST_CASE("hooks end within their time, with everything they started") {

@@ -1,6 +1,10 @@
 // What `ca serve` answers, without the network; OpenSSL's command line asks and judges.
 #include <doctest/doctest.h>
 
+#include <optional>
+#include <thread>
+
+#include "authority/store.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "support/local_ca.hpp"
@@ -207,7 +211,9 @@ TEST_CASE("the OCSP signer is private, is renewed at half life, and the responde
   Service service;
   LocalCa& ca = service.ca;
   const auto issued = ca.issue("a.example");
-  const auto renew = [&](bool force) { return refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), force); };
+  const auto renew = [&](bool force) {
+    return !refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), force).empty();
+  };
   const auto signer = [&] { return parse_certificate(read_file(ca.folder() + "/ocsp.pem")); };
   CHECK(renew(false));
   CHECK_FALSE(renew(false));
@@ -241,6 +247,47 @@ TEST_CASE("the OCSP signer is private, is renewed at half life, and the responde
   CHECK(service.error(der) == -1);
 }
 
+TEST_CASE("an OCSP signer that can't be read is answered with tryLater and made anew") {
+  struct Row {
+    const char *file, *text;
+    mode_t mode;
+  };
+  const Row rows[] = {{"ocsp.pem", "", 0644}, {"ocsp.pem", "damaged", 0644}, {"ocsp.key", "damaged", 0600}};
+  Service service;
+  LocalCa& ca = service.ca;
+  const std::string der = service.request({ca.issue("a.example").certificate.serial});
+  service.renew();
+  for (const auto& row : rows) {
+    CAPTURE(row.file);
+    CAPTURE(row.text);
+    write_file(ca.folder() + "/" + row.file, row.text, {row.mode, std::nullopt});
+    CHECK(service.error(der) == try_later);
+    CHECK(refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), false).size() == 1);
+    CHECK(service.error(der) == -1);
+  }
+  write_file(ca.folder() + "/ocsp.key", read_file(ca.folder() + "/ocsp.key"), {0644, std::nullopt});
+  CHECK(refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), false).size() == 1);
+}
+
+TEST_CASE("one process at a time writes the CA's files") {
+  Service service;
+  LocalCa& ca = service.ca;
+  ca.authority().refresh_crls(true);
+  const std::string list = ca.folder() + "/ca.crl";
+  auto lock = std::optional(ca::lock_files(ca.folder()));
+  std::thread other([&] {
+    publish_ca_files(*ca.database, ca.folder());
+    refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), true);
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK_FALSE(exists(list));
+  CHECK_FALSE(exists(ca.folder() + "/ocsp.key"));
+  lock.reset();
+  other.join();
+  CHECK(exists(list));
+  CHECK(exists(ca.folder() + "/ocsp.key"));
+}
+
 TEST_CASE("after a rotation both CAs answer for their own certificates") {
   Service service;
   LocalCa& ca = service.ca;
@@ -251,7 +298,7 @@ TEST_CASE("after a rotation both CAs answer for their own certificates") {
   ca.revoke(old);
   CHECK(service.error(service.request({old.certificate.serial})) == try_later);
   service.renew();
-  CHECK_FALSE(refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), false));
+  CHECK(refresh_ocsp_signer(*ca.database, ca.data_key, ca.folder(), false).empty());
   CHECK(service.ask(old.certificate.serial).says(": revoked"));
   CHECK(service.ask(fresh.certificate.serial).says(": unknown"));
   write_file(service.path("issuing.pem"), active_ca(*ca.database).certificate->pem);
