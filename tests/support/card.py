@@ -37,7 +37,8 @@ exec 3<&0 </dev/null
 ip link set lo up
 [ -d /run/pcscd ] || { mount -t tmpfs none /run && mkdir /run/pcscd; }
 mount --bind "$1/run" /run/pcscd
-LISTEN_PID=$$ exec setpriv --pdeathsig KILL /usr/sbin/pcscd --foreground --config "$1/readers"
+polkit=$(/usr/sbin/pcscd --help | grep -o -m 1 -e --disable-polkit || true)  # newer ones would ask it, and none is here
+LISTEN_PID=$$ exec setpriv --pdeathsig KILL /usr/sbin/pcscd --foreground $polkit --config "$1/readers"
 """
 
 

@@ -10,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr Byte power_off = 0, power_on = 1, reset_line = 2, ask_atr = 4;
+constexpr Byte power_off = 0, reset_line = 2, ask_atr = 4;  // 1: power on
 constexpr milliseconds for_ever{-1};
 
 std::string line_of(const Bytes& apdu, const Bytes& answer) {
