@@ -41,6 +41,8 @@ OWNERS = {
     "sqlite3.h": "lib/sql/*.cpp",
     "microhttpd.h": "lib/http/microhttpd.hpp",
     "dlfcn.h": "lib/base/shared_library.cpp",
+    "winscard.h": "agentd/piv/pcsc.hpp",
+    "zlib.h": "agentd/piv/inflate.cpp",
 }
 SYSTEM = re.compile(  # C++, C and POSIX headers
     r"[a-z_]+|(sys|arpa|netinet|linux)/\w+\.h|"
