@@ -1,5 +1,6 @@
 """ykman, Yubico's own manager, takes the virtual YubiKey for a real one: 5.4.3 and 5.7.4 whole, a little on older firmware."""
 
+import contextlib
 import re
 import tempfile
 
@@ -300,15 +301,28 @@ def test_everything_is_remembered_while_pulled_out(key, tmp_path):
     assert "PIN tries remaining:      2/3" in info(key)
 
 
-def test_two_keys_are_told_apart(tmp_path, key_program):
+@pytest.fixture
+def four_readers(key_program):
     with tempfile.TemporaryDirectory(prefix="ymgr-card-") as folder:
-        with Readers(f"{folder}/pcsc", count=2, program=key_program) as readers:
-            with readers.key(0, serial=1, firmware="5.7.4") as one, readers.key(1, serial=2, firmware="5.4.3") as two:
-                listed = one.ykman_all("list").stdout
-                assert "Serial: 1\n" in listed and "Serial: 2\n" in listed
-                generate(one, "9a", tmp_path / "pub.pem", "-a", "ed25519")
-                assert "Slot 9A" in info(one) and "Slot 9A" not in info(two)
-                assert one.ykman_all("--device", 2, "piv", "info").stdout == info(two)
+        with Readers(f"{folder}/pcsc", count=4, program=key_program) as readers:
+            yield readers
+
+
+def test_several_keys_are_told_apart(four_readers, tmp_path):
+    with contextlib.ExitStack() as stack:
+        firmwares = ("5.7.4", "5.4.3", "5.2.7", "4.3.5")
+        keys = [
+            stack.enter_context(four_readers.key(index, serial=index + 1, firmware=firmware))
+            for index, firmware in enumerate(firmwares)
+        ]
+        listed = keys[0].ykman_all("list").stdout
+        for number, firmware in enumerate(firmwares, start=1):
+            assert f"({firmware}) [CCID] Serial: {number}\n" in listed
+        generate(keys[0], "9a", tmp_path / "pub.pem", "-a", "ed25519")
+        assert ["Slot 9A" in info(key) for key in keys] == [True, False, False, False]
+        assert keys[0].ykman_all("--device", 2, "piv", "info").stdout == info(keys[1])
+        assert len({key.ykman("piv", "certificates", "export", "f9", "-").stdout for key in keys}) == 4
+        assert len({key.root for key in keys}) == 1
 
 
 @pytest.mark.parametrize("firmware", ["4.3.5", "5.2.7"])

@@ -80,7 +80,8 @@ def decrypt_block(algorithm, key, block):
 
 
 class Readers:
-    """`count` readers of one pcscd, named "Yubico YubiKey CCID", "Yubico YubiKey CCID 1" and so on."""
+    """The readers of one pcscd. vpcd makes them in pairs: "Yubico YubiKey CCID 00 00" and "… 00 01", then "Yubico YubiKey CCID 1
+    00 00" and so on. There are `count` of them, and one more, always empty, when that is odd."""
 
     def __init__(self, folder, count=1, program=RELEASE_KEY):
         self.folder = pathlib.Path(folder)
@@ -95,16 +96,19 @@ class Readers:
         }
 
     def name(self, index):
-        return "Yubico YubiKey CCID" + (f" {index}" if index else "")
+        return "Yubico YubiKey CCID" + (f" {index // 2}" if index > 1 else "") + f" 00 0{index % 2}"
+
+    def port(self, index):
+        return FIRST_PORT + index
 
     def __enter__(self):
         for name in ("run", "readers", "keys"):
             (self.folder / name).mkdir(parents=True)
-        for index in range(self.count):
-            port = hex(FIRST_PORT + 2 * index)  # vpcd takes two ports a reader
-            driver = shutil.copy(DRIVER, self.folder / f"driver{index}.so")  # loaded once, two readers would share a card
+        for index in range(0, self.count, 2):
+            driver = shutil.copy(DRIVER, self.folder / f"driver{index}.so")  # loaded once, two pairs would share their cards
+            name, port = self.name(index).removesuffix(" 00 00"), hex(self.port(index))
             (self.folder / f"readers/{index}").write_text(
-                f'FRIENDLYNAME "{self.name(index)}"\nDEVICENAME /dev/null:{port}\nLIBPATH {driver}\nCHANNELID {port}\n'
+                f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {driver}\nCHANNELID {port}\n'
             )
         namespaces = ["unshare", "--user", "--map-root-user", "--mount", "--net"]
         with socket.socket(socket.AF_UNIX) as listener, open(self.folder / "pcscd.log", "wb") as log:
@@ -140,7 +144,7 @@ class Key:
 
     def __init__(self, readers, index, state=None, **options):
         self.readers, self.index = readers, index
-        self.reader = f"{readers.name(index)} 00 00"
+        self.reader = readers.name(index)
         folder = readers.folder / "keys"
         self.state = pathlib.Path(state or folder / f"{options.get('serial', index)}.json")
         self.root = self.state.parent / "virtual-yubikey-root.pem"
@@ -150,8 +154,8 @@ class Key:
             self.options += [f"--{name.replace('_', '-')}"] + ([] if value is True else [value])
 
     def __enter__(self):
-        port = FIRST_PORT + 2 * self.index
-        command = [self.readers.program, "--vpcd", f"127.0.0.1:{port}", "--state", self.state, "--control", self.socket]
+        reader = f"127.0.0.1:{self.readers.port(self.index)}"
+        command = [self.readers.program, "--vpcd", reader, "--state", self.state, "--control", self.socket]
         with open(self.readers.folder / f"key{self.index}.log", "ab") as log:
             self.process = self.readers.start_inside([*command, *self.options], stdout=log, stderr=log)
         wait_for(lambda: self.process.poll() is not None or self._answers(), "the virtual YubiKey")
