@@ -72,7 +72,7 @@ Bytes Iso7816::answer(View apdu) {
   left_.clear();
   try {
     if (!collect(*command)) return with_status({}, Status::ok);
-    return run(std::move(*command));
+    return run(*command);
   } catch (const Refusal& refusal) {
     chain_.reset();
     return with_status({}, refusal.status);
@@ -94,7 +94,7 @@ bool Iso7816::collect(Command& command) {
   return false;
 }
 
-Bytes Iso7816::run(Command command) {
+Bytes Iso7816::run(const Command& command) {
   Bytes data = application_(command);
   if (data.size() <= command.expected) return with_status(std::move(data), Status::ok);
   left_ = std::move(data);

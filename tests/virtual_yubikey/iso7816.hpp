@@ -29,7 +29,7 @@ class Iso7816 {
   void reset();
 
  private:
-  Bytes run(Command command);
+  Bytes run(const Command& command);
   bool collect(Command& command);
   Bytes next_piece(std::size_t most);
 

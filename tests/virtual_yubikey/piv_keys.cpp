@@ -42,7 +42,7 @@ Bytes Piv::generate(const Command& command) {
   require(algorithm && algorithm->size() == 1, Status::wrong_data);
   Key key = policies(command.p2, algorithm->front(), elements);
   key.private_key = make_key_(key.algorithm);
-  const Bytes answer = tlv(0x7F49, public_key_template(key.private_key));
+  Bytes answer = tlv(0x7F49, public_key_template(key.private_key));
   memory_.change().keys[command.p2] = std::move(key);
   return answer;
 }

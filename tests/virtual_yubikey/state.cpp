@@ -4,8 +4,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
 
 #include "virtual_yubikey/algorithms.hpp"
@@ -88,13 +90,14 @@ std::string to_string(const Version& version) {
 }
 
 Version parse_version(const std::string& text) {
-  unsigned parts[3] = {};
-  int used = 0;
-  if (std::sscanf(text.c_str(), "%3u.%3u.%3u%n", &parts[0], &parts[1], &parts[2], &used) != 3 ||
-      static_cast<std::size_t>(used) != text.size() || parts[0] > 255 || parts[1] > 255 || parts[2] > 255) {
+  std::istringstream stream(text);
+  unsigned major = 256, minor = 256, patch = 256;
+  char dots[2] = {};
+  stream >> major >> dots[0] >> minor >> dots[1] >> patch;
+  if (stream.fail() || !stream.eof() || dots[0] != '.' || dots[1] != '.' || std::max({major, minor, patch}) > 255) {
     throw std::invalid_argument("not a firmware version: " + text);
   }
-  return {static_cast<Byte>(parts[0]), static_cast<Byte>(parts[1]), static_cast<Byte>(parts[2])};
+  return {static_cast<Byte>(major), static_cast<Byte>(minor), static_cast<Byte>(patch)};
 }
 
 void to_factory(State& state) {
