@@ -5,6 +5,8 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/ca.hpp"
+#include "workflow/crl_check.hpp"
 #include "workflow/revoke_item.hpp"
 
 namespace ymgr {
@@ -30,18 +32,44 @@ RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Ti
   return item;
 }
 
-/// A new CRL, written out and read back: is every serial on it?
-void confirm(Workbench& bench, const std::vector<RevokeItem>& items, RevokeAnswer& answer) {
-  bench.db.transaction(sql::Access::write, [&] { bench.authority.refresh_crls(false); });
+enum class Wanted { listed, not_listed };
+
+struct Entry {
+  std::string issuer, serial;
+  Time not_after;
+};
+
+/// The CRLs are written out and read back: do they say so of every certificate that has not expired?
+void confirm(Workbench& bench, std::span<const Entry> entries, Wanted wanted, RevokeAnswer& answer) {
   publish_ca_files(bench.db, bench.ca_folder);
+  CrlCheck check(bench.authority);
   const Time at = now();
-  for (const auto& item : items) {
-    if (item.state == "planned" || item.not_after <= at) continue;
-    const auto crl = bench.authority.crl(item.issuer);
-    const bool listed = crl && crl->find(item.serial);
-    answer.crl_confirmed = answer.crl_confirmed.value_or(true) && listed;
-    if (crl) answer.crl_number = std::max(answer.crl_number, crl->number);
+  for (const auto& entry : entries) {
+    if (entry.not_after <= at) continue;
+    const bool says_so =
+        check.has_crl(entry.issuer) && check.lists(entry.issuer, entry.serial) == (wanted == Wanted::listed);
+    answer.crl_confirmed = answer.crl_confirmed.value_or(true) && says_so;
   }
+  answer.crl_number = std::max(answer.crl_number, check.number());
+}
+
+void publish_revocations(Workbench& bench, const std::string& request_id, std::span<const Entry> entries,
+                         RevokeAnswer& answer) {
+  bench.db.transaction(sql::Access::write, [&] { sign_crls(bench, request_id, false); });
+  confirm(bench, entries, Wanted::listed, answer);
+}
+
+std::vector<Entry> entries_of(const std::vector<RevokeItem>& items) {
+  std::vector<Entry> entries;
+  for (const auto& item : items)
+    if (item.state != "planned") entries.push_back({item.issuer, item.serial, item.not_after});
+  return entries;
+}
+
+std::vector<Entry> entries_of(const std::vector<CertificateRow>& rows) {
+  std::vector<Entry> entries;
+  for (const auto& row : rows) entries.push_back({row.issuer, row.serial, row.expires_at});
+  return entries;
 }
 
 Json answer_item(const RevokeItem& item, std::string_view result, Time at) {
@@ -77,7 +105,7 @@ void run_and_finish(Workbench& bench, const std::string& request_id, const std::
   };
   run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports, steps_before_crl);
   failpoint("crl_signed", "before");
-  confirm(bench, items, answer);
+  publish_revocations(bench, request_id, entries_of(items), answer);
   failpoint("crl_signed", "after");
   look_at_keys(bench, items);
   run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports);
@@ -229,15 +257,8 @@ RevokeAnswer revoke(Workbench& bench, const std::vector<CertificateRow>& targets
   if (!items.empty() && !earlier) {
     run_and_finish(bench, op.request_id, op.target, std::move(items), answer);
   } else {
-    confirm(bench, {}, answer);
+    publish_revocations(bench, op.request_id, entries_of(targets), answer);
     answer.state = "done";
-    const Time at = now();
-    for (const auto& target : targets) {
-      const auto crl = target.expires_at > at ? bench.authority.crl(target.issuer) : std::nullopt;
-      if (!crl) continue;
-      answer.crl_confirmed = answer.crl_confirmed.value_or(true) && crl->find(target.serial);
-      answer.crl_number = std::max(answer.crl_number, crl->number);
-    }
   }
   return answer;
 }
@@ -285,15 +306,10 @@ RevokeAnswer unhold(Workbench& bench, const std::vector<CertificateRow>& targets
       events.push_back(
           {answer.request_id, "unheld", row.name, Json::object({{"cert_id", row.cert_id}, {"note", options.note}})});
     }
-    bench.authority.refresh_crls(false);
     audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+    sign_crls(bench, answer.request_id, false);
   });
-  publish_ca_files(bench.db, bench.ca_folder);
-  for (const auto& row : targets) {
-    const auto crl = bench.authority.crl(row.issuer);
-    answer.crl_confirmed = answer.crl_confirmed.value_or(true) && crl && !crl->find(row.serial);
-    if (crl) answer.crl_number = std::max(answer.crl_number, crl->number);
-  }
+  confirm(bench, entries_of(targets), Wanted::not_listed, answer);
   answer.changed = !targets.empty();
   return answer;
 }

@@ -53,7 +53,7 @@ def test_crl_is_printed_refreshed_and_lists_what_is_revoked(ymgr, box):
     first = ymgr.json("ca", "crl")
     assert first["entries"] == 0 and not first["refreshed"]
     made = ymgr.json("issue", "web.example.com")
-    ymgr("revoke", "web.example.com", "--reason", "superseded", "--yes")
+    revoked = ymgr.json("revoke", "web.example.com", "--reason", "superseded", "--yes")
     ymgr("ca", "crl", "--out", "crl.pem")
     assert revoked_serials(box.work / "crl.pem") == [made["serial_number"].replace(":", "")]
     second = ymgr.json("ca", "crl", "--refresh")
@@ -68,7 +68,7 @@ def test_crl_is_printed_refreshed_and_lists_what_is_revoked(ymgr, box):
     for path in ("crl.pem", "crl.der"):
         assert pkilint("crl", box.work / path) == ""
     events = ymgr.json("audit", "list", "--event", "ca.crl_signed")["events"]
-    assert [event["data"]["crl_number"] for event in events] == [second["number"]]
+    assert [event["data"]["crl_number"] for event in events] == [revoked["crl_number"], second["number"]]
 
 
 def test_a_dry_run_signs_nothing(ymgr, box):

@@ -34,6 +34,27 @@ std::string key_of(test::Profile& profile, const CertificateRow& row) {
   return profile.folder() + "/" + row.name + "/versions/" + row.cert_id + "/privkey.pem";
 }
 
+/// Counts how often a CRL is read.
+class CountingAuthority : public Authority {
+ public:
+  explicit CountingAuthority(Authority& real) : real_(real) {}
+  std::unique_ptr<Signer> open_signer() override { return real_.open_signer(); }
+  void record_issued(const IssuedCertificate& issued, std::string_view id) override { real_.record_issued(issued, id); }
+  void revoke(std::string_view issuer, const RevocationRequest& request) override { real_.revoke(issuer, request); }
+  void unhold(std::string_view issuer, std::string_view serial) override { real_.unhold(issuer, serial); }
+  std::vector<Crl> refresh_crls(bool force) override { return real_.refresh_crls(force); }
+  std::optional<Crl> crl(std::string_view issuer) override {
+    ++crl_reads;
+    return real_.crl(issuer);
+  }
+  std::vector<Known> find_by_public_key(const Sha256& key) override { return real_.find_by_public_key(key); }
+
+  int crl_reads = 0;
+
+ private:
+  Authority& real_;
+};
+
 RevokeAnswer revoke_for(Workbench& bench, const std::string& argument, Reason reason, bool destroy = false) {
   RevokeOptions options;
   options.reason = reason;
@@ -177,4 +198,32 @@ TEST_CASE("a key that can't be destroyed keeps no other certificate from the CRL
     CHECK(inventory::is_key_denied(profile.db(), row.public_key_sha256));
   }
   CHECK_FALSE(exists(key_of(profile, good)));
+}
+
+TEST_CASE("a CRL is read back once for all certificates that it must list") {
+  test::Profile profile;
+  for (const auto* name : {"a.example.com", "b.example.com", "c.example.com"}) issued(profile, name);
+  auto& real = profile.bench();
+  CountingAuthority authority(real.authority);
+  Workbench bench{real.db,   real.session, real.policy,    authority,          real.head_signer, real.notices,
+                  real.self, real.jobs,    real.ca_folder, real.installations, real.environment};
+  const auto answer = revoke(bench, revocation_targets(bench, {}, parse_selection("name=*"), Reason::superseded), {});
+  CHECK(answer.items.size() == 3);
+  CHECK(answer.crl_confirmed == true);
+  CHECK(authority.crl_reads == 1);
+}
+
+TEST_CASE("each CRL that a revocation signs is in the audit trail, under its request id") {
+  test::Profile profile;
+  issued(profile, "web.example.com");
+  const auto signed_under = [&](const std::string& request_id) {
+    return count(profile.db(), "audit_events WHERE event = 'ca.crl_signed' AND request_id = '" + request_id + "'");
+  };
+  const auto held = revoke_for(profile.bench(), "web.example.com", Reason::certificate_hold);
+  CHECK(signed_under(held.request_id) == 1);
+  const auto targets = revocation_targets(profile.bench(), {"web.example.com"}, {}, Reason::unspecified);
+  CHECK(signed_under(unhold(profile.bench(), targets, {}).request_id) == 1);
+  revoke_for(profile.bench(), "web.example.com", Reason::superseded);
+  revoke_for(profile.bench(), "web.example.com", Reason::superseded);
+  CHECK(count(profile.db(), "audit_events WHERE event = 'ca.crl_signed'") == 3);
 }
