@@ -48,9 +48,12 @@ Secret read_all(const Fd& fd, off_t file_size, const std::string& path) {
   return text;
 }
 
+/// Or held it: its destruction was begun.
 bool holds_key(const Fd& fd, off_t size, const std::string& path, std::string_view public_key_sha256) {
+  const Secret text = read_all(fd, size, path);
+  if (text.reveal().starts_with('\0')) return true;  // no key begins so: overwritten by a process that was stopped then
   try {
-    return hex(PrivateKey::from_pem(read_all(fd, size, path)).public_key().sha256) == public_key_sha256;
+    return hex(PrivateKey::from_pem(text).public_key().sha256) == public_key_sha256;
   } catch (const Error& error) {
     if (error.code() != Code::key_invalid) throw;
     return false;

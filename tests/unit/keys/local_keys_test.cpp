@@ -153,3 +153,22 @@ TEST_CASE("a key's mode is one that a key can be read with again") {
     CHECK(code_of([&] { parse_key_mode(text); }) == Code::usage);
   }
 }
+
+TEST_CASE("a key file that was overwritten before its process was killed is removed, any other stays") {
+  const test::TestDatabase db;
+  struct Row {
+    std::string content;
+    bool want;
+  };
+  const Row rows[] = {
+      {std::string(240, '\0'), true}, {std::string(240, '\0') + "rest", true}, {"not a key", false}, {"", false}};
+  const std::string path = db.folder() + "/key.pem";
+  for (const auto& row : rows) {
+    CAPTURE(row.content);
+    write_file(path, row.content);
+    CHECK(destroy_key_copy(path, std::string(64, 'a')) == row.want);
+    CHECK(exists(path) != row.want);
+    remove_file(path);
+    CHECK_FALSE(destroy_key_copy(path, std::string(64, 'a')));
+  }
+}
