@@ -83,20 +83,16 @@ Result run(Invocation& call) {
   wish.note = call.text("--note");
   if (const auto text = call.maybe("--reason")) wish.reason = parse_reason(*text);
   if (const auto text = call.maybe("--invalidity-date")) wish.invalidity_date = parse_time(*text);
-  if (wish.invalidity_date && *wish.invalidity_date > now())
-    throw Error(Code::time_invalid, "the invalidity date lies in the future",
-                "it is the time since when the key is distrusted");
   wish.destroy_key = call.has("--destroy-key");
   wish.dry_run = call.globals().dry_run;
   const bool unholding = call.has("--unhold");
   if (unholding && (call.has("--reason") || wish.destroy_key))
     throw Error(Code::usage, "--unhold goes with neither --reason nor --destroy-key", "ymgr revoke CERT --unhold");
-  if (wish.destroy_key && wish.reason == Reason::certificate_hold)
-    throw Error(Code::usage, "a certificate on hold may come back, its key must stay", "leave out --destroy-key");
+  check_options(wish);
   auto& bench = call.wiring().workbench();
   bench.session.require(Right::revoke);
   const auto targets = revocation_targets(bench, names, selection, wish.reason);
-  if (!wish.dry_run && !targets.empty()) call.confirm(question_for(targets, unholding, wish.reason));
+  if (!wish.dry_run && !targets.rows.empty()) call.confirm(question_for(targets.rows, unholding, wish.reason));
   return revocation_answer(unholding ? unhold(bench, targets, wish) : revoke(bench, targets, wish));
 }
 

@@ -12,6 +12,26 @@
 namespace ymgr {
 namespace {
 
+bool wants_destroyed(const CertificateRow& row, const RevokeOptions& options) {
+  return (options.destroy_key || options.reason == Reason::key_compromise) && row.key_reference != "external";
+}
+
+/// Revoked, for a reason that would not change.
+bool stays_revoked(const CertificateRow& row, Reason reason) {
+  if (row.status != CertificateStatus::revoked) return false;
+  const bool raises = reason == Reason::key_compromise && row.revocation_reason != to_string(Reason::key_compromise);
+  const bool ends_hold =
+      row.revocation_reason == to_string(Reason::certificate_hold) && reason != Reason::certificate_hold;
+  return !raises && !ends_hold;
+}
+
+/// Nothing is left to do. Copies of a key in files are looked for each time.
+bool is_settled(sql::Connection& db, const CertificateRow& row, const RevokeOptions& options) {
+  if (!stays_revoked(row, options.reason)) return false;
+  return !wants_destroyed(row, options) ||
+         (row.key_reference.starts_with("sealed:") && !key_is_there(db, row.key_reference));
+}
+
 RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Time at) {
   RevokeItem item;
   item.target = row.cert_id;
@@ -24,11 +44,11 @@ RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Ti
   item.installation = row.installation;
   item.host = row.host;
   item.not_after = row.expires_at;
-  item.revoked_at = floor_seconds(at);
-  item.reason = options.reason;
-  item.invalidity_date = options.invalidity_date;
-  item.destroy_key =
-      (options.destroy_key || options.reason == Reason::key_compromise) && row.key_reference != "external";
+  item.revoked_at = row.revoked_at.value_or(floor_seconds(at));
+  item.was_revoked = stays_revoked(row, options.reason);
+  item.reason = item.was_revoked ? reason_of(row.revocation_reason).value_or(Reason::unspecified) : options.reason;
+  item.invalidity_date = item.was_revoked ? row.invalidity_at : options.invalidity_date;
+  item.destroy_key = wants_destroyed(row, options);
   return item;
 }
 
@@ -59,20 +79,16 @@ void publish_revocations(Workbench& bench, const std::string& request_id, std::s
   confirm(bench, entries, Wanted::listed, answer);
 }
 
-std::vector<Entry> entries_of(const std::vector<RevokeItem>& items) {
-  std::vector<Entry> entries;
-  for (const auto& item : items)
-    if (item.state != "planned") entries.push_back({item.issuer, item.serial, item.not_after});
-  return entries;
-}
-
 std::vector<Entry> entries_of(const std::vector<CertificateRow>& rows) {
   std::vector<Entry> entries;
   for (const auto& row : rows) entries.push_back({row.issuer, row.serial, row.expires_at});
   return entries;
 }
 
-Json answer_item(const RevokeItem& item, std::string_view result, Time at) {
+enum class Told { planned, done };
+
+Json answer_item(const RevokeItem& item, Told told, Time at) {
+  const auto* result = told == Told::planned ? "planned" : item.was_revoked ? "already_revoked" : "revoked";
   Json json = Json::object({{"cert_id", item.cert_id},
                             {"name", item.name},
                             {"serial_number", item.serial},
@@ -97,15 +113,29 @@ Json failed_item(const RevokeItem& item) {
                        {"state", item.state}});
 }
 
+void tell_items(const std::vector<RevokeItem>& items, RevokeAnswer& answer) {
+  const Time at = now();
+  for (const auto& item : items) {
+    answer.items.push_back(item.error ? failed_item(item) : answer_item(item, Told::done, at));
+    answer.exits.push_back(item.error ? exit_status(item.error->kind()) : 0);
+    const bool is_revoked = item.state != "planned" && !item.was_revoked;
+    answer.changed = answer.changed || (!item.had_ended && (is_revoked || item.key_found));
+  }
+  answer.exit = batch_exit(answer.exits);
+}
+
+/// @param entries  what the CRLs must list besides
 void run_and_finish(Workbench& bench, const std::string& request_id, const std::string& target,
-                    std::vector<RevokeItem> items, RevokeAnswer& answer) {
+                    std::vector<RevokeItem> items, std::vector<Entry> entries, RevokeAnswer& answer) {
   std::mutex files;
   const auto open_ports = [&] {
     return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files});
   };
   run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports, steps_before_crl);
   failpoint("crl_signed", "before");
-  publish_revocations(bench, request_id, entries_of(items), answer);
+  for (const auto& item : items)
+    if (item.state != "planned") entries.push_back({item.issuer, item.serial, item.not_after});
+  publish_revocations(bench, request_id, entries, answer);
   failpoint("crl_signed", "after");
   look_at_keys(bench, items);
   run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports);
@@ -115,36 +145,22 @@ void run_and_finish(Workbench& bench, const std::string& request_id, const std::
                       Json::object({{"crl_confirmed", answer.crl_confirmed ? Json(*answer.crl_confirmed) : Json()},
                                     {"crl_number", answer.crl_number}}));
   answer.resumable = answer.state == "open";
-  for (const auto& item : items) {
-    answer.items.push_back(item.error ? failed_item(item) : answer_item(item, "revoked", now()));
-    answer.exits.push_back(item.error ? exit_status(item.error->kind()) : 0);
-    answer.changed = answer.changed || item.state != "planned";
-  }
-  answer.exit = batch_exit(answer.exits);
+  tell_items(items, answer);
 }
 
-/// What has been revoked already and would not change.
-bool is_settled(const CertificateRow& row, Reason reason) {
-  if (row.status != CertificateStatus::revoked) return false;
-  const bool raises = reason == Reason::key_compromise && row.revocation_reason != to_string(Reason::key_compromise);
-  const bool ends_hold =
-      row.revocation_reason == to_string(Reason::certificate_hold) && reason != Reason::certificate_hold;
-  return !raises && !ends_hold;
-}
-
-void require_free_keys(Workbench& bench, const std::vector<CertificateRow>& targets, const RevokeOptions& options,
+void require_free_keys(sql::Connection& db, const std::vector<RevokeItem>& items, const RevokeOptions& options,
                        Time at) {
   if (!options.destroy_key || options.reason == Reason::key_compromise) return;
   std::set<std::string> ids;
-  for (const auto& row : targets) ids.insert(row.cert_id);
-  for (const auto& row : targets)
-    if (const auto other = key_user(bench.db, row.public_key_sha256, ids, at))
+  for (const auto& item : items) ids.insert(item.cert_id);
+  for (const auto& item : items)
+    if (const auto other = key_user(db, item.public_key_sha256, ids, at))
       throw Error(Code::key_in_use,
-                  "the key of " + row.cert_id + " is also used by " + other->cert_id + " (" + other->name + ")",
+                  "the key of " + item.cert_id + " is also used by " + other->cert_id + " (" + other->name + ")",
                   "revoke or renew that one first, or leave out --destroy-key");
 }
 
-Json settled_json(const CertificateRow& row, Time at) {
+Json settled_json(const CertificateRow& row, const RevokeOptions& options, Time at) {
   return Json::object({{"cert_id", row.cert_id},
                        {"name", row.name},
                        {"serial_number", row.serial},
@@ -153,27 +169,17 @@ Json settled_json(const CertificateRow& row, Time at) {
                        {"revocation_reason", row.revocation_reason},
                        {"revoked_at", row.revoked_at ? Json(format_time(*row.revoked_at)) : Json()},
                        {"expired", row.expires_at <= at},
-                       {"key_destroyed", Json()}});
+                       {"key_destroyed", wants_destroyed(row, options) ? Json(true) : Json()}});
 }
 
-NewOperation plan_revoke(const std::vector<RevokeItem>& items, const RevokeOptions& options, Time at) {
-  NewOperation op;
-  op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
-  op.kind = "revoke";
-  Json ids = Json::array();
-  for (const auto& item : items) {
-    ids.push(item.cert_id);
-    op.items.push_back({item.target, item.journal()});
-    op.events.push_back({op.request_id, "revoke.requested", item.name,
-                         Json::object({{"cert_id", item.cert_id},
-                                       {"serial_number", item.serial},
-                                       {"reason", to_string(item.reason)},
-                                       {"note", options.note}})});
-  }
-  op.inputs = Json::object(
-      {{"certificates", ids}, {"reason", to_string(options.reason)}, {"destroy_key", options.destroy_key}});
-  op.target = items.size() == 1 ? items.front().name : std::to_string(items.size()) + " certificates";
-  return op;
+audit::Event requested(const RevokeItem& item, const RevokeOptions& options) {
+  return {{},
+          "revoke.requested",
+          item.name,
+          Json::object({{"cert_id", item.cert_id},
+                        {"serial_number", item.serial},
+                        {"reason", to_string(options.reason)},
+                        {"note", options.note}})};
 }
 
 /// And every other unexpired certificate of the same keys.
@@ -189,17 +195,133 @@ std::vector<CertificateRow> with_same_keys(Workbench& bench, std::vector<Certifi
   return targets;
 }
 
+struct Plan {
+  NewOperation op;
+  std::vector<RevokeItem> items;        // what is left to do
+  std::vector<CertificateRow> settled;  // the rest
+  std::optional<operations::Earlier> earlier;
+};
+
+Plan make_plan(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
+  const Time at = now();
+  Plan plan;
+  // A renewal may have used a compromised key again since the targets were collected.
+  const auto reached =
+      options.reason == Reason::key_compromise ? with_same_keys(bench, targets.rows, at) : targets.rows;
+  for (const auto& target : reached) {
+    bench.session.require_touch(target.owner, "the certificate of " + target.name);
+    const auto row = inventory::by_id(bench.db, target.cert_id);
+    if (!row) throw Error(Code::certificate_not_found, "no certificate " + target.cert_id, "ymgr cert list");
+    if (is_settled(bench.db, *row, options)) {
+      plan.settled.push_back(*row);
+      continue;
+    }
+    plan.items.push_back(item_from(*row, options, at));
+    plan.items.back().position = plan.items.size() - 1;
+  }
+  plan.op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
+  plan.op.kind = "revoke";
+  plan.op.target =
+      plan.items.size() == 1 ? plan.items.front().name : std::to_string(plan.items.size()) + " certificates";
+  plan.op.inputs = targets.asked;
+  plan.op.inputs.set("reason", to_string(options.reason));
+  plan.op.inputs.set("destroy_key", options.destroy_key);
+  plan.op.inputs.set("invalidity_date", options.invalidity_date ? Json(to_micros(*options.invalidity_date)) : Json());
+  for (const auto& item : plan.items) {
+    plan.op.items.push_back({item.target, item.journal()});
+    plan.op.events.push_back(requested(item, options));
+  }
+  return plan;
+}
+
+/// Also one of which no target tells any more: a selection does not find again what is revoked by now.
+std::optional<operations::Earlier> find_half_done(Workbench& bench, const Plan& plan) {
+  auto wanted = plan.op;
+  for (const auto& row : plan.settled) wanted.items.push_back({row.cert_id, Json()});
+  if (auto earlier = operations::find_earlier(bench, wanted)) return earlier;
+  for (const auto& op : operations::list(bench.db, bench.session, true, 100'000)) {
+    if (op.kind != wanted.kind || canonical_json(op.inputs) != canonical_json(wanted.inputs)) continue;
+    operations::take_over(bench, op.request_id);
+    return operations::Earlier{op.request_id, false};
+  }
+  return std::nullopt;
+}
+
+RevokeAnswer planned(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
+  RevokeAnswer answer;
+  const auto plan = make_plan(bench, targets, options);
+  const Time at = now();
+  require_free_keys(bench.db, plan.items, options, at);
+  for (const auto& row : plan.settled) answer.items.push_back(settled_json(row, options, at));
+  for (const auto& item : plan.items) answer.items.push_back(answer_item(item, Told::planned, at));
+  answer.exits.assign(answer.items.size(), 0);
+  answer.state = "planned";
+  return answer;
+}
+
+std::vector<RevokeItem> stored_items(Workbench& bench, const std::string& request_id) {
+  std::vector<RevokeItem> items;
+  for (const auto& stored : operations::items(bench.db, request_id)) items.push_back(item_from(stored));
+  return items;
+}
+
+/// Of an operation that has ended: what was answered then.
+RevokeAnswer stored_answer(Workbench& bench, const std::string& request_id) {
+  RevokeAnswer answer;
+  const auto op = operations::get(bench.db, request_id);
+  answer.request_id = op.request_id;
+  answer.state = op.state;
+  tell_items(stored_items(bench, request_id), answer);
+  if (const auto* confirmed = op.result.find("crl_confirmed"); confirmed && !confirmed->is_null())
+    answer.crl_confirmed = confirmed->boolean();
+  if (const auto* number = op.result.find("crl_number")) answer.crl_number = number->integer();
+  return answer;
+}
+
+/// Adds what `rest` tells of further certificates.
+void join(RevokeAnswer& answer, const RevokeAnswer& rest) {
+  std::set<std::string> told;
+  for (const auto& item : answer.items) told.insert(item.at("cert_id").text());
+  for (std::size_t i = 0; i < rest.items.size(); ++i) {
+    if (told.contains(rest.items[i].at("cert_id").text())) continue;
+    answer.items.push_back(rest.items[i]);
+    answer.exits.push_back(rest.exits[i]);
+  }
+  if (rest.crl_confirmed) answer.crl_confirmed = answer.crl_confirmed.value_or(true) && *rest.crl_confirmed;
+  answer.crl_number = std::max(answer.crl_number, rest.crl_number);
+  answer.changed = answer.changed || rest.changed;
+  answer.exit = batch_exit(answer.exits);
+  if (!rest.resumable) return;
+  answer.request_id = rest.request_id;
+  answer.state = rest.state;
+  answer.resumable = true;
+}
+
+/// An item is failed or open: the rest may wait until a person has looked at that.
+bool ends_here(const RevokeAnswer& answer, const RevokeOptions& options) {
+  return answer.exit != 0 || answer.resumable || !options.request_id.empty();
+}
+
+Json asked_json(std::set<std::string> ids, const Selection& selection) {
+  Json certificates = Json::array(), conditions = Json::array();
+  for (const auto& id : ids) certificates.push(id);
+  for (const auto& condition : selection.conditions)
+    conditions.push(std::string(condition.negated ? "!" : "") + condition.field + "=" + condition.value);
+  return Json::object({{"certificates", certificates}, {"selection", conditions}});
+}
+
 }  // namespace
 
-std::vector<CertificateRow> revocation_targets(Workbench& bench, const std::vector<std::string>& arguments,
-                                               const Selection& selection, Reason reason) {
+RevokeTargets revocation_targets(Workbench& bench, const std::vector<std::string>& arguments,
+                                 const Selection& selection, Reason reason) {
   const Time at = now();
-  std::vector<CertificateRow> targets;
+  RevokeTargets targets;
   std::set<std::string> seen;
   const auto add = [&](const CertificateRow& row) {
-    if (seen.insert(row.cert_id).second) targets.push_back(row);
+    if (seen.insert(row.cert_id).second) targets.rows.push_back(row);
   };
   for (const auto& argument : arguments) add(inventory::resolve(bench.db, argument, at));
+  targets.asked = asked_json(seen, selection);
   if (!selection.empty()) {
     inventory::ListQuery query;
     query.selection = selection;
@@ -207,58 +329,44 @@ std::vector<CertificateRow> revocation_targets(Workbench& bench, const std::vect
       if (row.status != CertificateStatus::revoked && row.expires_at > at) add(row);
     });
   }
-  return reason == Reason::key_compromise ? with_same_keys(bench, std::move(targets), at) : targets;
+  if (reason == Reason::key_compromise) targets.rows = with_same_keys(bench, std::move(targets.rows), at);
+  return targets;
 }
 
-RevokeAnswer revoke(Workbench& bench, const std::vector<CertificateRow>& targets, const RevokeOptions& options) {
+void check_options(const RevokeOptions& options) {
+  if (options.invalidity_date && *options.invalidity_date > now())
+    throw Error(Code::time_invalid, "the invalidity date lies in the future",
+                "it is the time since when the key is distrusted");
+  if (options.destroy_key && options.reason == Reason::certificate_hold)
+    throw Error(Code::usage, "a certificate on hold may come back, its key must stay", "leave out --destroy-key");
+}
+
+RevokeAnswer revoke(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
   bench.session.require(Right::revoke);
-  RevokeAnswer answer;
-  std::vector<RevokeItem> items;
-  std::optional<operations::Earlier> earlier;
-  NewOperation op;
-  const auto plan = [&] {
-    const Time at = now();
-    items.clear();
-    answer = RevokeAnswer{};
-    require_free_keys(bench, targets, options, at);
-    // A renewal may have used a compromised key again since the targets were collected.
-    const auto reached = options.reason == Reason::key_compromise ? with_same_keys(bench, targets, at) : targets;
-    for (const auto& target : reached) {
-      bench.session.require_touch(target.owner, "the certificate of " + target.name);
-      const auto row = inventory::by_id(bench.db, target.cert_id);
-      if (!row) throw Error(Code::certificate_not_found, "no certificate " + target.cert_id, "ymgr cert list");
-      if (is_settled(*row, options.reason)) {
-        answer.items.push_back(settled_json(*row, at));
-        answer.exits.push_back(0);
-        continue;
-      }
-      items.push_back(item_from(*row, options, at));
-      items.back().position = items.size() - 1;
-    }
-    op = plan_revoke(items, options, at);
-  };
-  if (options.dry_run) {
-    plan();
-    for (const auto& item : items) {
-      answer.items.push_back(answer_item(item, "planned", now()));
-      answer.exits.push_back(0);
-    }
-    answer.state = "planned";
+  check_options(options);
+  if (options.dry_run) return planned(bench, targets, options);
+  Plan plan;
+  bench.db.transaction(sql::Access::write, [&] {
+    plan = make_plan(bench, targets, options);
+    plan.earlier = find_half_done(bench, plan);
+    if (plan.earlier || plan.items.empty()) return;
+    require_free_keys(bench.db, plan.items, options, now());
+    operations::create(bench, plan.op);
+  });
+  if (plan.earlier && plan.earlier->ended) return stored_answer(bench, plan.earlier->request_id);
+  if (plan.earlier) {
+    auto answer = resume_revoke(bench, plan.earlier->request_id);
+    if (!ends_here(answer, options)) join(answer, revoke(bench, targets, options));
     return answer;
   }
-  bench.db.transaction(sql::Access::write, [&] {
-    earlier.reset();
-    plan();
-    if (items.empty()) return;
-    earlier = operations::find_earlier(bench, op);
-    if (!earlier) operations::create(bench, op);
-  });
-  if (earlier && !earlier->ended) return resume_revoke(bench, earlier->request_id);
-  if (!items.empty() && !earlier) {
-    run_and_finish(bench, op.request_id, op.target, std::move(items), answer);
-  } else {
-    publish_revocations(bench, op.request_id, entries_of(targets), answer);
+  RevokeAnswer answer;
+  for (const auto& row : plan.settled) answer.items.push_back(settled_json(row, options, now()));
+  answer.exits.assign(answer.items.size(), 0);
+  if (plan.items.empty()) {
+    publish_revocations(bench, plan.op.request_id, entries_of(plan.settled), answer);
     answer.state = "done";
+  } else {
+    run_and_finish(bench, plan.op.request_id, plan.op.target, std::move(plan.items), entries_of(plan.settled), answer);
   }
   return answer;
 }
@@ -266,26 +374,16 @@ RevokeAnswer revoke(Workbench& bench, const std::vector<CertificateRow>& targets
 RevokeAnswer resume_revoke(Workbench& bench, const std::string& request_id) {
   RevokeAnswer answer;
   const auto op = operations::get(bench.db, request_id);
-  std::vector<RevokeItem> items;
-  for (const auto& stored : operations::items(bench.db, request_id)) {
-    auto item = item_from(stored);
-    if (stored.status == "open")
-      items.push_back(std::move(item));
-    else if (stored.status == "done") {
-      answer.items.push_back(answer_item(item, "revoked", now()));
-      answer.exits.push_back(0);
-    }
-  }
-  run_and_finish(bench, request_id, op.target, std::move(items), answer);
+  run_and_finish(bench, request_id, op.target, stored_items(bench, request_id), {}, answer);
   return answer;
 }
 
-RevokeAnswer unhold(Workbench& bench, const std::vector<CertificateRow>& targets, const RevokeOptions& options) {
+RevokeAnswer unhold(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
   bench.session.require(Right::revoke);
   RevokeAnswer answer;
   answer.request_id = options.request_id.empty() ? new_id("req", now()) : options.request_id;
   answer.state = options.dry_run ? "planned" : "done";
-  for (const auto& row : targets) {
+  for (const auto& row : targets.rows) {
     bench.session.require_touch(row.owner, "the certificate of " + row.name);
     if (row.status != CertificateStatus::revoked || row.revocation_reason != to_string(Reason::certificate_hold))
       throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is not on hold",
@@ -300,7 +398,7 @@ RevokeAnswer unhold(Workbench& bench, const std::vector<CertificateRow>& targets
   if (options.dry_run) return answer;
   bench.db.transaction(sql::Access::write, [&] {
     std::vector<audit::Event> events;
-    for (const auto& row : targets) {
+    for (const auto& row : targets.rows) {
       bench.authority.unhold(row.issuer, row.serial);
       inventory::mark_active(bench.db, row.cert_id);
       events.push_back(
@@ -309,8 +407,8 @@ RevokeAnswer unhold(Workbench& bench, const std::vector<CertificateRow>& targets
     audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
     sign_crls(bench, answer.request_id, false);
   });
-  confirm(bench, entries_of(targets), Wanted::not_listed, answer);
-  answer.changed = !targets.empty();
+  confirm(bench, entries_of(targets.rows), Wanted::not_listed, answer);
+  answer.changed = !targets.rows.empty();
   return answer;
 }
 

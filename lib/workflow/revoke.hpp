@@ -28,17 +28,25 @@ struct RevokeAnswer {
   bool changed = false, resumable = false;
 };
 
+struct RevokeTargets {
+  std::vector<CertificateRow> rows;
+  Json asked;  // the certificates named and the selection: by these, a second run is known to be the same
+};
 /// Certificates that a revocation for this reason would reach: keyCompromise acts on keys, so every unexpired certificate of
 /// the same key is among them.
-std::vector<CertificateRow> revocation_targets(Workbench&, const std::vector<std::string>& arguments, const Selection&,
-                                               Reason);
+RevokeTargets revocation_targets(Workbench&, const std::vector<std::string>& arguments, const Selection&, Reason);
 
-/// Repeated, it is harmless, and may raise the reason to keyCompromise.
+/// @throws Error usage: a key is to be destroyed of a certificate that may come back · time-invalid: distrusted from a time
+/// in the future
+void check_options(const RevokeOptions&);
+/// Repeated, it is harmless, finishes what an earlier run left half done, and may raise the reason to keyCompromise or
+/// destroy the key after all.
 /// @throws Error certificate-not-found · key-in-use: --destroy-key while another active certificate has the key · role-denied
-RevokeAnswer revoke(Workbench&, const std::vector<CertificateRow>& targets, const RevokeOptions&);
+/// · operation-open, operation-running, request-id-used, and what check_options throws
+RevokeAnswer revoke(Workbench&, const RevokeTargets&, const RevokeOptions&);
 /// Goes on with a revocation that this process has taken over.
 RevokeAnswer resume_revoke(Workbench&, const std::string& request_id);
 /// Takes holds off. @throws Error certificate-state: not on hold
-RevokeAnswer unhold(Workbench&, const std::vector<CertificateRow>& targets, const RevokeOptions&);
+RevokeAnswer unhold(Workbench&, const RevokeTargets&, const RevokeOptions&);
 
 }  // namespace ymgr

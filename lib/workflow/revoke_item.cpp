@@ -14,13 +14,17 @@ Progress announce(RevokeItem&, RevokePorts&, Attempt) {
 
 Record record_revoked(const RevokeItem& item) {
   return [item](Recording& recording) {
+    recording.audit =
+        Json::object({{"cert_id", item.cert_id}, {"serial_number", item.serial}, {"reason", to_string(item.reason)}});
+    if (item.was_revoked) {
+      recording.audit.set("already_revoked", true);
+      return;
+    }
     recording.authority.revoke(item.issuer,
                                {item.serial, item.not_after, item.reason, item.revoked_at, item.invalidity_date});
     inventory::mark_revoked(recording.db, item.cert_id, item.revoked_at, item.reason, item.invalidity_date);
     if (item.reason == Reason::key_compromise)
       inventory::deny_key(recording.db, item.public_key_sha256, "keyCompromise", item.cert_id, item.revoked_at);
-    recording.audit =
-        Json::object({{"cert_id", item.cert_id}, {"serial_number", item.serial}, {"reason", to_string(item.reason)}});
   };
 }
 
@@ -36,27 +40,32 @@ bool destroy_copies(const std::string& out, const RevokeItem& item) {
   return found;
 }
 
-/// What becomes of `destroyed`.
-std::string destroy_files(const RevokeItem& item, const RevokePorts& ports) {
-  if (item.installation.empty()) return std::string(elsewhere);
+/// Sets `destroyed` and `key_found`.
+void destroy_files(RevokeItem& item, const RevokePorts& ports) {
+  item.destroyed = elsewhere;
+  if (item.installation.empty()) return;
   const auto place = installation::load(ports.installations, item.installation);
-  if (!place || installation::key_reference(*place) != item.key_reference) return std::string(elsewhere);
+  if (!place || installation::key_reference(*place) != item.key_reference) return;
   const std::lock_guard lock(ports.files);
-  bool found = !place->out.empty() && destroy_copies(place->out, item);
+  item.key_found = !place->out.empty() && destroy_copies(place->out, item);
   if (!place->pkcs12.empty() && item.has_newest_key && exists(place->pkcs12)) {
     remove_file(place->pkcs12);
-    found = true;
+    item.key_found = true;
   }
   const bool is_here = item.host.empty() || item.host == ports.host;
-  return found || is_here ? "yes" : std::string(elsewhere);
+  if (item.key_found || is_here) item.destroyed = "yes";
 }
 
 Progress destroy(RevokeItem& item, RevokePorts& ports, Attempt) {
   if (!item.destroy_key) return Progress::done;
-  if (!item.key_user.empty())
+  if (!item.key_user.empty()) {
     item.destroyed = "no: " + item.key_user + " uses the key by now";
-  else
-    item.destroyed = item.key_reference.starts_with("sealed:") ? "yes" : destroy_files(item, ports);
+  } else if (item.key_reference.starts_with("sealed:")) {
+    item.key_found = true;
+    item.destroyed = "yes";
+  } else {
+    destroy_files(item, ports);
+  }
   return Progress::done;
 }
 
@@ -87,6 +96,14 @@ Record record_destroyed(const RevokeItem& item) {
 constexpr Step<RevokeItem, RevokePorts> steps[] = {{"revoked", Durability::before_next, announce, record_revoked},
                                                    {"key_settled", Durability::grouped, destroy, record_destroyed}};
 
+Error error_of(const StoredItem& stored) {
+  if (stored.error.is_null())
+    return Error(Code::operation_ended, "given up: " + stored.status, "revoke it again if that is still wanted");
+  const auto* code = find_code(stored.error.text_or("code", ""));
+  return Error(code ? code->code : Code::operation_ended, stored.error.text_or("error", ""),
+               stored.error.text_or("suggestion", ""));
+}
+
 bool is_newest_key(Workbench& bench, const RevokeItem& item) {
   for (const auto& row : inventory::by_name(bench.db, item.name))
     if (row.installation == item.installation && row.host == bench.self.host)
@@ -113,6 +130,7 @@ Json RevokeItem::journal() const {
                        {"revoked_at", to_micros(revoked_at)},
                        {"reason", to_string(reason)},
                        {"invalidity_date", invalidity_date ? Json(to_micros(*invalidity_date)) : Json()},
+                       {"was_revoked", was_revoked},
                        {"destroy_key", destroy_key},
                        {"destroyed", destroyed}});
 }
@@ -140,8 +158,11 @@ RevokeItem item_from(const StoredItem& stored) {
   item.reason = reason_of(json.at("reason").text()).value_or(Reason::unspecified);
   if (const auto* date = json.find("invalidity_date"); date && !date->is_null())
     item.invalidity_date = from_micros(date->integer());
+  item.was_revoked = json.at("was_revoked").boolean();
   item.destroy_key = json.at("destroy_key").boolean();
   item.destroyed = json.text_or("destroyed", "");
+  item.had_ended = item.status != Item::Status::open;
+  if (item.status == Item::Status::failed) item.error = error_of(stored);
   return item;
 }
 

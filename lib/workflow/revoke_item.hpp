@@ -18,12 +18,16 @@ struct RevokeItem : Item {
   Time not_after, revoked_at;
   Reason reason = Reason::unspecified;
   std::optional<Time> invalidity_date;
+  bool was_revoked = false;  // for this reason or another that stays: only the key is left to destroy
   bool destroy_key = false;
   std::string destroyed;  // "yes", "no: …", "" when not asked for
 
-  // Found out by look_at_keys; never journaled.
+  // Never journaled. The first two are found out by look_at_keys.
   std::string key_user;         // another active certificate that needs the key
   bool has_newest_key = false;  // of its installation: a PKCS#12 file holds that one
+
+  bool key_found = false;  // there was a key to destroy
+  bool had_ended = false;  // in an earlier run
 
   Json journal() const;
 };
@@ -38,6 +42,7 @@ struct RevokePorts {
 inline constexpr std::size_t steps_before_crl = 1;
 std::span<const Step<RevokeItem, RevokePorts>> revoke_steps();
 
+/// With the error of an item that failed or was given up.
 RevokeItem item_from(const StoredItem&);
 
 /// The first active certificate with that key that `but` does not name.

@@ -3,6 +3,7 @@ inside its recovery. Afterwards nothing is lost, nothing is there twice, and wha
 
 import itertools
 import shutil
+import sqlite3
 
 import pytest
 
@@ -14,13 +15,21 @@ KILLED = -9
 
 
 class Scene:
-    """A workflow: what stands before it, its command, and what must be true when it is through."""
+    """A workflow: what stands before it, its command, and what must be true when it is through. With `repeated` a person
+    does not resume what is open, but gives the same command again."""
 
-    def __init__(self, name, command, done, before=()):
-        self.name, self.command, self.done, self.before = name, command, done, before
+    def __init__(self, name, command, done, before=(), repeated=False):
+        self.name, self.command, self.done, self.before, self.repeated = name, command, done, before, repeated
 
     def __str__(self):
         return self.name
+
+
+def change(box, statement, *args):
+    database = sqlite3.connect(box.profile / "ymgr.db")
+    with database:
+        database.execute(statement, args)
+    database.close()
 
 
 def actives(box, name=NAME):
@@ -64,6 +73,15 @@ def is_compromised(box):
     )
 
 
+def are_revoked(box):
+    return set(rows(box, "SELECT status FROM certificates")) == {("revoked",)}
+
+
+def is_destroyed(box):
+    keys = rows(box, "SELECT count(*) FROM secrets WHERE path LIKE 'keys/%' AND box IS NOT NULL")
+    return are_revoked(box) and keys == [(0,)] and not (box.work / "tls/privkey.pem").exists()
+
+
 def is_bulk(box):
     return all(len(actives(box, f"n{i}.example.com")) == 1 for i in (1, 2, 3))
 
@@ -88,6 +106,20 @@ SCENES = [
     ),
     Scene("revoke", ["revoke", NAME, "--reason", "superseded", "--yes"], is_revoked, [["issue", NAME]]),
     Scene("compromise", ["revoke", NAME, "--reason", "keyCompromise", "--yes"], is_compromised, [["issue", NAME]]),
+    Scene(
+        "revoke-two",
+        ["revoke", "n1.example.com", "n2.example.com", "--yes"],
+        are_revoked,
+        [["issue", "n{1..2}.example.com"]],
+        repeated=True,
+    ),
+    Scene(
+        "revoke-destroy",
+        ["revoke", "--select", "name=*", "--destroy-key", "--yes"],
+        is_destroyed,
+        [["issue", NAME], ["issue", "files.example.com", "--out", "tls"]],
+        repeated=True,
+    ),
 ]
 
 
@@ -114,6 +146,8 @@ class Stage:
             shutil.copytree(source, box.work / "tls", symlinks=True)
             for file in (box.profile / "install.d").glob("*.yaml"):
                 file.write_text(file.read_text().replace(str(self.template.root), str(box.root)))
+            moved = (f"file:{self.template.root}", f"file:{box.root}")
+            change(box, "UPDATE certificates SET key_reference = replace(key_reference, ?, ?)", *moved)
         return box
 
 
@@ -130,8 +164,9 @@ def run_armed(box, fault, command):
 
 def recover(program, box, scene):
     """What a person does: resume what is open, then, if the work is not done, the same command again."""
-    program("resume", "--all", exit=None)
-    if not is_done(box, scene):
+    if not scene.repeated:
+        program("resume", "--all", exit=None)
+    if scene.repeated or not is_done(box, scene):
         program(*scene.command, "--json", exit=None)
 
 
@@ -207,7 +242,7 @@ def test_a_second_fault_inside_recovery(stage, scene, kind):
             what = f"{scene} kill@{turn} then {kind}@{second}"
             untouched = fires(box, f"kill@{turn}", scene.command) is None
             opened = rows(box, "SELECT 1 FROM operations WHERE state = 'open'")
-            command = ["resume", "--all"] if opened else scene.command
+            command = ["resume", "--all"] if opened and not scene.repeated else scene.command
             result = None if untouched or is_done(box, scene) else fires(box, f"{kind}@{second}", command)
             check_rows(box)
             if result and kind != "kill":

@@ -133,8 +133,8 @@ TEST_CASE("an unknown serial is an error, a selection reaches what it names") {
   issued(profile, "b.example.com");
   CHECK(code_of([&] { revoke_for(profile.bench(), "01:02:03", Reason::unspecified); }) == Code::certificate_not_found);
   const auto targets = revocation_targets(profile.bench(), {}, parse_selection("name=a*"), Reason::unspecified);
-  REQUIRE(targets.size() == 1);
-  CHECK(targets.front().name == "a.example.com");
+  REQUIRE(targets.rows.size() == 1);
+  CHECK(targets.rows.front().name == "a.example.com");
 }
 
 TEST_CASE("an auditor revokes nothing") {
@@ -226,4 +226,60 @@ TEST_CASE("each CRL that a revocation signs is in the audit trail, under its req
   revoke_for(profile.bench(), "web.example.com", Reason::superseded);
   revoke_for(profile.bench(), "web.example.com", Reason::superseded);
   CHECK(count(profile.db(), "audit_events WHERE event = 'ca.crl_signed'") == 3);
+}
+
+TEST_CASE("a key is destroyed after all when a revoked certificate is revoked again with --destroy-key") {
+  test::Profile profile;
+  const auto sealed = issued(profile, "sealed.example.com");
+  const auto filed = delivered(profile, "filed.example.com");
+  for (const auto& row : {sealed, filed}) {
+    CAPTURE(row.name);
+    const auto is_there = [&] {
+      return row.name == sealed.name ? key_is_there(profile.db(), row.key_reference) : exists(key_of(profile, row));
+    };
+    revoke_for(profile.bench(), row.cert_id, Reason::superseded);
+    CHECK(is_there());
+    const auto first = revoke_for(profile.bench(), row.cert_id, Reason::unspecified, true);
+    CHECK(first.items.front().at("result").text() == "already_revoked");
+    CHECK(first.items.front().at("revocation_reason").text() == "superseded");
+    CHECK(first.items.front().at("key_destroyed").boolean());
+    CHECK(first.changed);
+    CHECK(first.crl_confirmed == true);
+    CHECK_FALSE(is_there());
+    CHECK(inventory::by_id(profile.db(), row.cert_id)->revocation_reason == "superseded");
+    const auto second = revoke_for(profile.bench(), row.cert_id, Reason::unspecified, true);
+    CHECK(second.items.front().at("key_destroyed").boolean());
+    CHECK_FALSE(second.changed);
+  }
+}
+
+TEST_CASE("a request id given again answers what was answered, and is no other request's") {
+  test::Profile profile;
+  const auto row = issued(profile, "web.example.com");
+  RevokeOptions options;
+  options.request_id = "ticket-4711";
+  options.reason = Reason::superseded;
+  const auto again = [&] {
+    return revoke(profile.bench(), revocation_targets(profile.bench(), {row.cert_id}, {}, options.reason), options);
+  };
+  const auto first = again(), second = again();
+  CHECK(second.request_id == "ticket-4711");
+  CHECK(second.items.front() == first.items.front());
+  CHECK(second.crl_number == first.crl_number);
+  CHECK(second.crl_confirmed == true);
+  CHECK_FALSE(second.changed);
+  options.destroy_key = true;
+  CHECK(code_of([&] { again(); }) == Code::request_id_used);
+}
+
+TEST_CASE("rules of a revocation hold without the command line") {
+  test::Profile profile;
+  issued(profile, "web.example.com");
+  CHECK(code_of([&] { revoke_for(profile.bench(), "web.example.com", Reason::certificate_hold, true); }) ==
+        Code::usage);
+  RevokeOptions options;
+  options.invalidity_date = now() + std::chrono::hours(1);
+  const auto targets = revocation_targets(profile.bench(), {"web.example.com"}, {}, Reason::unspecified);
+  CHECK(code_of([&] { revoke(profile.bench(), targets, options); }) == Code::time_invalid);
+  CHECK(count(profile.db(), "operations WHERE kind = 'revoke'") == 0);
 }
