@@ -36,6 +36,7 @@ struct OpenOptions {
 
 class Card {
  public:
+  struct State;
   /// @param reader  exactly a name of list_readers()
   /// @throws Error device-not-found: no such reader, or no card in it · device-busy · device-failed: no PIV application
   static Card open(const std::string& reader, OpenOptions options = {});
@@ -109,7 +110,6 @@ class Card {
   void reset();
 
  private:
-  struct State;
   explicit Card(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -5,6 +5,7 @@
 #include "x509/der.hpp"
 #include "x509/extensions.hpp"
 #include "x509/openssl.hpp"
+#include "x509/raw_key.hpp"
 
 namespace ymgr {
 namespace {
@@ -16,14 +17,20 @@ constexpr std::string_view make_again = "make the request again, for example wit
   throw Error(Code::csr_invalid, "the certificate request " + why, std::string(make_again));
 }
 
-std::string request(const PrivateKey& key, const std::string& subject, const std::string& extensions) {
+/// CertificationRequestInfo.
+std::string request_info(const PublicKey& key, const std::string& subject, const std::string& extensions) {
   constexpr std::string_view extension_request = "1.2.840.113549.1.9.14";
   const std::string attributes = extensions.empty() ? std::string()
                                                     : der::sequence(der::oid(extension_request),
                                                                     der::tlv(der::set_tag, der::sequence(extensions)));
-  const std::string info = der::sequence(der::integer(std::int64_t{0}), subject, key.public_key().spki.bytes,
-                                         der::tlv(der::constructed(0), attributes));
-  return ossl::signed_object(key, info);
+  return der::sequence(der::integer(std::int64_t{0}), subject, key.spki.bytes,
+                       der::tlv(der::constructed(0), attributes));
+}
+
+std::string request_info(const PublicKey& key, const RequestedNames& names) {
+  return request_info(
+      key, extensions::name(names.common_name),
+      names.sans.empty() ? std::string() : extensions::alternative_names(names.sans, extensions::Critical::no));
 }
 
 std::string der_of(std::string_view pem_or_der) {
@@ -76,9 +83,17 @@ std::string checked_common_name(const X509_NAME* subject) {
 
 Der make_csr(const PrivateKey& key, const RequestedNames& names) {
   const ossl::ErrorQueue errors;
-  const std::string sans =
-      names.sans.empty() ? std::string() : extensions::alternative_names(names.sans, extensions::Critical::no);
-  return {request(key, extensions::name(names.common_name), sans)};
+  return {ossl::signed_object(key, request_info(key.public_key(), names))};
+}
+
+Der make_csr(const PublicKey& key, const RequestedNames& names, const ExternalSigner& sign) {
+  const std::string info = request_info(key, names);
+  const std::string signature = sign(info);
+  if (!verify_signature(key, info, signature)) {
+    throw Error(Code::csr_bad_signature, "the signature that was made for the certificate request is wrong");
+  }
+  return {
+      der::sequence(info, std::string(ossl::signature_algorithm(key.algorithm.value())), der::bit_string(signature))};
 }
 
 Der make_ca_csr(const PrivateKey& key, const CaNames& names, const NameConstraints& constraints) {
@@ -86,7 +101,8 @@ Der make_ca_csr(const PrivateKey& key, const CaNames& names, const NameConstrain
   const std::string wanted =
       extensions::basic_constraints(true, 0) + extensions::key_usage(extensions::ca_usage) +
       (constraints.permitted.empty() ? std::string() : extensions::name_constraints(constraints));
-  return {request(key, extensions::name(names.common_name, names.organization), wanted)};
+  return {ossl::signed_object(
+      key, request_info(key.public_key(), extensions::name(names.common_name, names.organization), wanted))};
 }
 
 Csr parse_csr(std::string_view pem_or_der) {

@@ -53,8 +53,8 @@ SYSTEM = re.compile(  # C++, C and POSIX headers
 # Words that only the named files may use, and why.
 WORDS = {
     r"<thread>|<future>|std::(jthread|thread|async)\b(?!::)|\bpthread_create\b": (
-        "lib/base/workers.* lib/http/server.cpp",
-        "only base/workers starts threads, and the HTTP server the one it sleeps on",
+        "lib/base/workers.* lib/http/server.cpp agentd/piv/side_call.hpp agentd/piv/readers.cpp agentd/piv/connection.cpp",
+        "only base/workers starts threads, the HTTP server the one it sleeps on, and the card those that pcscd may block",
     ),
     r"\b(secure_)?getenv\b|\benviron\b": (
         "cli/* lib/base/failpoint_on.cpp",
