@@ -9,6 +9,7 @@
 Every program that is to see the readers runs with `readers.env`. pcscd and keys die with the test, also when that is killed.
 """
 
+import functools
 import json
 import pathlib
 import shutil
@@ -18,11 +19,10 @@ import subprocess
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from harness import BUILD, PATH, run, wait_for
+from harness import BUILD, PATH, Result, run, wait_for
 
 RELEASE_KEY = BUILD / "release/tests/virtual-yubikey"
 SANITIZED_KEY = BUILD / "dev/tests/virtual-yubikey"
-YKMAN = BUILD / "venv/bin/ykman"
 PYTHON = BUILD / "venv/bin/python"
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 FIRST_PORT = 35963  # in a network namespace of its own: never taken
@@ -77,6 +77,23 @@ def encrypt_block(algorithm, key, block):
 def decrypt_block(algorithm, key, block):
     decryptor = _cipher(algorithm, key).decryptor()
     return decryptor.update(block) + decryptor.finalize()
+
+
+@functools.cache
+def _ykman_process():
+    """One for all tests of this process; it ends with it."""
+    script = pathlib.Path(__file__).with_name("ykman_fork.py")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    return subprocess.Popen([PYTHON, script], env={"PATH": "/nonexistent", "LANG": "C.UTF-8"}, **pipes)
+
+
+def ykman(*args, env, exit=0):
+    args = [str(arg) for arg in args]
+    process = _ykman_process()
+    process.stdin.write(json.dumps({"args": args, "env": env}) + "\n")
+    result = Result(["ykman", *args], *json.loads(process.stdout.readline()))
+    assert exit is None or result.exit == exit, f"expected exit {exit}\n{result}"
+    return result
 
 
 class Readers:
@@ -206,11 +223,11 @@ class Key:
         self.wait_powered()
 
     def ykman(self, *args, **how):
-        return run([YKMAN, "-r", self.reader, *args], env=self.readers.env, **how)
+        return ykman("-r", self.reader, *args, env=self.readers.env, **how)
 
     def ykman_all(self, *args, **how):
         """ykman with every reader before it."""
-        return run([YKMAN, *args], env=self.readers.env, **how)
+        return ykman(*args, env=self.readers.env, **how)
 
     def tool(self, *args, **how):
         return run(["/usr/bin/yubico-piv-tool", "-r", f"@{self.reader}", *args], env=self.readers.env, **how)
