@@ -55,13 +55,8 @@ Outcome resume_one(Invocation& call, const std::string& id) {
     return outcome_of(call, id, resume(bench, id));
   } catch (const Error& error) {
     if (error.code() == Code::interrupted) throw;
-    Json json = Json::object({{"request_id", id},
-                              {"kind", operations::get(bench.db, id).kind},
-                              {"success", false},
-                              {"error", error.what()},
-                              {"code", info(error.code()).text},
-                              {"suggestion", error.hint()}});
-    return {std::move(json), exit_status(error.kind()), false};
+    const auto who = Json::object({{"request_id", id}, {"kind", operations::get(bench.db, id).kind}});
+    return {failed_item(who, error), exit_status(error.kind()), false};
   }
 }
 

@@ -265,9 +265,8 @@ bool is_issued(const CertificateItem& item) {
   return item.state == "issued" || item.state == "delivered";
 }
 
-Json failed_item(const CertificateItem& item, const Error& error) {
-  Json json = failure_json(error);
-  return json.set("name", item.name).set("success", false).set("state", item.state);
+Json failed(const CertificateItem& item, const Error& error) {
+  return failed_item(Json::object({{"name", item.name}, {"state", item.state}}), error);
 }
 
 }  // namespace
@@ -365,7 +364,7 @@ CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, con
       answer.exits.push_back(0);
     } else {
       const Error error = item.error ? *item.error : unfinished(item, request_id);
-      answer.items.push_back(failed_item(item, error));
+      answer.items.push_back(failed(item, error));
       answer.exits.push_back(exit_status(error.kind()));
     }
   }

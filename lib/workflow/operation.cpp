@@ -12,6 +12,12 @@ Json failure_json(const Error& error) {
                        {"retryable", error.retryable()}});
 }
 
+Json failed_item(Json who, const Error& error) {
+  who.set("success", false);
+  for (const auto& [name, value] : failure_json(error).members()) who.set(name, value);
+  return who;
+}
+
 Json stored_failure(const Error& error) {
   Json details = Json::object();
   for (const auto& [name, value] : error.details()) details.set(name, value);

@@ -40,6 +40,8 @@ struct NewOperation {
 
 /// Why an item stopped, as the journal, the audit trail and the answers show it: code, error, suggestion, retryable.
 Json failure_json(const Error&);
+/// What an answer says of an item that failed: who it is, success false, and why.
+Json failed_item(Json who, const Error&);
 /// The same with its details, so that failure_from gives the Error again: the result of a refused operation.
 Json stored_failure(const Error&);
 /// From failure_json or stored_failure; a code that this program does not know becomes internal.

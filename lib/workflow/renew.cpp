@@ -232,12 +232,7 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOption
     }
     plan_item(bench, item, options, choice_for(bench, item, row, options, at), at);
   } catch (const Error& error) {  // one certificate that can't be planned must not keep the others from being renewed
-    plan.failed.push_back(Json::object({{"name", row.name},
-                                        {"success", false},
-                                        {"error", error.what()},
-                                        {"code", info(error.code()).text},
-                                        {"suggestion", error.hint()},
-                                        {"cert_id", row.cert_id}}));
+    plan.failed.push_back(failed_item(Json::object({{"name", row.name}, {"cert_id", row.cert_id}}), error));
     plan.exits.push_back(exit_status(error.kind()));
     return;
   }
@@ -281,12 +276,8 @@ void drop_refused(Workbench& bench, DuePlan& plan, const std::string& request_id
 
 Json stuck_item(const StoredOperation& op, const Error& error) {
   const std::string abandon = "ymgr operation abandon " + op.request_id;
-  return Json::object({{"name", op.target},
-                       {"success", false},
-                       {"error", error.what()},
-                       {"code", info(error.code()).text},
-                       {"suggestion", error.hint().empty() ? abandon : error.hint() + "; or " + abandon},
-                       {"request_id", op.request_id}});
+  return failed_item(Json::object({{"name", op.target}, {"request_id", op.request_id}}), error)
+      .set("suggestion", error.suggestion() + "; or " + abandon);
 }
 
 /// Renewals that a process began and did not live to end, all but the one of our own request id.

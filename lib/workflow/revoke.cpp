@@ -102,21 +102,17 @@ Json answer_item(const RevokeItem& item, Told told, Time at) {
   return json;
 }
 
-Json failed_item(const RevokeItem& item) {
-  return Json::object({{"cert_id", item.cert_id},
-                       {"name", item.name},
-                       {"serial_number", item.serial},
-                       {"success", false},
-                       {"error", item.error->what()},
-                       {"code", info(item.error->code()).text},
-                       {"suggestion", item.error->hint()},
-                       {"state", item.state}});
+Json failed(const RevokeItem& item) {
+  return failed_item(
+      Json::object(
+          {{"cert_id", item.cert_id}, {"name", item.name}, {"serial_number", item.serial}, {"state", item.state}}),
+      *item.error);
 }
 
 void tell_items(const std::vector<RevokeItem>& items, RevokeAnswer& answer) {
   const Time at = now();
   for (const auto& item : items) {
-    answer.items.push_back(item.error ? failed_item(item) : answer_item(item, Told::done, at));
+    answer.items.push_back(item.error ? failed(item) : answer_item(item, Told::done, at));
     answer.exits.push_back(item.error ? exit_status(item.error->kind()) : 0);
     const bool is_revoked = item.state != "planned" && !item.was_revoked;
     answer.changed = answer.changed || (!item.had_ended && (is_revoked || item.key_found));

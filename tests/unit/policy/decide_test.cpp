@@ -448,7 +448,7 @@ TEST_CASE("a refused RSA 2048 reads word for word as it always did") {
     CHECK(error.hint() == "Use RSA key size ≥ 3072 bits: --key rsa-3072, or --key ec-p256");
     CHECK(*error.detail("policy_version") == "v2.3");
     CHECK(*error.detail("suggestion") == "Use RSA key size ≥ 3072 bits");
-    CHECK(*error.detail("request_id") == "req-1");
+    CHECK(*error.detail("audit_reference") == "req-1");
     const auto list = parse_json(*error.detail("violations"));
     REQUIRE(list.items().size() == 1);
     CHECK(list.items()[0].at("rule").text() == "key.min_rsa_bits");
