@@ -1,6 +1,7 @@
 // Files for whoever serves the CA's certificates and lists.
+#include <poll.h>
+
 #include <chrono>
-#include <thread>
 
 #include "authority/store.hpp"
 #include "base/error.hpp"
@@ -42,7 +43,8 @@ bool is_current(const std::string& folder, const PublishedFile& file) {
 namespace ca {
 
 Fd lock_files(const std::string& folder) {
-  constexpr Duration limit = std::chrono::seconds(60), pause = std::chrono::milliseconds(20);
+  constexpr Duration limit = std::chrono::seconds(60);
+  constexpr int pause_milliseconds = 20;
   make_folders(folder, 0700);
   const auto end = std::chrono::steady_clock::now() + limit;
   while (true) {
@@ -50,7 +52,7 @@ Fd lock_files(const std::string& folder) {
     throw_if_interrupted();
     if (std::chrono::steady_clock::now() > end)
       throw Error(Code::database_busy, "another process holds " + folder + "/.lock for too long");
-    std::this_thread::sleep_for(pause);
+    ::poll(nullptr, 0, pause_milliseconds);
   }
 }
 
