@@ -49,10 +49,10 @@ PublicKey Card::generate(Slot slot, Algorithm algorithm, PinPolicy pin, TouchPol
                     (weaknesses(state_->firmware).size() == 2 && rsa ? " safely (ROCA)" : ""),
                 "take EC P-384 (--key ec-p384)");
   }
-  std::string template_ = tlv(0x80, byte_of(static_cast<std::uint8_t>(algorithm)));
-  if (pin != PinPolicy::by_slot) template_ += tlv(0xAA, byte_of(static_cast<std::uint8_t>(pin)));
-  if (touch != TouchPolicy::by_slot) template_ += tlv(0xAB, byte_of(static_cast<std::uint8_t>(touch)));
-  const Answer answer = state_->need(key_command(Ins::generate, 0, slot, tlv(0xAC, template_)));
+  std::string request = tlv(0x80, byte_of(static_cast<std::uint8_t>(algorithm)));
+  if (pin != PinPolicy::by_slot) request += tlv(0xAA, byte_of(static_cast<std::uint8_t>(pin)));
+  if (touch != TouchPolicy::by_slot) request += tlv(0xAB, byte_of(static_cast<std::uint8_t>(touch)));
+  const Answer answer = state_->need(key_command(Ins::generate, 0, slot, tlv(0xAC, request)));
   return read_public_key(algorithm, only(answer.data, 0x7F49));
 }
 

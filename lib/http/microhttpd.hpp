@@ -9,20 +9,27 @@ namespace ymgr::http {
 class Microhttpd {
   SharedLibrary library_{YMGR_MICROHTTPD_SONAME, "libmicrohttpd12"};
 
+  template <class Function>
+  Function* find(const char* name) const {
+    return library_.function<Function>(name);
+  }
+
  public:
-#define YMGR_MHD(name) decltype(MHD_##name)* name = library_.function<decltype(MHD_##name)>("MHD_" #name)
-  YMGR_MHD(start_daemon);
-  YMGR_MHD(stop_daemon);
-  YMGR_MHD(run);
-  YMGR_MHD(get_timeout);
-  YMGR_MHD(get_daemon_info);
-  YMGR_MHD(get_connection_info);
-  YMGR_MHD(get_connection_values);
-  YMGR_MHD(create_response_from_buffer);
-  YMGR_MHD(add_response_header);
-  YMGR_MHD(queue_response);
-  YMGR_MHD(destroy_response);
-#undef YMGR_MHD
+  decltype(MHD_start_daemon)* start_daemon = find<decltype(MHD_start_daemon)>("MHD_start_daemon");
+  decltype(MHD_stop_daemon)* stop_daemon = find<decltype(MHD_stop_daemon)>("MHD_stop_daemon");
+  decltype(MHD_run)* run = find<decltype(MHD_run)>("MHD_run");
+  decltype(MHD_get_timeout)* get_timeout = find<decltype(MHD_get_timeout)>("MHD_get_timeout");
+  decltype(MHD_get_daemon_info)* get_daemon_info = find<decltype(MHD_get_daemon_info)>("MHD_get_daemon_info");
+  decltype(MHD_get_connection_info)* get_connection_info =
+      find<decltype(MHD_get_connection_info)>("MHD_get_connection_info");
+  decltype(MHD_get_connection_values)* get_connection_values =
+      find<decltype(MHD_get_connection_values)>("MHD_get_connection_values");
+  decltype(MHD_create_response_from_buffer)* create_response_from_buffer =
+      find<decltype(MHD_create_response_from_buffer)>("MHD_create_response_from_buffer");
+  decltype(MHD_add_response_header)* add_response_header =
+      find<decltype(MHD_add_response_header)>("MHD_add_response_header");
+  decltype(MHD_queue_response)* queue_response = find<decltype(MHD_queue_response)>("MHD_queue_response");
+  decltype(MHD_destroy_response)* destroy_response = find<decltype(MHD_destroy_response)>("MHD_destroy_response");
 };
 
 /// @throws Error library-missing

@@ -298,7 +298,7 @@ bool ends_here(const RevokeAnswer& answer, const RevokeOptions& options) {
   return answer.exit != 0 || answer.resumable || !options.request_id.empty();
 }
 
-Json asked_json(std::set<std::string> ids, const Selection& selection) {
+Json asked_json(const std::set<std::string>& ids, const Selection& selection) {
   Json certificates = Json::array(), conditions = Json::array();
   for (const auto& id : ids) certificates.push(id);
   for (const auto& condition : selection.conditions)

@@ -234,10 +234,15 @@ def check_recovery(box, scene, result, what):
             assert any(item.get("code") and item["error"] for item in told), f"{what}\n{result}"
 
 
-@pytest.mark.parametrize("kind", ["kill", "error", "full"])
+# Every n-th place of the first fault and of the second, beginning elsewhere for each kind, or the loops would take an hour.
+STRIDES = {"kill": ((1, 2), (1, 3)), "error": ((2, 3), (2, 5)), "full": ((1, 3), (3, 5))}
+
+
+@pytest.mark.parametrize("kind", STRIDES)
 def test_a_second_fault_inside_recovery(stage, scene, kind):
-    for turn in itertools.count(1, 2):
-        for second in itertools.count(1, 3):
+    first_places, second_places = STRIDES[kind]
+    for turn in itertools.count(*first_places):
+        for second in itertools.count(*second_places):
             box = stage.copy()
             what = f"{scene} kill@{turn} then {kind}@{second}"
             untouched = fires(box, f"kill@{turn}", scene.command) is None
