@@ -1,6 +1,6 @@
 #include "agentd/piv/apdu.hpp"
 
-#include <strings.h>
+#include <string.h>
 
 #include <algorithm>
 #include <cstring>

@@ -90,8 +90,11 @@ Error Card::State::refused(Ins ins, unsigned status) const {
     case not_allowed: return Error(Code::device_refused, what + ": its rules do not allow it (6985)");
     case unknown_ins:
       return Error(Code::device_unsupported, what + ": firmware " + to_string(firmware) + " does not know it (6D00)");
-    default: return Error(Code::device_failed, what + " with status " + four_digits(status));
+    default: break;
   }
+  // 67xx to 6Fxx say that nothing was done; anything else is no word that a card has for it.
+  const Outcome outcome = status >> 8U >= 0x67 && status >> 8U <= 0x6F ? Outcome::known : Outcome::unknown;
+  return Error(Code::device_failed, what + " with status " + four_digits(status), {}, {}, outcome);
 }
 
 void Card::State::need_firmware(const Firmware& least, const std::string& what) const {

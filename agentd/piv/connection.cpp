@@ -1,6 +1,7 @@
 #include "agentd/piv/connection.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "agentd/piv/pcsc.hpp"
@@ -19,10 +20,6 @@ bool changes(Ins ins) noexcept {
   return std::find(std::begin(changing), std::end(changing), ins) != std::end(changing);
 }
 
-milliseconds until(Clock::time_point deadline) {
-  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(deadline - Clock::now()));
-}
-
 }  // namespace
 
 struct Connection::Handle {
@@ -31,18 +28,19 @@ struct Connection::Handle {
   Handle& operator=(const Handle&) = delete;
   ~Handle();
   void connect(Clock::time_point deadline);
-  void begin(Clock::time_point deadline);
-  void transmit(Exchange& exchange, Ins ins) const;
+  void begin();
+  void transmit(Exchange& exchange, Ins ins);
 
   std::string reader;
   pcsc::Context context;
   SCARDHANDLE card = 0;
   bool connected = false, in_transaction = false;
   DWORD at_end = SCARD_LEAVE_CARD;
+  std::atomic<bool> gone = false;  // there is nothing left to reset
 };
 
 Connection::Handle::~Handle() {
-  if (in_transaction) SCardEndTransaction(card, at_end);
+  if (in_transaction) SCardEndTransaction(card, gone ? SCARD_LEAVE_CARD : at_end);
   if (connected) SCardDisconnect(card, SCARD_LEAVE_CARD);
 }
 
@@ -63,16 +61,9 @@ void Connection::Handle::connect(Clock::time_point deadline) {
   }
 }
 
-/// SCardBeginTransaction blocks for as long as another program's transaction lasts; taking the handle away ends it.
-void Connection::Handle::begin(Clock::time_point deadline) {
+void Connection::Handle::begin() {
   while (!in_transaction) {
-    LONG code = SCARD_S_SUCCESS;
-    SideCall call([&] { code = SCardBeginTransaction(card); });
-    if (!call.done_within(until(deadline))) {
-      SCardDisconnect(card, SCARD_LEAVE_CARD);
-      connected = false;  // the call fails within pcsclite's 100 ms
-      throw pcsc::busy(reader);
-    }
+    LONG code = SCardBeginTransaction(card);
     in_transaction = code == SCARD_S_SUCCESS;
     if (code == SCARD_W_RESET_CARD) {  // by the program that we waited for
       DWORD protocol = 0;
@@ -82,21 +73,41 @@ void Connection::Handle::begin(Clock::time_point deadline) {
   }
 }
 
-void Connection::Handle::transmit(Exchange& exchange, Ins ins) const {
+void Connection::Handle::transmit(Exchange& exchange, Ins ins) {
+  const Outcome outcome = changes(ins) ? Outcome::unknown : Outcome::known;
   DWORD size = exchange.answer.size();
   const LONG code = SCardTransmit(card, SCARD_PCI_T1, exchange.command.data(), exchange.command_size, nullptr,
                                   exchange.answer.data(), &size);
   if (code == SCARD_E_INSUFFICIENT_BUFFER) {
-    throw Error(Code::device_failed, "the card's answer to " + std::string(to_string(ins)) + " is too long");
+    throw Error(Code::device_failed, "the card's answer to " + std::string(to_string(ins)) + " is too long", {}, {},
+                outcome);
   }
-  if (code != SCARD_S_SUCCESS) throw pcsc::error(code, reader, changes(ins) ? Outcome::unknown : Outcome::known);
+  gone = code != SCARD_S_SUCCESS || size < 2;
+  if (code != SCARD_S_SUCCESS) throw pcsc::error(code, reader, outcome);
+  if (gone) throw pcsc::error(SCARD_W_REMOVED_CARD, reader, outcome);  // some readers say it so
   exchange.answer_size = size;
 }
 
+/// pcscd blocks SCardConnect and SCardBeginTransaction for as long as another program's transaction lasts, and nothing ends the
+/// call: so a thread makes it, and is left alone after `busy_wait`. What it then gets, it lets go.
 Connection::Connection(const std::string& reader, milliseconds busy_wait) : handle_(std::make_shared<Handle>(reader)) {
-  const auto deadline = Clock::now() + busy_wait;
-  handle_->connect(deadline);
-  handle_->begin(deadline);
+  constexpr int most_waiting = 8;
+  static std::atomic<int> waiting = 0;
+  if (waiting >= most_waiting) throw pcsc::busy(reader);
+  ++waiting;
+  SideCall call([handle = handle_, deadline = Clock::now() + busy_wait]() mutable {
+    struct Waiter {
+      std::shared_ptr<Handle> held;
+      ~Waiter() { --waiting; }
+    } const waiter{std::move(handle)};
+    waiter.held->connect(deadline);
+    waiter.held->begin();
+  });
+  if (!call.done_within(busy_wait + milliseconds(100))) {
+    call.leave();
+    throw pcsc::busy(reader);
+  }
+  call.finish();
 }
 
 Answer Connection::run(const Command& command) {

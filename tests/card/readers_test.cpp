@@ -1,0 +1,48 @@
+#include "agentd/piv/readers.hpp"
+
+#include "agentd/piv/side_call.hpp"
+#include "card/key.hpp"
+
+using namespace ymgr;
+using namespace ymgr::piv;
+
+namespace {
+
+using List = std::vector<std::string>;
+
+/// What is told until the list is `wanted`: events come one by one.
+List wait_for(ReaderWatch& watch, const List& wanted) {
+  List list;
+  for (int i = 0; i < 20 && (list = watch.wait()) != wanted;) ++i;
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("keys that are plugged in are listed") {
+  CHECK(list_readers() == List{reader()});
+  control("unplug");
+  ReaderWatch watch;
+  CHECK(wait_for(watch, {}) == List{});
+  CHECK(list_readers() == List{});
+}
+
+TEST_CASE("plugging in and out is noticed, and so is the end") {
+  ReaderWatch watch;
+  CHECK(watch.wait() == List{reader()});
+  List list{reader()};
+  {
+    SideCall nothing_new([&] { list = watch.wait(); });
+    CHECK_FALSE(nothing_new.done_within(std::chrono::milliseconds(200)));  // asleep
+    control("unplug");
+  }
+  CHECK((list.empty() || wait_for(watch, {}).empty()));
+  control("plug");
+  CHECK(wait_for(watch, {reader()}) == List{reader()});
+  {
+    SideCall last([&] { CHECK(watch.wait().empty()); });
+    watch.stop();
+  }
+  CHECK(watch.stopped());
+  CHECK(watch.wait().empty());
+}
