@@ -1,7 +1,9 @@
 #include "base/secret.hpp"
 
 #include <string.h>
+#include <sys/mman.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -12,18 +14,37 @@
 namespace ymgr {
 namespace {
 
-void wipe_and_free(char* data, std::size_t capacity) noexcept {
-  if (data == nullptr) return;
-  explicit_bzero(data, capacity);
-  std::free(data);
+constinit std::atomic<bool> locking{false};
+
+char* map_locked(std::size_t size) noexcept {
+  void* const pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return nullptr;
+  ::mlock(pages, size);
+  ::madvise(pages, size, MADV_DONTDUMP);
+  return static_cast<char*>(pages);
 }
 
 }  // namespace
 
+void lock_secrets() noexcept {
+  locking = true;
+}
+
 Secret::Secret(std::size_t size) : size_(size), capacity_(size) {
   if (size == 0) return;
-  data_ = static_cast<char*>(std::calloc(size, 1));
+  locked_ = locking;
+  data_ = locked_ ? map_locked(size) : static_cast<char*>(std::calloc(size, 1));
   if (data_ == nullptr) throw std::bad_alloc();
+}
+
+void Secret::release() noexcept {
+  if (data_ == nullptr) return;
+  explicit_bzero(data_, capacity_);
+  if (locked_) {
+    ::munmap(data_, capacity_);
+  } else {
+    std::free(data_);
+  }
 }
 
 Secret::Secret(std::string_view bytes) : Secret(bytes.size()) {
@@ -33,20 +54,22 @@ Secret::Secret(std::string_view bytes) : Secret(bytes.size()) {
 Secret::Secret(Secret&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      capacity_(std::exchange(other.capacity_, 0)) {}
+      capacity_(std::exchange(other.capacity_, 0)),
+      locked_(other.locked_) {}
 
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this != &other) {
-    wipe_and_free(data_, capacity_);
+    release();
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
     capacity_ = std::exchange(other.capacity_, 0);
+    locked_ = other.locked_;
   }
   return *this;
 }
 
 Secret::~Secret() {
-  wipe_and_free(data_, capacity_);
+  release();
 }
 
 Secret Secret::absorb(std::span<char> source) {

@@ -34,8 +34,15 @@ class Secret {
   std::span<char> fill() noexcept { return {data_, size_}; }
 
  private:
+  void release() noexcept;
+
   char* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;
+  bool locked_ = false;  // in pages of its own
 };
+
+/// From now on every new Secret of the process lives in pages of its own that are neither swapped nor dumped. For programs
+/// that run long; where the system allows no locked memory, such pages may be swapped all the same.
+void lock_secrets() noexcept;
 
 }  // namespace ymgr

@@ -4,7 +4,9 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <csignal>
+#include <deque>
 #include <exception>
 #include <future>
 #include <mutex>
@@ -78,6 +80,53 @@ void run_workers(std::size_t count, const std::function<void(std::size_t)>& work
   failure.guard(serve);
   threads.clear();  // joins
   failure.rethrow();
+}
+
+struct Worker::State {
+  void loop() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      ready.wait(lock, [&] { return ended || !jobs.empty(); });
+      if (ended) return;
+      const auto job = std::move(jobs.front());
+      jobs.pop_front();
+      lock.unlock();
+      job();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex;
+  std::condition_variable ready;
+  std::deque<std::function<void()>> jobs;
+  bool ended = false;
+  std::thread thread;
+};
+
+Worker::Worker() : state_(std::make_unique<State>()) {
+  const SignalsBlocked blocked;
+  try {
+    state_->thread = std::thread([state = state_.get()] { state->loop(); });
+  } catch (const std::system_error& error) {
+    throw system_error("start", "a worker thread", error.code().value());
+  }
+}
+
+Worker::~Worker() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->ended = true;
+  }
+  state_->ready.notify_one();
+  state_->thread.join();
+}
+
+void Worker::run(std::function<void()> job) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->jobs.push_back(std::move(job));
+  }
+  state_->ready.notify_one();
 }
 
 std::size_t processor_count() noexcept {

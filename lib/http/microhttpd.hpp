@@ -1,4 +1,4 @@
-// The functions of libmicrohttpd that the server calls. Only `ca serve` needs them: see base/shared_library.hpp.
+// The functions of libmicrohttpd that the server calls. Few commands need them: see base/shared_library.hpp.
 #pragma once
 #include <microhttpd.h>
 
@@ -22,8 +22,12 @@ class Microhttpd {
   decltype(MHD_get_daemon_info)* get_daemon_info = find<decltype(MHD_get_daemon_info)>("MHD_get_daemon_info");
   decltype(MHD_get_connection_info)* get_connection_info =
       find<decltype(MHD_get_connection_info)>("MHD_get_connection_info");
-  decltype(MHD_get_connection_values)* get_connection_values =
-      find<decltype(MHD_get_connection_values)>("MHD_get_connection_values");
+  decltype(MHD_get_connection_values_n)* get_connection_values_n =
+      find<decltype(MHD_get_connection_values_n)>("MHD_get_connection_values_n");
+  decltype(MHD_quiesce_daemon)* quiesce_daemon = find<decltype(MHD_quiesce_daemon)>("MHD_quiesce_daemon");
+  decltype(MHD_suspend_connection)* suspend_connection =
+      find<decltype(MHD_suspend_connection)>("MHD_suspend_connection");
+  decltype(MHD_resume_connection)* resume_connection = find<decltype(MHD_resume_connection)>("MHD_resume_connection");
   decltype(MHD_create_response_from_buffer)* create_response_from_buffer =
       find<decltype(MHD_create_response_from_buffer)>("MHD_create_response_from_buffer");
   decltype(MHD_add_response_header)* add_response_header =

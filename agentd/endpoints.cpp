@@ -1,0 +1,170 @@
+#include "agentd/endpoints.hpp"
+
+#include <algorithm>
+
+#include "agentd/guard.hpp"
+#include "agentd/log.hpp"
+#include "agentd/problem.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+
+namespace ymgr::agentd {
+namespace {
+
+void health(const Call& call) {
+  call.reply.json(Json::object({{"status", "ok"}, {"version", YMGR_VERSION}}));
+}
+
+void pubkey(const Call& call) {
+  call.agent.next_key().ask([reply = call.reply](const PublicKey& key) {
+    reply.json(Json::object({{"public_key", pem_of(key)}, {"key_id", key_id_of(key)}}));
+  });
+}
+
+/// Those that are there: `login` writes them anew, so they are read each time.
+std::vector<agent::TokenIssuer> read_token_keys(const std::vector<std::string>& files) {
+  std::vector<agent::TokenIssuer> issuers;
+  for (const std::string& file : files) {
+    const auto text = read_file_if_there(file, 64UL * 1024);
+    if (!text) continue;
+    require_private(file, 0755, "the token keys");
+    issuers.push_back(agent::parse_token_keys(*text));
+  }
+  if (issuers.empty()) {
+    throw Error(Code::token_refused, "the agent has no keys to check identity tokens with",
+                "Run `ymgr login`, or name their file in token_keys of the agent's configuration.");
+  }
+  return issuers;
+}
+
+void open_session(const Call& call) {
+  allow_members(call.body, {"key_id"});
+  const auto issuers = read_token_keys(call.agent.settings().token_keys);
+  const auto token = agent::verify_token(bearer_of(call.request, Code::token_refused), issuers, now());
+  const auto opened = call.agent.sessions().open(token, call.agent.next_key().take(call.body.at("key_id").text()));
+  const PublicKey& key = opened.session->key.public_key();
+  log::info("session of " + token.user + " from " + token.issuer + " until " + format_time(opened.session->expires_at));
+  call.reply.json(Json::object({{"session", opened.secret},
+                                {"expires_at", format_time(opened.session->expires_at)},
+                                {"public_key", pem_of(key)}}));
+}
+
+void close_session(const Call& call) {
+  call.agent.sessions().close(call.session);
+  log::info("session of " + call.session->user + " ended");
+  call.reply.json(Json::object({{"success", true}}));
+}
+
+void nonce(const Call& call) {
+  allow_members(call.body, {});
+  call.reply.json(Json::object({{"nonce", call.agent.sessions().new_nonce(*call.session)}}));
+}
+
+constexpr Endpoint table[] = {
+    {"GET", "/.well-known/yubimgr-agent", Needs::nothing, Over::both, health},
+    {"GET", "/.well-known/kleidia-agent", Needs::nothing, Over::both, health},
+    {"GET", "/health", Needs::nothing, Over::both, health},
+    {"GET", "/pubkey", Needs::nothing, Over::both, pubkey},
+    {"POST", "/session", Needs::identity_token, Over::both, open_session},
+    {"DELETE", "/session", Needs::session, Over::both, close_session},
+    {"POST", "/nonce", Needs::session, Over::both, nonce},
+};
+
+/// The methods of a path: "GET, POST"; empty: there is no such path.
+std::string methods_of(const std::string& path) {
+  std::vector<std::string> methods;
+  for (const Endpoint& endpoint : table) {
+    if (endpoint.path == path) methods.emplace_back(endpoint.method);
+  }
+  return join(methods, ", ");
+}
+
+http::Response no_endpoint(const http::Request& request) {
+  const std::string methods = methods_of(request.path);
+  if (methods.empty()) return problem(Error(Code::endpoint_unknown, "there is no such endpoint"));
+  auto response = problem(405, Error(Code::request_invalid, "the endpoint has other methods: " + methods));
+  response.headers.emplace_back("Allow", methods);
+  return response;
+}
+
+const Endpoint* find_endpoint(const http::Request& request) {
+  const auto* const at = std::find_if(std::begin(table), std::end(table), [&](const Endpoint& endpoint) {
+    return endpoint.path == request.path && endpoint.method == request.method;
+  });
+  return at == std::end(table) ? nullptr : at;
+}
+
+Json object_of(const http::Request& request) {
+  if (request.method != "POST") return {};
+  Json body = parse_json(request.body, {.bytes = 64UL * 1024, .depth = 8});
+  if (!body.is_object()) throw Error(Code::request_invalid, "the body must be a JSON object");
+  return body;
+}
+
+void run(const Endpoint& endpoint, Agent& agent, const http::Request& request, const Reply& reply) {
+  if (endpoint.over == Over::unix_socket_only && request.transport != http::Transport::unix_socket) {
+    throw Error(Code::endpoint_unknown, "this endpoint is served over the Unix socket only");
+  }
+  Call call{agent, request, {}, nullptr, reply};
+  if (endpoint.needs == Needs::session) {
+    call.session = agent.sessions().find(bearer_of(request, Code::agent_session_unknown));
+  }
+  call.body = object_of(request);
+  endpoint.run(call);
+}
+
+}  // namespace
+
+std::span<const Endpoint> endpoints() noexcept {
+  return table;
+}
+
+Reply::Reply(http::Answer answer, const http::Request& request) : answer_(std::move(answer)), request_(&request) {}
+
+void Reply::response(http::Response response) const {
+  allow_origin(*request_, response);
+  answer_(std::move(response));
+}
+void Reply::json(const Json& body) const {
+  response(json_response(body));
+}
+void Reply::error(const Error& error) const {
+  response(problem(error));
+}
+
+std::string_view bearer_of(const http::Request& request, Code missing) {
+  constexpr std::string_view scheme = "Bearer ";
+  const std::string* text = request.header("authorization");
+  if (text == nullptr || !text->starts_with(scheme)) throw Error(missing, "the request has no bearer token");
+  return std::string_view(*text).substr(scheme.size());
+}
+
+void allow_members(const Json& body, std::initializer_list<std::string_view> names) {
+  for (const auto& [name, value] : body.members()) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    throw Error(Code::request_invalid, "unknown member " + printable(name));
+  }
+}
+
+Agent::Agent(AgentSettings settings, std::function<void()> changed)
+    : settings_(std::move(settings)), sessions_(std::move(changed)) {}
+
+void Agent::handle(const http::Request& request, http::Answer answer) {
+  if (auto refused = guard(request, settings_)) {
+    log::debug("refused with status " + std::to_string(refused->status));
+    if (refused->status == 204) allow_origin(request, *refused);
+    return answer(std::move(*refused));
+  }
+  const Reply reply(std::move(answer), request);
+  try {
+    const Endpoint* endpoint = find_endpoint(request);
+    if (endpoint == nullptr) return reply.response(no_endpoint(request));
+    if (auto refused = guard_body(request)) return reply.response(std::move(*refused));
+    run(*endpoint, *this, request, reply);
+  } catch (const Error& error) {
+    log::debug(std::string("refused: ") + std::string(info(error.code()).text));
+    reply.error(error);
+  }
+}
+
+}  // namespace ymgr::agentd

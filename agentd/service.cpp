@@ -1,0 +1,164 @@
+#include "agentd/service.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agentd/agent.hpp"
+#include "agentd/log.hpp"
+#include "agentd/problem.hpp"
+#include "agentd/systemd.hpp"
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "http/listen.hpp"
+#include "http/server.hpp"
+
+namespace ymgr::agentd {
+namespace {
+
+constexpr unsigned request_seconds = 10;  // from the connection to the end of the request
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+/// The socket file goes when the agent does.
+class SocketFile {
+ public:
+  explicit SocketFile(std::string path) : path_(std::move(path)) {}
+  ~SocketFile() { ::unlink(path_.c_str()); }
+  SocketFile(const SocketFile&) = delete;
+  SocketFile& operator=(const SocketFile&) = delete;
+
+ private:
+  std::string path_;
+};
+
+struct Listeners {
+  std::vector<Fd> sockets;
+  std::unique_ptr<SocketFile> file;  // of our own making
+};
+
+Fd open_own_socket(const std::string& path) {
+  if (const auto slash = path.rfind('/'); slash != std::string::npos && slash > 0) {
+    make_folders(path.substr(0, slash), 0700);
+    require_private(path.substr(0, slash), 0755, "the folder of the socket");
+  }
+  return http::open_unix_listener(path);
+}
+
+/// A taken port is no reason not to serve the Unix socket, which is what ymgr uses.
+void add_tcp(const TcpPlace& place, std::vector<Fd>& sockets) {
+  try {
+    sockets.push_back(http::open_listener(place.address, place.port));
+  } catch (const Error& error) {
+    if (error.code() != Code::address_in_use) throw;
+    log::warning(std::string(error.what()) + ": the published endpoints are not served");
+  }
+}
+
+Listeners open_listeners(const Options& options) {
+  Listeners listeners{systemd::handed_sockets(), nullptr};
+  if (!listeners.sockets.empty()) return listeners;
+  listeners.sockets.push_back(open_own_socket(options.socket));
+  listeners.file = std::make_unique<SocketFile>(options.socket);
+  if (options.tcp) add_tcp(*options.tcp, listeners.sockets);
+  return listeners;
+}
+
+/// What a client may call us over TCP.
+std::vector<std::string> own_hosts(const std::vector<Fd>& sockets) {
+  std::vector<std::string> hosts;
+  for (const Fd& socket : sockets) {
+    if (http::transport_of(socket.get()) != http::Transport::tcp) continue;
+    const std::string port = ":" + std::to_string(http::port_of(socket));
+    log::info("serving 127.0.0.1" + port);
+    hosts.push_back("127.0.0.1" + port);
+    hosts.push_back("localhost" + port);
+  }
+  return hosts;
+}
+
+http::ServerSettings server_settings() {
+  http::ServerSettings settings;
+  settings.timeout_seconds = request_seconds;
+  settings.max_head = 8UL * 1024 + 1024;  // tokens have 8 KiB
+  settings.max_headers = 32;
+  settings.plain_head_only = true;
+  settings.identify_peers = true;
+  settings.refusal = refusal;
+  return settings;
+}
+
+class Bell {
+ public:
+  Bell() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!fd_) throw system_error("make", "an eventfd", errno);
+  }
+  int fd() const noexcept { return fd_.get(); }
+  void ring() const noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(fd_.get(), &one, sizeof one);
+  }
+  void clear() const noexcept {
+    std::uint64_t rings = 0;
+    [[maybe_unused]] const ssize_t read = ::read(fd_.get(), &rings, sizeof rings);
+  }
+
+ private:
+  Fd fd_;
+};
+
+int shorter(std::optional<std::chrono::milliseconds> a, std::optional<std::chrono::milliseconds> b) {
+  if (a && b) a = std::min(*a, *b);
+  if (!a) a = b;
+  return a ? static_cast<int>(a->count()) + 1 : -1;
+}
+
+/// Sleeps until a signal, but for the watchdog and the end of a session.
+void wait_for_end(Sessions& sessions, const Bell& changed) {
+  const sigset_t ending = ending_signals();
+  const Fd signals(::signalfd(-1, &ending, SFD_CLOEXEC));
+  if (!signals) throw system_error("make", "a signalfd", errno);
+  const auto watchdog = systemd::watchdog_interval();
+  pollfd watched[] = {{signals.get(), POLLIN, 0}, {changed.fd(), POLLIN, 0}};
+  while (watched[0].revents == 0) {
+    ::poll(watched, 2, shorter(watchdog, sessions.next_expiry()));
+    changed.clear();
+    if (watchdog) systemd::notify("WATCHDOG=1");
+    if (const std::size_t ended = sessions.sweep()) log::info(std::to_string(ended) + " sessions expired");
+  }
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t ending = ending_signals();
+  ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+}
+
+void serve(const Options& options) {
+  Listeners listeners = open_listeners(options);
+  const Bell changed;
+  Agent agent({own_hosts(listeners.sockets), options.origins, options.token_keys}, [&] { changed.ring(); });
+  {
+    const http::Server server(
+        server_settings(), std::move(listeners.sockets),
+        [&](const http::Request& request, http::Answer answer) { agent.handle(request, std::move(answer)); });
+    log::info("ready");
+    systemd::notify("READY=1");
+    wait_for_end(agent.sessions(), changed);
+    systemd::notify("STOPPING=1");
+    log::info("stopping");
+  }
+}
+
+}  // namespace ymgr::agentd
