@@ -114,4 +114,9 @@ class Card {
   std::unique_ptr<State> state_;
 };
 
+/// The reader of the key with that serial number; empty: of the only key there is. Opens each key for a moment.
+/// @throws Error device-not-found · device-ambiguous: several, and none is named; details: serials · what open throws for a key
+/// that may be the one
+std::string find_reader(std::string_view serial, const OpenOptions& options = {});
+
 }  // namespace ymgr::piv

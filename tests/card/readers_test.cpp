@@ -46,3 +46,30 @@ TEST_CASE("plugging in and out is noticed, and so is the end") {
   CHECK(watch.stopped());
   CHECK(watch.wait().empty());
 }
+
+TEST_CASE("the only key is found, by its serial number and without") {
+  CHECK(find_reader("") == reader());
+  CHECK(find_reader("1001") == reader());
+  CHECK_CODE(find_reader("1002"), Code::device_not_found);
+  {
+    const Card other = open_card();
+    OpenOptions hasty;
+    hasty.busy_wait = std::chrono::milliseconds(100);
+    CHECK_CODE(find_reader("1002", hasty), Code::device_busy);  // it may be that one
+  }
+  control("unplug");
+  ReaderWatch watch;
+  wait_for(watch, {});
+  CHECK_CODE(find_reader(""), Code::device_not_found);
+}
+
+TEST_CASE("of two keys one must be named") {
+  CHECK(list_readers().size() == 2);
+  const auto error = thrown([] { find_reader(""); });
+  REQUIRE(error);
+  CHECK(error->code() == Code::device_ambiguous);
+  CHECK(*error->detail("serials") == "1001,1002");
+  CHECK(find_reader("1001") == reader());
+  CHECK(find_reader("1002") != reader());
+  CHECK_CODE(find_reader("1003"), Code::device_not_found);
+}

@@ -4,6 +4,7 @@ factory, on each firmware, behind a private pcscd."""
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -22,7 +23,11 @@ def outcome(case, firmware):
     """What is wrong, or nothing."""
     folder = tempfile.mkdtemp(prefix="ymgr-card-")  # a short path: sockets stand in it
     try:
-        with Readers(f"{folder}/pcsc") as readers, readers.key(serial=1001, firmware=firmware) as key:
+        with ExitStack() as stack:
+            readers = stack.enter_context(Readers(f"{folder}/pcsc", count=2))
+            key = stack.enter_context(readers.key(serial=1001, firmware=firmware))
+            if "two keys" in case:
+                stack.enter_context(readers.key(1, serial=1002, firmware=firmware))
             env = {
                 **readers.env,
                 "YMGR_CARD_READER": key.reader,
