@@ -46,6 +46,6 @@ def outcome(case, firmware):
 
 @pytest.mark.parametrize("firmware", ["4.3.5", "5.2.7", "5.4.3", "5.7.4"])
 def test_card_commands(firmware):
-    with ThreadPoolExecutor(4) as pool:  # most of the time is pcscd's, which looks for a card twice a second
+    with ThreadPoolExecutor(2) as pool:  # most of the time is pcscd's, which looks for a card twice a second
         failed = [text for text in pool.map(lambda case: outcome(case, firmware), cases()) if text]
     assert not failed, "\n\n".join(failed)
