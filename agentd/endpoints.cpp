@@ -41,7 +41,9 @@ void open_session(const Call& call) {
   allow_members(call.body, {"key_id"});
   const auto issuers = read_token_keys(call.agent.settings().token_keys);
   const auto token = agent::verify_token(bearer_of(call.request, Code::token_refused), issuers, now());
-  const auto opened = call.agent.sessions().open(token, call.agent.next_key().take(call.body.at("key_id").text()));
+  const Time end = Sessions::end_of(token);  // before the key is taken
+  PrivateKey taken = call.agent.next_key().take(call.body.at("key_id").text());
+  const auto opened = call.agent.sessions().open(token.user, std::move(taken), end);
   const PublicKey& key = opened.session->key.public_key();
   log::info("session of " + token.user + " from " + token.issuer + " until " + format_time(opened.session->expires_at));
   call.reply.json(Json::object({{"session", opened.secret},

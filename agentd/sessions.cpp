@@ -23,10 +23,14 @@ Session::Session(std::string who, PrivateKey own_key, Time until)
 
 Sessions::Sessions(std::function<void()> changed) : changed_(std::move(changed)) {}
 
-Sessions::Opened Sessions::open(const agent::IdentityToken& token, PrivateKey key) {
+Time Sessions::end_of(const agent::IdentityToken& token) {
   const Time end = std::min(token.session_expires_at.value_or(token.expires_at), now() + Duration(longest_life));
-  if (end <= now()) throw Error(Code::token_refused, "the identity token is refused: its login has expired");
-  Opened opened{std::make_shared<Session>(token.user, std::move(key), floor_seconds(end)), new_secret(32)};
+  if (end <= now()) throw Error(Code::token_refused, "the identity token is refused: its login has ended");
+  return floor_seconds(end);
+}
+
+Sessions::Opened Sessions::open(const std::string& user, PrivateKey key, Time end) {
+  Opened opened{std::make_shared<Session>(user, std::move(key), end), new_secret(32)};
   opened.session->secret_hash_ = sha256(opened.secret);
   {
     const std::lock_guard lock(mutex_);

@@ -47,9 +47,11 @@ class Sessions {
     std::shared_ptr<Session> session;
     std::string secret;  // the bearer of later calls: told once, kept as its hash
   };
-  /// Lives until the token's session_exp, or else its exp, and for 8 hours at most. Where eight live, the one that was
-  /// used longest ago ends.
-  Opened open(const agent::IdentityToken& token, PrivateKey key);
+  /// When a session of that token will end: at its session_exp, or else its exp, and after 8 hours at most.
+  /// @throws Error token-refused: that is over
+  static Time end_of(const agent::IdentityToken& token);
+  /// Where eight live, the one that was used longest ago ends.
+  Opened open(const std::string& user, PrivateKey key, Time end);
   /// @throws Error agent-session-unknown
   std::shared_ptr<Session> find(std::string_view secret);
   void close(const std::shared_ptr<Session>&);
