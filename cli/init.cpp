@@ -160,7 +160,7 @@ std::string_view root_text(LocalCaPlan::Root root) {
 std::string root_words(const InitPlan& plan) {
   switch (plan.ca.root) {
     case LocalCaPlan::Root::sealed_own_passphrase: return "sealed under its own passphrase";
-    case LocalCaPlan::Root::sealed_admin_password: return "sealed under the password of " + plan.admin + " of today";
+    case LocalCaPlan::Root::sealed_admin_password: return "sealed under the present password of " + plan.admin;
     case LocalCaPlan::Root::file: return plan.root_key_out + ", and nowhere else: keep it offline";
     case LocalCaPlan::Root::outside: return "outside";
   }

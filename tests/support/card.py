@@ -209,7 +209,14 @@ class Key:
         return self.control("trace")["trace"]
 
     def wait_powered(self):
-        wait_for(lambda: self.status()["powered"], "power")
+        """A busy pcscd may miss that a card has come: it is then taken out and put in again."""
+        for _ in range(6):
+            try:
+                return wait_for(lambda: self.status()["powered"], "power", 10)
+            except AssertionError:
+                self.control("unplug")
+                self.control("plug")
+        return wait_for(lambda: self.status()["powered"], "power")
 
     def wait_waiting(self, what):
         """Until the key blinks ("touch") or holds an APDU back ("hold")."""

@@ -174,7 +174,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(condition, what, seconds=20):
+def wait_for(condition, what, seconds=60):
     """Waits until `condition()` is true and returns its value."""
     end = time.monotonic() + seconds
     while not (value := condition()):
