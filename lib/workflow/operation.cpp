@@ -14,7 +14,8 @@ Json failure_json(const Error& error) {
 
 Json failed_item(Json who, const Error& error) {
   who.set("success", false);
-  for (const auto& [name, value] : failure_json(error).members()) who.set(name, value);
+  const Json why = failure_json(error);
+  for (const auto& [name, value] : why.members()) who.set(name, value);
   return who;
 }
 
