@@ -36,13 +36,10 @@ void NextKey::ask(Waiter waiter) {
   std::optional<PublicKey> half;
   {
     const std::lock_guard lock(mutex_);
-    if (key_) {
-      half = key_->public_key();
-    } else {
-      waiters_.push_back(std::move(waiter));
-    }
+    if (!key_) return waiters_.push_back(std::move(waiter));
+    half = key_->public_key();
   }
-  if (half) waiter(*half);
+  waiter(*half);
 }
 
 PrivateKey NextKey::take(const std::string& key_id) {
