@@ -1,8 +1,4 @@
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,6 +9,7 @@
 #include "agentd/options.hpp"
 #include "agentd/service.hpp"
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "base/secret.hpp"
 #include "x509/oaep.hpp"
 
@@ -20,13 +17,8 @@ namespace {
 
 using namespace ymgr;
 
-/// No core dumps and no debugger at our secrets, which stay out of the swap; private files; errors instead of SIGPIPE.
-void harden() {
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::umask(077);
-  ::signal(SIGPIPE, SIG_IGN);
+/// Otherwise the next file that is opened would become standard input, output or the log.
+void fill_standard_descriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
   }
@@ -47,7 +39,8 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  harden();
+  harden_process();
+  fill_standard_descriptors();
   agentd::block_signals();
   try {
     return run({argv + (argc > 0 ? 1 : 0), argv + argc});

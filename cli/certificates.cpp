@@ -55,10 +55,6 @@ std::int64_t count_result(const std::vector<Json>& items, std::string_view resul
 
 }  // namespace
 
-std::span<const Column> certificate_columns() noexcept {
-  return columns;
-}
-
 Result flat_answer(const CertificateAnswer& answer) {
   if (answer.items.empty()) throw Error(Code::internal, "the answer of " + answer.request_id + " has no certificate");
   const Json& item = answer.items.front();

@@ -15,7 +15,6 @@ namespace ymgr::cli {
 Result flat_answer(const CertificateAnswer&);
 /// Many: items and summary.
 Result batch_answer(const CertificateAnswer&);
-std::span<const Column> certificate_columns() noexcept;
 /// Member "hooks": run, failed, messages; a warning for each that failed.
 void tell_hooks(Invocation&, const hooks::Outcome&, Json& answer);
 
@@ -24,7 +23,7 @@ inline constexpr Option out_option = {.name = "--out",
                                       .value = "DIR",
                                       .help = "write privkey, cert, chain and fullchain .pem here",
                                       .complete = "folder"};
-/// Reads them; `name`: of the certificate, a folder of its own below --out when `many`. nullopt: none of them was given.
+/// Reads them all but --out, which is `out`. nullopt: none of them was given.
 std::optional<Installation> installation_of(Invocation&, const std::string& out);
 /// "a=b" pairs of a repeatable option. @throws Error usage
 std::map<std::string, std::string> pairs_of(Invocation&, std::string_view option);

@@ -19,9 +19,7 @@ struct Globals {
   Format format = Format::text;
   std::vector<std::string> fields;
   bool quiet = false, verbose = false, yes = false, no_input = false, no_progress = false, dry_run = false;
-  bool detailed_exitcode = false, color = false;
-  Duration timeout{std::chrono::seconds(60)};
-  std::string config_file, context, request_id;
+  bool detailed_exitcode = false;
 };
 
 class Invocation {

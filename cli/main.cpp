@@ -1,8 +1,4 @@
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <exception>
@@ -11,18 +7,10 @@
 
 #include "base/failpoint.hpp"
 #include "base/interrupt.hpp"
+#include "base/process.hpp"
 #include "cli/program.hpp"
 
 namespace {
-
-/// No core dumps and no debugger at our secrets, private files by default, write errors instead of SIGPIPE.
-void harden() {
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::umask(077);
-  ::signal(SIGPIPE, SIG_IGN);
-}
 
 /// Otherwise the next file that is opened, a database perhaps, would become standard input or output. Read-only, so that an
 /// answer written to a closed standard output is an error.
@@ -35,7 +23,7 @@ void fill_standard_descriptors() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  harden();
+  ymgr::harden_process();
   fill_standard_descriptors();
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   try {

@@ -51,11 +51,6 @@ Globals make_globals(const Values& values, const Config& config) {
   globals.no_progress = values.has("--no-progress");
   globals.dry_run = values.has("--dry-run");
   globals.detailed_exitcode = values.has("--detailed-exitcode");
-  globals.color = wants_color(STDOUT_FILENO, color_flag(values));
-  globals.timeout = config.timeout();
-  if (const auto* file = values.find("--config")) globals.config_file = file->front();
-  globals.context = config.at("context").value;
-  if (const auto* id = values.find("--request-id")) globals.request_id = id->front();
   return globals;
 }
 

@@ -55,6 +55,8 @@ struct Selection {
 };
 /// @throws Error usage: nothing at all, unknown field with the nearest one, wrong value; time-invalid
 Selection parse_selection(std::string_view text);
+/// Each condition as parse_selection reads it: "owner=alice", "!profile=tls-client".
+std::vector<std::string> texts_of(const Selection&);
 
 namespace inventory {
 

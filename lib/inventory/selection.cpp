@@ -78,4 +78,11 @@ Selection parse_selection(std::string_view text) {
   return selection;
 }
 
+std::vector<std::string> texts_of(const Selection& selection) {
+  std::vector<std::string> texts;
+  for (const auto& condition : selection.conditions)
+    texts.push_back((condition.negated ? "!" : "") + condition.field + "=" + condition.value);
+  return texts;
+}
+
 }  // namespace ymgr

@@ -177,14 +177,7 @@ Json CertificateItem::journal() const {
 CertificateItem CertificateItem::from(const StoredItem& stored) {
   CertificateItem item;
   const Json& json = stored.data;
-  item.position = stored.position;
-  item.target = stored.target;
-  item.state = stored.state;
-  item.status = stored.status == "done"      ? Status::done
-                : stored.status == "waiting" ? Status::waiting
-                : stored.status == "open"    ? Status::open
-                                             : Status::failed;
-  item.attempt = Attempt::again;
+  restore(item, stored);
   item.cert_id = json.at("cert_id").text();
   item.name = json.at("name").text();
   item.profile = json.at("profile").text();

@@ -64,7 +64,7 @@ struct CertificateAnswer {
   std::vector<Json> items;        // one a certificate: name, success, cert_id, …, or error, code, suggestion, state
   std::vector<int> exits;         // one an item
   bool changed = false;
-  int exit = 0;  // of the whole: design: 0, 9, or the one reason's
+  int exit = 0;  // of the whole: 0, the one reason's, or 9
   bool resumable = false;
 };
 /// One item's members; `outcome`: "issued", "renewed", "unchanged", "planned".

@@ -12,6 +12,17 @@ Json failure_json(const Error& error) {
                        {"retryable", error.retryable()}});
 }
 
+void restore(Item& item, const StoredItem& stored) {
+  item.position = stored.position;
+  item.target = stored.target;
+  item.state = stored.state;
+  item.status = stored.status == "done"      ? Item::Status::done
+                : stored.status == "waiting" ? Item::Status::waiting
+                : stored.status == "open"    ? Item::Status::open
+                                             : Item::Status::failed;
+  item.attempt = Attempt::again;
+}
+
 Json failed_item(Json who, const Error& error) {
   who.set("success", false);
   const Json why = failure_json(error);

@@ -16,6 +16,9 @@ struct StoredItem {
   std::string target, state, status;
   Json data, error;
 };
+/// Position, target, state and status as the journal has them; what comes next is another attempt.
+void restore(Item&, const StoredItem&);
+
 struct StoredOperation {
   std::string request_id, kind, target, state;
   Json inputs;

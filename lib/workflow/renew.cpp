@@ -117,13 +117,10 @@ Json inputs_of(const std::string& name, const RenewOptions& options) {
 }
 
 Json inputs_of(const DueOptions& due, const RenewOptions& options) {
-  std::vector<std::string> conditions;
-  for (const auto& condition : due.selection.conditions)
-    conditions.push_back((condition.negated ? "!" : "") + condition.field + "=" + condition.value);
   return Json::object({{"due", true},
                        {"manner", manner_of(options)},
                        {"force", options.force},
-                       {"select", Json::texts(conditions)},
+                       {"select", Json::texts(texts_of(due.selection))},
                        {"renew_before", due.renew_before ? Json(format_renew_before(*due.renew_before)) : Json()},
                        {"scope", due.scope == Scope::all ? "all" : "host"},
                        {"limit", due.limit}});

@@ -299,11 +299,9 @@ bool ends_here(const RevokeAnswer& answer, const RevokeOptions& options) {
 }
 
 Json asked_json(const std::set<std::string>& ids, const Selection& selection) {
-  Json certificates = Json::array(), conditions = Json::array();
+  Json certificates = Json::array();
   for (const auto& id : ids) certificates.push(id);
-  for (const auto& condition : selection.conditions)
-    conditions.push(std::string(condition.negated ? "!" : "") + condition.field + "=" + condition.value);
-  return Json::object({{"certificates", certificates}, {"selection", conditions}});
+  return Json::object({{"certificates", certificates}, {"selection", Json::texts(texts_of(selection))}});
 }
 
 }  // namespace

@@ -138,13 +138,7 @@ Json RevokeItem::journal() const {
 RevokeItem item_from(const StoredItem& stored) {
   RevokeItem item;
   const Json& json = stored.data;
-  item.position = stored.position;
-  item.target = stored.target;
-  item.state = stored.state;
-  item.status = stored.status == "done"   ? Item::Status::done
-                : stored.status == "open" ? Item::Status::open
-                                          : Item::Status::failed;
-  item.attempt = Attempt::again;
+  restore(item, stored);
   item.cert_id = json.at("cert_id").text();
   item.name = json.at("name").text();
   item.serial = json.at("serial").text();

@@ -104,3 +104,17 @@ def readers(key_program):
             yield readers
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def key(readers):
+    """A virtual YubiKey in it; a module may choose another firmware."""
+    with readers.key(serial=1001, firmware="5.7.4") as key:
+        yield key
+
+
+@pytest.fixture
+def card(key):
+    """A connection to its PIV application."""
+    with key.connect() as card:
+        yield card.select()

@@ -5,20 +5,7 @@ import json
 import jsonschema
 import pytest
 
-
-def undeclared(value, schema, path=""):
-    """Members that the schema does not name, where it names any."""
-    if isinstance(value, list):
-        return [name for item in value for name in undeclared(item, schema.get("items", {}), path + "[]")]
-    if not isinstance(value, dict) or "properties" not in schema:
-        return []
-    found = [f"{path}.{name}" for name in value if name not in schema["properties"]]
-    for name, member in schema["properties"].items():
-        if name in value:
-            found += undeclared(value[name], member, f"{path}.{name}")
-    return found
-
-
+from documents import undeclared
 
 
 @pytest.fixture

@@ -56,18 +56,6 @@ def test_status_as_the_tools_print_it(readers, firmware):
         assert "Serial number: 1001" in key.ykman("info").stdout
 
 
-@pytest.fixture
-def key(readers):
-    with readers.key(serial=1001, firmware="5.7.4") as key:
-        yield key
-
-
-@pytest.fixture
-def card(key):
-    with key.connect() as card:
-        yield card.select()
-
-
 def put(object_id, data):
     return tlv("5c", bytes.fromhex(object_id)) + tlv("53", data)
 

@@ -11,18 +11,6 @@ def key_program():
     return SANITIZED_KEY
 
 
-@pytest.fixture
-def key(readers):
-    with readers.key(serial=1001, firmware="5.7.4") as key:
-        yield key
-
-
-@pytest.fixture
-def card(key):
-    with key.connect() as card:
-        yield card.select()
-
-
 def change_pin(new="11223344"):
     return apdu("00240080", padded(PIN) + padded(new))
 
