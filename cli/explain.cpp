@@ -36,7 +36,7 @@ int exit_of(const CodeInfo& row) {
 Json to_json(const CodeInfo& row) {
   return Json::object({{"code", row.text},
                        {"exit", exit_of(row)},
-                       {"retryable", row.kind == Kind::unreachable},
+                       {"retryable", retryable(row.code)},
                        {"meaning", row.sentence},
                        {"action", row.explanation}});
 }

@@ -18,7 +18,7 @@
 #include <string>
 #include <string_view>
 
-#include "agentd/piv/types.hpp"
+#include "agent/piv_types.hpp"
 #include "x509/certificate.hpp"
 
 namespace ymgr::piv {

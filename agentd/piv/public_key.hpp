@@ -2,7 +2,7 @@
 #pragma once
 #include <string_view>
 
-#include "agentd/piv/types.hpp"
+#include "agent/piv_types.hpp"
 #include "x509/key.hpp"
 
 namespace ymgr::piv {

@@ -68,6 +68,17 @@ const std::string* Error::detail(std::string_view name) const noexcept {
   return found == details_.end() ? nullptr : &found->second;
 }
 
+bool retryable(Code code) noexcept {
+  switch (code) {
+    case Code::device_not_found:
+    case Code::device_removed:
+    case Code::device_busy:
+    case Code::device_failed:
+    case Code::touch_timeout: return true;
+    default: return info(code).kind == Kind::unreachable;
+  }
+}
+
 int exit_status(Kind kind) noexcept {
   return static_cast<int>(kind) + 1;
 }

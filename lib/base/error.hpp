@@ -34,6 +34,10 @@ std::span<const CodeInfo> all_codes() noexcept;
 /// nullptr: no such code.
 const CodeInfo* find_code(std::string_view text) noexcept;
 
+/// The same command may work later: unreachable backends, full disks, busy databases; a YubiKey that is absent, busy, was pulled out
+/// or was not touched.
+bool retryable(Code code) noexcept;
+
 /// Name and value pairs for JSON: policy_version, tries_left, file, line. Never a secret.
 using Details = std::vector<std::pair<std::string, std::string>>;
 
@@ -55,8 +59,7 @@ class Error : public std::exception {
   const std::string* detail(std::string_view name) const noexcept;
   /// The effect may have happened: look before doing it again.
   bool outcome_unknown() const noexcept { return outcome_ == Outcome::unknown; }
-  /// unreachable backends, full disks, busy databases: the same command may work later.
-  bool retryable() const noexcept { return kind() == Kind::unreachable; }
+  bool retryable() const noexcept { return ymgr::retryable(code_); }
 
  private:
   Code code_;

@@ -71,7 +71,7 @@ class Journal {
   virtual void mark(Mark) = 0;
   /// Parked, no error.
   virtual void park(std::size_t position) = 0;
-  /// unreachable: stays open; every other kind: failed. An audit event says so.
+  /// What may work later (Error::retryable) stays open; anything else: failed. An audit event says so.
   virtual void stop(std::size_t position, const std::string& target, const Error&) = 0;
   /// Returns once everything marked before by this thread is committed. @throws Error when it can't be
   virtual void flush() = 0;
@@ -89,7 +89,7 @@ void guard(I& item, Journal& journal, const std::function<void()>& body) {
     body();
   } catch (const Error& error) {
     item.error = error;
-    if (error.kind() != Kind::unreachable) item.status = Item::Status::failed;
+    if (!error.retryable()) item.status = Item::Status::failed;
     journal.stop(item.position, item.target, error);
   }
 }

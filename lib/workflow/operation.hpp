@@ -89,7 +89,7 @@ std::optional<Earlier> find_earlier(Workbench&, const NewOperation& wanted);
 /// @throws Error operation-running: somebody else took the operation over
 void keep_lease(Workbench&, const std::string& request_id, Duration more = lease_time);
 
-/// Notes why an item can't go on: an unreachable reason leaves it open, any other ends it as failed. With an audit event.
+/// Notes why an item can't go on: a reason that may pass leaves it open, any other ends it as failed. With an audit event.
 void note_error(Workbench&, const std::string& request_id, std::size_t position, const std::string& target,
                 const Error&);
 /// Ends the operation as its items stand: done when all are, failed when none is open any more, else open or waiting and the

@@ -1,4 +1,4 @@
-#include "agentd/piv/types.hpp"
+#include "agent/piv_types.hpp"
 
 #include <array>
 #include <charconv>
