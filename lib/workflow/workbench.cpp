@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 
@@ -31,6 +32,11 @@ LeaseHolder this_process(std::string_view host) {
   self.pid = getpid();
   self.start_time = start_time_of(self.pid);
   return self;
+}
+
+agent::Client& Workbench::agent() const {
+  if (!open_agent) throw Error(Code::agent_unreachable, "there is no agent here");
+  return open_agent();
 }
 
 bool is_dead(std::string_view text, const LeaseHolder& self) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/client.hpp"
 #include "audit/audit.hpp"
 #include "authority/authority.hpp"
 #include "base/notice.hpp"
@@ -38,6 +39,11 @@ struct Workbench {
   std::string ca_folder;                 // where CRLs and CRL numbers are kept beside the database
   std::string installations;             // folder of installation files
   std::vector<std::string> environment;  // for hooks: NAME=VALUE
+  std::function<agent::Client&()> open_agent =
+      {};  // of this login; nothing is connected before it is used. Empty: none here
+
+  /// @throws Error agent-unreachable: there is none here
+  agent::Client& agent() const;
 };
 
 }  // namespace ymgr

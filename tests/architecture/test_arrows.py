@@ -17,7 +17,7 @@ ARROWS = {
     "base": "",
     "x509": "",
     "http": "",
-    "agent": "x509",
+    "agent": "http x509",
     "sql": "",
     "policy": "x509",
     "secrets": "sql",
@@ -25,10 +25,10 @@ ARROWS = {
     "audit": "secrets sql",
     "inventory": "sql x509",
     "authority": "secrets sql x509",
-    "session": "audit secrets sql",
+    "session": "agent audit secrets sql",
     "report": "inventory sql x509",
-    "workflow": "audit authority inventory keys policy report secrets session sql x509",
-    "cli": "workflow audit authority inventory keys policy report secrets session sql http x509",
+    "workflow": "agent audit authority inventory keys policy report secrets session sql x509",
+    "cli": "workflow agent audit authority inventory keys policy report secrets session sql http x509",
     "agentd": "agent http x509",
 }
 
