@@ -80,7 +80,7 @@ constexpr Argument check_arguments[] = {
 constexpr Option check_options[] = {
     {.name = "--san",
      .value = "KIND:VALUE",
-     .help = "one more name: dns:, ip:, email: or uri:",
+     .help = "one more name: dns:, ip:, email:, uri: or upn:",
      .times = Option::Times::many},
     {.name = "--key", .value = "rsa-2048|rsa-3072|rsa-4096|ec-p256|ec-p384|ed25519", .help = "algorithm of the key"},
     {.name = "--profile", .value = "NAME", .help = "certificate profile, tls-server at first", .complete = "profile"},

@@ -74,6 +74,7 @@ bool within(const San& name, const San& permitted) {
     case SanKind::ip: return ip_within(name.value, permitted.value);
     case SanKind::email: return email_within(name.value, permitted.value);
     case SanKind::uri: return uri_within(name.value, permitted.value);
+    case SanKind::upn: break;  // a CA constrains none
   }
   return false;
 }

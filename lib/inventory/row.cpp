@@ -48,7 +48,7 @@ class Reader {
 
 /// What stands in the inventory is shown, whatever the rules for new names have become.
 San read_san(std::string_view text) {
-  for (const SanKind kind : {SanKind::dns, SanKind::ip, SanKind::email, SanKind::uri}) {
+  for (const SanKind kind : san_kinds) {
     const auto prefix = to_string(kind);
     if (text.starts_with(prefix) && text.substr(prefix.size(), 1) == ":") {
       return {kind, std::string(text.substr(prefix.size() + 1))};

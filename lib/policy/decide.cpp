@@ -191,15 +191,17 @@ void check_reuse(const Question& question, Violations& out) {
 }
 
 /// A user's own name: the user name, or behind a plus what no user name can have, or an e-mail address of that mailbox
-/// in a domain that the policy allows by name.
+/// in a domain that the policy allows by name. A UPN logs somebody in, so nothing may be added to it.
 bool is_own_name(const Question& question, const San& name) {
   const std::string_view actor = question.request.actor;
+  const bool mailbox = name.kind == SanKind::email || name.kind == SanKind::upn;
   const auto own = [&](std::string_view text) {
-    return lower(text) == actor || lower(text).starts_with(std::string(actor) + "+");
+    const bool extended = name.kind != SanKind::upn && lower(text).starts_with(std::string(actor) + "+");
+    return lower(text) == actor || extended;
   };
   if (actor.empty()) return false;
   if (own(name.value)) return true;
-  if (name.kind != SanKind::email || !own(name.value.substr(0, name.value.rfind('@')))) return false;
+  if (!mailbox || !own(name.value.substr(0, name.value.rfind('@')))) return false;
   const auto& allowed = question.rules.names_allowed;
   return std::any_of(allowed.begin(), allowed.end(), [&](const auto& p) { return pattern_allows(p, name); });
 }

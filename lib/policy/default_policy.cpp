@@ -53,7 +53,7 @@ reuse:
 
 # Each profile takes keys, names, validity and reuse from above and may set them again; its denied names are added.
 # roles: who may issue. A user issues for no other owner and under no other name than the own user name, name+anything,
-# or the mailbox of that name in a domain of names.allowed.
+# or the mailbox of that name in a domain of names.allowed; as UPN (the name of a Windows login) nothing is added to it.
 profiles:
 )";
 
@@ -121,6 +121,24 @@ constexpr std::string_view people = R"(  tls-client:
     reuse: {key: false}
     san_kinds: [email, uri]
     roles: [admin, operator]
+  # A person's login with a YubiKey: TLS clients, smart card logon, SSH through PKCS#11. Slot 9a.
+  piv-auth:
+    eku: [clientAuth, smartcardLogon]
+    key_usage: [digitalSignature]
+    default_key: ec-p384
+    default_validity: 365d
+    san_kinds: [upn, email, uri]
+    max_sans: 10
+    roles: [admin, operator, user]
+  # Doors and readers: the key answers without a PIN. Slot 9e.
+  card-auth:
+    eku: [clientAuth, id-PIV-cardAuth]
+    key_usage: [digitalSignature]
+    default_key: ec-p384
+    default_validity: 365d
+    san_kinds: [uri]
+    max_sans: 10
+    roles: [admin, operator]
 )";
 
 }  // namespace
@@ -136,6 +154,19 @@ std::string default_policy(std::string_view preset) {
     text += part;
   }
   return text;
+}
+
+std::optional<std::string> default_profile(std::string_view name) {
+  const std::string key = "  " + std::string(name) + ":";
+  std::vector<std::string> members;
+  bool inside = false;
+  for (const auto& line : split(default_policy("internal"), '\n')) {
+    if (inside && !line.starts_with("    ")) break;
+    if (inside) members.emplace_back(trim(line));
+    inside = inside || line == key;
+  }
+  if (members.empty()) return std::nullopt;
+  return std::string(name) + ": {" + join(members, ", ") + "}";
 }
 
 }  // namespace ymgr

@@ -152,7 +152,7 @@ bool host_touches(std::string_view pattern, std::string_view name) {
 bool is_pattern_of(std::string_view pattern, SanKind kind) {
   if (parse_network(pattern)) return kind == SanKind::ip;
   if (is_uri(pattern)) return kind == SanKind::uri;
-  if (pattern.find('@') != std::string_view::npos) return kind == SanKind::email;
+  if (pattern.find('@') != std::string_view::npos) return kind == SanKind::email || kind == SanKind::upn;
   return kind == SanKind::dns;
 }
 
@@ -192,7 +192,8 @@ bool pattern_allows(std::string_view pattern, const San& name) {
   switch (name.kind) {
     case SanKind::dns: return host_allows(pattern, name.value);
     case SanKind::ip: return in_network(name.value, pattern);
-    case SanKind::email: return email_fits(pattern, name.value, host_allows, std::equal_to<std::string_view>());
+    case SanKind::email:
+    case SanKind::upn: return email_fits(pattern, name.value, host_allows, std::equal_to<std::string_view>());
     case SanKind::uri: return uri_fits(pattern, name.value);
   }
   return false;
@@ -201,7 +202,7 @@ bool pattern_allows(std::string_view pattern, const San& name) {
 bool pattern_touches(std::string_view pattern, const San& name) {
   if (!is_pattern_of(pattern, name.kind)) return false;
   if (name.kind == SanKind::dns) return host_touches(pattern, name.value);
-  if (name.kind != SanKind::email) return pattern_allows(pattern, name);
+  if (name.kind != SanKind::email && name.kind != SanKind::upn) return pattern_allows(pattern, name);
   const auto same = [](std::string_view a, std::string_view b) { return lower(a) == lower(b); };
   return email_fits(pattern, name.value, host_touches, same);
 }

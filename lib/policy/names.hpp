@@ -3,7 +3,7 @@
 //   example.com, Build Bot    that DNS name, or that plain name of a person or service; case does not matter
 //   *                         every DNS or plain name
 //   10.0.0.0/8, 2001:db8::1   addresses of the network, or the one
-//   *@example.com, a@b.org    e-mail addresses; the domain is itself a pattern (*@*.example.com)
+//   *@example.com, a@b.org    e-mail addresses and UPNs; the domain is itself a pattern (*@*.example.com)
 //   https://host/*            URIs that begin so; without the star, that URI
 #pragma once
 #include <optional>

@@ -46,12 +46,16 @@ std::string hint_of(const Violation& violation) {
 const ProfileRules& Policy::profile(std::string_view name) const {
   const auto found = profiles_.find(std::string(name));
   if (found != profiles_.end()) return found->second;
+  const std::string message = "policy " + version_ + " has no profile " + printable(name);
+  if (const auto lines = default_profile(name)) {
+    throw Error(Code::profile_unknown, message,
+                "write it into the profiles of policy.yaml, with a new version: " + *lines);
+  }
   std::vector<std::string_view> names;
   for (const auto& [known, rules] : profiles_) names.push_back(known);
   const auto near = nearest(name, names);
   const std::vector<std::string> all(names.begin(), names.end());
-  throw Error(Code::profile_unknown, "policy " + version_ + " has no profile " + printable(name),
-              near ? "did you mean " + *near + "?" : "one of " + join(all, ", "));
+  throw Error(Code::profile_unknown, message, near ? "did you mean " + *near + "?" : "one of " + join(all, ", "));
 }
 
 Duration Policy::max_validity(const ProfileRules& rules, Time at) const {

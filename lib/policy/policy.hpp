@@ -70,7 +70,7 @@ class Policy {
   const std::string& version() const noexcept { return version_; }
   const std::string& preset() const noexcept { return preset_; }
   const std::map<std::string, ProfileRules>& profiles() const noexcept { return profiles_; }
-  /// @throws Error profile-unknown with the nearest name
+  /// @throws Error profile-unknown with the nearest name; with the lines to add where only this file lacks it
   const ProfileRules& profile(std::string_view name) const;
   /// Smallest interval between two renewals of one name.
   Duration min_renew_interval() const noexcept { return min_renew_interval_; }
@@ -97,6 +97,8 @@ class Policy {
 
 /// The file that `ymgr init` writes. @param preset "internal" or "cabf"
 std::string default_policy(std::string_view preset);
+/// The profile as that file has it, in one line: what a file that was written earlier lacks. nullopt: no such profile.
+std::optional<std::string> default_profile(std::string_view name);
 /// Throws the Error of a refused decision: "Policy violation: " and the first message, details policy_version, suggestion,
 /// request_id (unless empty), violations (JSON text). Code policy-violation, or key-denied when that is all there is.
 [[noreturn]] void throw_violation(const Decision&, std::string_view request_id);

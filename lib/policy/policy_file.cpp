@@ -16,7 +16,7 @@ constexpr int rsa_floor = 3072;
 constexpr int rsa_ceiling = 16384;
 constexpr std::int64_t sans_ceiling = 1000;
 constexpr std::string_view presets[] = {"internal", "cabf"};
-constexpr std::string_view kinds[] = {"dns", "ip", "email", "uri"};
+constexpr std::string_view kinds[] = {"dns", "ip", "email", "uri", "upn"};
 constexpr std::string_view roles[] = {"admin", "operator", "user"};
 constexpr std::string_view usages[] = {"digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment",
                                        "keyAgreement"};
@@ -217,7 +217,7 @@ void read_names_of_profile(YamlReader& reader, ProfileRules& rules) {
 /// What public TLS never carries is taken out, so that `policy show` says what applies.
 void narrow_to_cabf(const YamlReader& reader, ProfileRules& rules) {
   std::erase(rules.algorithms, KeyAlgorithm::ed25519);
-  std::erase_if(rules.san_kinds, [](SanKind kind) { return kind == SanKind::email || kind == SanKind::uri; });
+  std::erase_if(rules.san_kinds, [](SanKind kind) { return kind != SanKind::dns && kind != SanKind::ip; });
   if (rules.algorithms.empty() || rules.san_kinds.empty()) {
     throw reader.error(
         reader.mapping(),
@@ -287,6 +287,7 @@ ProfileRules file_defaults(const Source& source) {
   ProfileRules rules;
   rules.algorithms = {KeyAlgorithm::ec_p256, KeyAlgorithm::ec_p384, KeyAlgorithm::ed25519, KeyAlgorithm::rsa_3072,
                       KeyAlgorithm::rsa_4096};
+  // no upn: it is a login, so a profile that may carry one says so
   rules.san_kinds = {SanKind::dns, SanKind::ip, SanKind::email, SanKind::uri};
   rules.max_validity = source.longest();
   return rules;

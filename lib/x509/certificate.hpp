@@ -23,7 +23,7 @@ struct Csr {
 };
 /// PKCS#10 with the SANs as extension request; signed with SHA-256 (P-384: SHA-384).
 Der make_csr(const PrivateKey&, const RequestedNames&);
-/// PEM or DER, at most 64 KiB; the signature is checked. SAN types other than the four of SanKind are refused.
+/// PEM or DER, at most 64 KiB; the signature is checked. SAN types other than those of SanKind are refused.
 /// @throws Error csr-invalid, csr-bad-signature, name-invalid
 Csr parse_csr(std::string_view pem_or_der);
 

@@ -13,6 +13,9 @@ std::string general_name(SanKind kind, std::string_view value) {
     case SanKind::email: return der::tlv(der::context(1), value);
     case SanKind::dns: return der::tlv(der::context(2), value);
     case SanKind::uri: return der::tlv(der::context(6), value);
+    case SanKind::upn:
+      return der::tlv(der::constructed(0),
+                      der::oid(upn_oid) + der::tlv(der::constructed(0), der::tlv(der::utf8_string, value)));
     case SanKind::ip: break;
   }
   return der::tlv(der::context(7), value);

@@ -12,7 +12,7 @@
 namespace ymgr {
 namespace {
 
-constexpr std::array<std::string_view, 4> kind_names = {"dns", "ip", "email", "uri"};
+constexpr std::array<std::string_view, 5> kind_names = {"dns", "ip", "email", "uri", "upn"};
 
 [[noreturn]] void refuse(SanKind kind, std::string_view value, std::string_view why, std::string hint = {}) {
   throw Error(Code::name_invalid,
@@ -58,11 +58,11 @@ std::string check_ip(std::string_view value) {
   refuse(SanKind::ip, value, "is not an IP address", "write it like ip:192.0.2.1 or ip:2001:db8::1");
 }
 
-/// dot-atom of RFC 5322 and a domain; quoted local parts and domain literals are refused.
-std::string check_email(std::string_view value) {
+/// E-mail address or UPN: dot-atom of RFC 5322 and a domain; quoted local parts and domain literals are refused.
+std::string check_mailbox(SanKind kind, std::string_view value) {
   const auto at = value.find('@');
   if (at == std::string_view::npos || value.find('@', at + 1) != std::string_view::npos) {
-    refuse(SanKind::email, value, "must have one @",
+    refuse(kind, value, "must have one @",
            at == std::string_view::npos && is_dns_name(value) ? "write dns:" + lower(value) : "");
   }
   const auto local = value.substr(0, at), domain = value.substr(at + 1);
@@ -70,9 +70,9 @@ std::string check_email(std::string_view value) {
                      local.find("..") == std::string_view::npos &&
                      std::all_of(local.begin(), local.end(), [](char c) { return is_atext(c) || c == '.'; });
   if (!atoms)
-    refuse(SanKind::email, value, "has a part before the @ that can't stand in a certificate",
+    refuse(kind, value, "has a part before the @ that can't stand in a certificate",
            "use ASCII letters, digits, dots and dashes");
-  if (domain.starts_with("*")) refuse(SanKind::email, value, "has a wildcard");
+  if (domain.starts_with("*")) refuse(kind, value, "has a wildcard");
   std::string checked = check_dns_name(domain);
   return std::string(local) + '@' + checked;
 }
@@ -169,7 +169,8 @@ San make_san(SanKind kind, std::string_view value) {
   switch (kind) {
     case SanKind::dns: return {kind, check_dns_name(value)};
     case SanKind::ip: return {kind, check_ip(value)};
-    case SanKind::email: return {kind, check_email(value)};
+    case SanKind::email:
+    case SanKind::upn: return {kind, check_mailbox(kind, value)};
     case SanKind::uri: return {kind, check_uri(value)};
   }
   throw Error(Code::internal, "a subject alternative name of no kind");
@@ -186,7 +187,7 @@ San parse_san(std::string_view text) {
                            : text.find("://") != std::string_view::npos ? "write uri:" + printable(text)
                            : text.find('@') != std::string_view::npos   ? "write email:" + printable(text)
                            : is_dns_name(text)                          ? "write dns:" + lower(text)
-                                                                        : "write dns:, ip:, email: or uri: before it";
+                                               : "write dns:, ip:, email:, uri: or upn: before it";
   throw Error(Code::name_invalid, "the subject alternative name " + quoted(text) + " has no kind", hint);
 }
 
@@ -222,7 +223,8 @@ std::string check_certificate_name(std::string_view name) {
   if (!is_utf8(name)) refuse_name(name, "is not UTF-8");
   if (const auto bytes = ip_bytes(name)) return *ip_text(*bytes);
   if (name.find('.') != std::string_view::npos && is_dns_name(name)) return lower(name);
-  if (name.find('@') != std::string_view::npos && name.find(' ') == std::string_view::npos) return check_email(name);
+  if (name.find('@') != std::string_view::npos && name.find(' ') == std::string_view::npos)
+    return check_mailbox(SanKind::email, name);
   const auto points = code_points(name);
   if (points.size() > longest)
     refuse_name(name, "has more than 64 characters", "only DNS names and e-mail addresses may be longer");

@@ -6,6 +6,9 @@
 
 namespace ymgr {
 
+/// id-ms-san-upn: the otherName that holds a UPN.
+inline constexpr char upn_oid[] = "1.3.6.1.4.1.311.20.2.3";
+
 /// RFC 3492, for one label without its "xn--".
 std::string punycode(std::u32string_view label);
 /// nullopt: not punycode, or code points that Unicode does not have.

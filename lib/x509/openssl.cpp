@@ -132,6 +132,36 @@ std::optional<std::string> serial_of(const ASN1_INTEGER* number) {
 
 namespace {
 
+struct RawName {
+  SanKind kind;
+  std::string_view bytes;
+};
+
+/// nullopt: not a UPN.
+std::optional<RawName> upn_of(const OTHERNAME* name) {
+  char oid[64];
+  const int size = OBJ_obj2txt(oid, sizeof oid, name->type_id, 1);
+  if (size <= 0 || std::string_view(oid) != upn_oid || name->value->type != V_ASN1_UTF8STRING) return std::nullopt;
+  return RawName{SanKind::upn, view(name->value->value.utf8string)};
+}
+
+/// nullopt: of a type that we don't know.
+std::optional<RawName> raw_name(const GENERAL_NAME* name) {
+  int type = 0;
+  const void* value = GENERAL_NAME_get0_value(name, &type);
+  const auto as = [&](SanKind kind) {
+    return std::optional(RawName{kind, view(static_cast<const ASN1_STRING*>(value))});
+  };
+  switch (type) {
+    case GEN_DNS: return as(SanKind::dns);
+    case GEN_IPADD: return as(SanKind::ip);
+    case GEN_EMAIL: return as(SanKind::email);
+    case GEN_URI: return as(SanKind::uri);
+    case GEN_OTHERNAME: return upn_of(static_cast<const OTHERNAME*>(value));
+    default: return std::nullopt;
+  }
+}
+
 San found_san(SanKind kind, std::string_view bytes) {
   if (kind == SanKind::ip) return {kind, ip_text(bytes).value_or("invalid")};
   return {kind, kind == SanKind::dns ? lower(printable(bytes)) : printable(bytes)};
@@ -149,20 +179,13 @@ San checked_san(SanKind kind, std::string_view bytes) {
 std::vector<San> sans_of(const GENERAL_NAMES* names, Names how) {
   std::vector<San> out;
   for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
-    int type = 0;
-    const auto* value =
-        static_cast<const ASN1_STRING*>(GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type));
-    const auto kind = type == GEN_DNS     ? std::optional(SanKind::dns)
-                      : type == GEN_IPADD ? std::optional(SanKind::ip)
-                      : type == GEN_EMAIL ? std::optional(SanKind::email)
-                      : type == GEN_URI   ? std::optional(SanKind::uri)
-                                          : std::nullopt;
-    if (!kind) {
+    const auto name = raw_name(sk_GENERAL_NAME_value(names, i));
+    if (!name) {
       if (how == Names::as_found) continue;
-      throw Error(Code::name_invalid, "a subject alternative name is of a type other than dns, ip, email and uri",
+      throw Error(Code::name_invalid, "a subject alternative name is of a type other than dns, ip, email, uri and upn",
                   "make the request with names of these types");
     }
-    San san = how == Names::checked ? checked_san(*kind, view(value)) : found_san(*kind, view(value));
+    San san = how == Names::checked ? checked_san(name->kind, name->bytes) : found_san(name->kind, name->bytes);
     if (std::find(out.begin(), out.end(), san) == out.end()) out.push_back(std::move(san));
   }
   return out;

@@ -28,11 +28,13 @@ int key_bits(KeyAlgorithm) noexcept;
 /// "RSA", "EC", "Ed25519".
 std::string_view key_family(KeyAlgorithm) noexcept;
 
-enum class SanKind { dns, ip, email, uri };
+/// upn: the user principal name of Windows and Active Directory, an otherName 1.3.6.1.4.1.311.20.2.3 with a UTF8String.
+enum class SanKind { dns, ip, email, uri, upn };
+inline constexpr SanKind san_kinds[] = {SanKind::dns, SanKind::ip, SanKind::email, SanKind::uri, SanKind::upn};
 std::string_view to_string(SanKind) noexcept;
 
-/// A subject alternative name in its normal form: DNS lower case; IP as inet_ntop writes it; URI and e-mail as given, the
-/// e-mail's domain in lower case. Order and equality are by kind, then value.
+/// A subject alternative name in its normal form: DNS lower case; IP as inet_ntop writes it; URI, e-mail and UPN as given,
+/// the domain of the latter two in lower case. Order and equality are by kind, then value.
 struct San {
   SanKind kind;
   std::string value;
@@ -77,7 +79,7 @@ Reason parse_reason(std::string_view text);
 std::optional<Reason> reason_of(std::string_view name) noexcept;
 
 /// Extended key usages by name: serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning,
-/// smartcardLogon; or a dotted OID. nullopt: neither.
+/// smartcardLogon, id-PIV-cardAuth; or a dotted OID. nullopt: neither.
 std::optional<std::string> eku_oid(std::string_view name_or_oid);
 std::string eku_name(std::string_view oid);  // the name if there is one
 

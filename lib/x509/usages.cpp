@@ -18,7 +18,7 @@ constexpr Named extended[] = {
     {"serverAuth", "1.3.6.1.5.5.7.3.1"},          {"clientAuth", "1.3.6.1.5.5.7.3.2"},
     {"codeSigning", "1.3.6.1.5.5.7.3.3"},         {"emailProtection", "1.3.6.1.5.5.7.3.4"},
     {"timeStamping", "1.3.6.1.5.5.7.3.8"},        {"OCSPSigning", "1.3.6.1.5.5.7.3.9"},
-    {"smartcardLogon", "1.3.6.1.4.1.311.20.2.2"},
+    {"smartcardLogon", "1.3.6.1.4.1.311.20.2.2"}, {"id-PIV-cardAuth", "2.16.840.1.101.3.6.8"},
 };
 constexpr std::array<std::string_view, 9> key_usages = {"digitalSignature", "nonRepudiation", "keyEncipherment",
                                                         "dataEncipherment", "keyAgreement",   "keyCertSign",

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "policy/policy.hpp"
+#include "support/thrown.hpp"
 
 using namespace ymgr;
 using std::chrono::days;
@@ -34,6 +35,7 @@ profiles:
     max_sans: 3
     roles: [admin]
   open: {eku: [clientAuth], reuse: {key: false}, roles: [admin, operator, user]}
+  logon: {eku: [smartcardLogon], san_kinds: [upn], names: {allowed: ["*@example.com", alice]}, roles: [user]}
   mail: {eku: [emailProtection], names: {allowed: ["*@example.com", alice]}, roles: [user]}
 )";
 
@@ -91,6 +93,9 @@ San ip(std::string value) {
 }
 San email(std::string value) {
   return {SanKind::email, std::move(value)};
+}
+San upn(std::string value) {
+  return {SanKind::upn, std::move(value)};
 }
 San uri(std::string value) {
   return {SanKind::uri, std::move(value)};
@@ -279,6 +284,24 @@ TEST_CASE("every rule of validity, reuse and roles holds at its limit and refuse
             r.sans = {email("alice+x@example.com")};
           },
           ""},
+         {"user, own login", "logon",
+          [&](auto& r) {
+            alice(r);
+            r.sans = {upn("Alice@example.com")};
+          },
+          ""},
+         {"user, own login with a tag", "logon",
+          [&](auto& r) {
+            alice(r);
+            r.sans = {upn("alice+x@example.com")};
+          },
+          "roles"},
+         {"user, login of another", "logon",
+          [&](auto& r) {
+            alice(r);
+            r.sans = {upn("bob@example.com")};
+          },
+          "roles"},
          {"user, mailbox of another", "mail",
           [&](auto& r) {
             alice(r);
@@ -425,6 +448,16 @@ TEST_CASE("the default internal policy allows the everyday and refuses rsa-2048,
             set_names(r, {dns("a.internal"), uri("spiffe://prod/a")});
           },
           ""}});
+  const auto login = [](auto& r) { set_names(r, {upn("root@corp.example")}); };
+  check(policy, winter,
+        {{"the login of a YubiKey", "piv-auth", login, ""},
+         {"a login in any other profile", "tls-client", login, "names.san_kinds"},
+         {"a door's certificate for a person", "card-auth", login, "names.san_kinds"},
+         {"a user's door card", "card-auth", [](auto& r) { r.role = "user"; }, "roles"}});
+  for (const auto* name : {"piv-auth", "card-auth", "code-signing"}) {
+    CHECK(policy.profile(name).default_key == KeyAlgorithm::ec_p384);
+    CHECK(policy.default_validity(policy.profile(name), winter) == days(365));
+  }
   CHECK(policy.default_validity(policy.profile("tls-server"), winter) == days(90));
   CHECK(policy.default_validity(policy.profile("service"), winter) == days(30));
   CHECK(policy.profile("tls-server").default_key == KeyAlgorithm::ec_p256);
@@ -482,4 +515,19 @@ TEST_CASE("an unknown profile names the nearest") {
     CHECK(error.code() == Code::profile_unknown);
     CHECK(error.hint() == "did you mean tls-server?");
   }
+}
+
+TEST_CASE("a profile that came later than the file is told with the line to add") {
+  const auto older = Policy::parse("{version: v1, preset: internal, profiles: {web: {eku: [serverAuth]}}}", "p");
+  const auto error = thrown([&] { older.profile("piv-auth"); });
+  REQUIRE(error);
+  CHECK(error->code() == Code::profile_unknown);
+  const std::string start = "write it into the profiles of policy.yaml, with a new version: ";
+  REQUIRE(error->hint().starts_with(start + "piv-auth: {eku: [clientAuth, smartcardLogon], "));
+  const auto newer =
+      Policy::parse("{version: v2, preset: internal, profiles: {" + error->hint().substr(start.size()) + "}}", "p");
+  const auto shipped = Policy::parse(default_policy("internal"), "p");
+  CHECK(newer.profile("piv-auth").eku == shipped.profile("piv-auth").eku);
+  CHECK(newer.profile("piv-auth").san_kinds == shipped.profile("piv-auth").san_kinds);
+  CHECK(newer.profile("piv-auth").roles == shipped.profile("piv-auth").roles);
 }

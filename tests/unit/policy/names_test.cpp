@@ -64,7 +64,7 @@ TEST_CASE("a pattern allows all that fits and touches what a wildcard may cover"
     San name;
     bool allows, touches;
   };
-  const auto dns = SanKind::dns, ip = SanKind::ip, email = SanKind::email, uri = SanKind::uri;
+  const auto dns = SanKind::dns, ip = SanKind::ip, email = SanKind::email, uri = SanKind::uri, upn = SanKind::upn;
   const Row rows[] = {
       {"*.example.com", {dns, "a.example.com"}, true, true},
       {"*.example.com", {dns, "a.b.example.com"}, true, true},
@@ -100,6 +100,10 @@ TEST_CASE("a pattern allows all that fits and touches what a wildcard may cover"
       {"jo@example.com", {email, "JO@example.com"}, false, true},
       {"jo@example.com", {email, "joe@example.com"}, false, false},
       {"example.com", {email, "a@example.com"}, false, false},
+      {"*@corp.example", {upn, "jo@corp.example"}, true, true},
+      {"*@corp.example", {upn, "jo@corp.example.org"}, false, false},
+      {"admin@corp.example", {upn, "ADMIN@corp.example"}, false, true},
+      {"*", {upn, "jo@corp.example"}, false, false},
       {"https://host/*", {uri, "https://host/a/b"}, true, true},
       {"https://host/*", {uri, "https://host"}, true, true},
       {"https://host/*", {uri, "HTTPS://HOST:443/a"}, true, true},

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "policy/policy.hpp"
 
@@ -116,7 +118,7 @@ profiles:
     validity: {max: 90d}
     reuse: {key: true}
     key_usage: [digitalSignature, keyEncipherment]
-    san_kinds: [uri]
+    san_kinds: [uri, upn]
     max_sans: 1
     roles: [operator, user]
 )",
@@ -126,6 +128,7 @@ profiles:
   CHECK(plain.algorithms == std::vector<KeyAlgorithm>{KeyAlgorithm::ec_p256, KeyAlgorithm::ec_p384,
                                                       KeyAlgorithm::ed25519, KeyAlgorithm::rsa_4096});
   CHECK(plain.names_allowed == std::vector<std::string>{"*.a.example"});
+  CHECK(std::ranges::find(plain.san_kinds, SanKind::upn) == plain.san_kinds.end());  // only where it is named
   CHECK(plain.wildcards);
   CHECK(plain.max_validity == days(60));
   CHECK_FALSE(plain.key_reuse);
@@ -141,7 +144,7 @@ profiles:
   CHECK(own.max_validity == days(90));
   CHECK(own.key_reuse);
   CHECK(own.max_key_age == Duration(days(90)));
-  CHECK(own.san_kinds == std::vector<SanKind>{SanKind::uri});
+  CHECK(own.san_kinds == std::vector<SanKind>{SanKind::uri, SanKind::upn});
   CHECK(own.max_sans == 1);
 }
 
@@ -162,7 +165,7 @@ TEST_CASE("both default policies are readable, and an unknown preset is refused"
   for (const auto* preset : {"internal", "cabf"}) {
     const auto policy = Policy::parse(default_policy(preset), "policy.yaml");
     CHECK(policy.preset() == preset);
-    CHECK(policy.profiles().size() == 5);
+    CHECK(policy.profiles().size() == 7);
   }
   CHECK_THROWS_AS(default_policy("strict"), Error);
 }

@@ -15,11 +15,11 @@ TEST_CASE("an issued certificate says what was planned, and nothing else") {
       {"http://a.example/ca.crl", "http://b.example/ca.crl"}, {"http://a.example/ocsp"}, {"http://a.example/ca.crt"}};
   const Pki pki;
   const PrivateKey key = PrivateKey::generate(KeyAlgorithm::rsa_2048);
-  PlannedCertificate planned =
-      plan({"api.example.com",
-            {parse_san("dns:api.example.com"), parse_san("ip:10.0.0.1"), parse_san("ip:2001:db8::1"),
-             parse_san("email:a@example.com"), parse_san("uri:spiffe://example.com/a")}});
-  planned.eku = {"serverAuth", "1.3.6.1.4.1.99999.1"};
+  PlannedCertificate planned = plan(
+      {"api.example.com",
+       {parse_san("dns:api.example.com"), parse_san("ip:10.0.0.1"), parse_san("ip:2001:db8::1"),
+        parse_san("email:a@example.com"), parse_san("uri:spiffe://example.com/a"), parse_san("upn:a@corp.example")}});
+  planned.eku = {"serverAuth", "1.3.6.1.4.1.99999.1", "smartcardLogon", "id-PIV-cardAuth"};
   const Certificate got = pki.issue(key.public_key(), planned, urls);
   CHECK(got.serial == "4A:3F:2B");
   CHECK(got.subject == "CN=api.example.com");

@@ -31,9 +31,9 @@ TEST_CASE("a request carries common name, alternative names and key") {
        {KeyAlgorithm::rsa_2048, KeyAlgorithm::ec_p256, KeyAlgorithm::ec_p384, KeyAlgorithm::ed25519}) {
     CAPTURE(to_string(algorithm));
     const auto key = PrivateKey::generate(algorithm);
-    const RequestedNames names{
-        "a.example",
-        {parse_san("dns:a.example"), parse_san("ip:::1"), parse_san("email:a@b.example"), parse_san("uri:urn:x:y")}};
+    const RequestedNames names{"a.example",
+                               {parse_san("dns:a.example"), parse_san("ip:::1"), parse_san("email:a@b.example"),
+                                parse_san("uri:urn:x:y"), parse_san("upn:a@corp.example")}};
     const Der der = make_csr(key, names);
     for (const auto& text :
          {der.bytes, to_pem(der, "CERTIFICATE REQUEST"), "intro\n" + to_pem(der, "NEW CERTIFICATE REQUEST")}) {
@@ -47,8 +47,8 @@ TEST_CASE("a request carries common name, alternative names and key") {
     }
     const auto ran = run("openssl req -inform DER -noout -verify -text -in " + folder.put("csr", der.bytes));
     CHECK(ran.status == 0);
-    CHECK(ran.output.find("DNS:a.example, IP Address:0:0:0:0:0:0:0:1, email:a@b.example, URI:urn:x:y") !=
-          std::string::npos);
+    CHECK(ran.output.find("DNS:a.example, IP Address:0:0:0:0:0:0:0:1, email:a@b.example, URI:urn:x:y, othername: "
+                          "UPN::a@corp.example") != std::string::npos);
   }
 }
 
@@ -62,12 +62,13 @@ TEST_CASE("a request without names is one") {
 TEST_CASE("requests of openssl are read, their names in normal form") {
   const Folder folder;
   REQUIRE(request(folder, "/O=Org/CN=J\xC3\xBCrgen",
-                  "subjectAltName=DNS:A.Example,DNS:a.example,IP:10.0.0.1,email:x@Y.example,URI:https://a/b")
+                  "subjectAltName=DNS:A.Example,DNS:a.example,IP:10.0.0.1,email:x@Y.example,URI:https://a/b,"
+                  "otherName:msUPN;UTF8:Jo@Corp.example")
               .status == 0);
   const Csr csr = parse_csr(folder.get("csr"));
   CHECK(csr.common_name == "J\xC3\xBCrgen");
   CHECK(csr.subject == "CN=J\xC3\xBCrgen,O=Org");
-  CHECK(sans(csr) == "dns:a.example ip:10.0.0.1 email:x@y.example uri:https://a/b ");
+  CHECK(sans(csr) == "dns:a.example ip:10.0.0.1 email:x@y.example uri:https://a/b upn:Jo@corp.example ");
 }
 
 TEST_CASE("requests for wrong names are refused") {
@@ -81,6 +82,8 @@ TEST_CASE("requests for wrong names are refused") {
       {"/CN=a", "subjectAltName=DNS:10.0.0.1", Code::name_invalid},
       {"/CN=a", "subjectAltName=RID:1.2.3.4", Code::name_invalid},
       {"/CN=a", "subjectAltName=otherName:1.2.3.4;UTF8:x", Code::name_invalid},
+      {"/CN=a", "subjectAltName=otherName:msUPN;IA5:a@corp.example", Code::name_invalid},
+      {"/CN=a", "subjectAltName=otherName:msUPN;UTF8:alice", Code::name_invalid},
       {"/CN=a", "subjectAltName=dirName:other", Code::name_invalid},
       {"/CN=a", "subjectAltName=DER:04:01:00", Code::csr_invalid},
       {"/CN=a", "subjectAltName=DER:30:03:87:01:00", Code::name_invalid},

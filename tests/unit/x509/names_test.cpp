@@ -110,6 +110,10 @@ TEST_CASE("a refused name says what to write instead") {
       {"ip:300.1.1.1", "error: ip:300.1.1.1 is not an IP address | write it like ip:192.0.2.1 or ip:2001:db8::1"},
       {"email:a.example", "error: email:a.example must have one @ | write dns:a.example"},
       {"email:a@b@c.example", "error: email:a@b@c.example must have one @ | "},
+      {"upn:alice", "error: upn:alice must have one @ | write dns:alice"},
+      {"upn:CORP\\alice@corp.example",
+       "error: upn:CORP\\alice@corp.example has a part before the @ that can't stand in a certificate | use ASCII "
+       "letters, digits, dots and dashes"},
       {"uri:a.example", "error: uri:a.example has no scheme | write dns:a.example"},
       {"uri:https://", "error: uri:https:// has neither host nor path | "},
       {"uri:https:///x", "error: uri:https:///x has neither host nor path | "},
@@ -123,7 +127,8 @@ TEST_CASE("a refused name says what to write instead") {
        "error: the subject alternative name \"https://a.example\" has no kind | write uri:https://a.example"},
       {"a@b.example", "error: the subject alternative name \"a@b.example\" has no kind | write email:a@b.example"},
       {"rid:1.2.3",
-       "error: the subject alternative name \"rid:1.2.3\" has no kind | write dns:, ip:, email: or uri: before it"},
+       "error: the subject alternative name \"rid:1.2.3\" has no kind | write dns:, ip:, email:, uri: or upn: before "
+       "it"},
   };
   for (const auto& row : rows) CHECK(outcome([&] { return to_string(parse_san(row.text)); }) == row.want);
 }
@@ -139,6 +144,8 @@ TEST_CASE("parse_san gives the normal form") {
       {"ip:2001:0DB8:0:0::1", "ip:2001:db8::1"},
       {"ip:::ffff:192.0.2.1", "ip:::ffff:192.0.2.1"},
       {"email:First.Last+x@Example.COM", "email:First.Last+x@example.com"},
+      {"upn:Alice.Miller@Corp.Example", "upn:Alice.Miller@corp.example"},
+      {"UPN:alice@corp", "upn:alice@corp"},
       {"uri:spiffe://example.com/ns/a", "uri:spiffe://example.com/ns/a"},
       {"uri:urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "uri:urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"},
   };
@@ -151,6 +158,9 @@ TEST_CASE("parse_san gives the normal form") {
                        "email:a@[10.0.0.1]",
                        "email:a@*.example.com",
                        "email:\xC3\xBC@c.example",
+                       "upn:@corp.example",
+                       "upn:a@b@corp.example",
+                       "upn:a@*.example",
                        "ip:010.0.0.1",
                        "ip:1.2.3",
                        "ip:",
