@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/messages.hpp"
 #include "agent/piv_types.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/json.hpp"
 #include "base/secret.hpp"
 
 namespace ymgr::agent {
@@ -37,41 +37,11 @@ struct Health {
   std::string status, version;
 };
 
-enum class DeviceState { ready, busy, failed };
-struct DiscoveredDevice {
-  std::string serial;  // decimal; empty: not known
-  std::string reader;
-  std::optional<piv::Firmware> firmware;
-  std::string form_factor;
-  DeviceState state = DeviceState::ready;
-  bool touch = false;  // waits for a finger
-  std::string error;   // why it failed; else empty
-};
-
 struct CardInfo {
   piv::DeviceInfo device;
   std::optional<std::string> reset_refused;  // why POST /piv/reset would be refused
 };
 
-/// nullopt: the card does not tell (before firmware 5.3).
-struct DefaultCredentials {
-  std::string serial;
-  std::optional<bool> pin, puk, management_key;
-};
-
-struct SlotKey {
-  piv::Algorithm algorithm{};
-  piv::PinPolicy pin_policy{};
-  piv::TouchPolicy touch_policy{};
-  bool generated = false;
-  std::string public_key;  // PEM
-};
-struct SlotContent {
-  piv::Slot slot{};
-  bool key_known = true;  // false before firmware 5.3: whether there is a key is not told
-  std::optional<SlotKey> key;
-  std::optional<std::string> certificate;  // PEM
-};
 struct Slots {
   std::string serial;
   std::vector<SlotContent> slots;
@@ -92,8 +62,8 @@ struct CsrRequest {
   const Secret* pin = nullptr;                         // where the key's policy asks for it
 };
 struct SlotCsr {
-  std::string csr, public_key;                                      // PEM
-  std::optional<std::string> attestation, attestation_certificate;  // PEM
+  Der csr, public_key;                                      // the latter a SubjectPublicKeyInfo
+  std::optional<Der> attestation, attestation_certificate;  // nullopt: the firmware has none, or the key was imported
   piv::PinPolicy pin_policy{};
   piv::TouchPolicy touch_policy{};
 };
@@ -101,7 +71,7 @@ struct SlotCsr {
 struct ImportRequest {
   std::string serial;
   piv::Slot slot{};
-  std::string certificate;                             // PEM
+  Der certificate;
   bool overwrite = false;                              // false: another certificate there is refused with slot-used
   const piv::ManagementKey* management_key = nullptr;  // needed
   const Secret* pin = nullptr;                         // for a test signature
@@ -110,7 +80,7 @@ struct ImportRequest {
 enum class ImportCheck { signature, public_key };
 
 struct SlotAttestation {
-  std::string attestation, attestation_certificate;  // PEM
+  Der attestation, attestation_certificate;
 };
 enum class DeleteKey { keep, destroy };
 
