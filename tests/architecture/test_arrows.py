@@ -20,7 +20,7 @@ ARROWS = {
     "agent": "http x509",
     "sql": "",
     "policy": "x509",
-    "secrets": "sql",
+    "secrets": "agent sql",
     "keys": "secrets sql x509",
     "audit": "secrets sql",
     "inventory": "sql x509",
