@@ -15,43 +15,48 @@ constexpr Option list_options[] = {
     {.name = "--select",
      .value = "FIELD=VALUE,…",
      .help =
-         "only those that fit: owner, profile, name, status, label.KEY, expires-before, expires-after, ca, host, key"},
+         "only those that fit: owner, profile, name, status, label.KEY, expires-before, expires-after, ca, host, key, "
+         "device"},
     {.name = "--status", .value = "active|superseded|revoked", .help = "only those; active ones have not expired"},
     {.name = "--expired", .value = "", .help = "only those that expired and were not renewed"},
     {.name = "--expiring", .value = "DURATION", .help = "only active ones that expire within it, such as 30d"},
     {.name = "--limit", .value = "N", .help = "at most so many, 1000 at first; 0: all"}};
 
-constexpr Field list_fields[] = {{"certificates", "array of object", "soonest expiry first"},
-                                 {"certificates.cert_id", "string", "id of the certificate"},
-                                 {"certificates.name", "string", "name of the lineage"},
-                                 {"certificates.status", "string", "active, expired, superseded or revoked"},
-                                 {"certificates.expires_at", "time", "last second of its validity"},
-                                 {"certificates.owner", "?string", "the person it belongs to"},
-                                 {"certificates.profile", "string", "certificate profile"},
-                                 {"certificates.serial_number", "string", "upper-case hex with colons"},
-                                 {"certificates.subject", "string", "distinguished name"},
-                                 {"certificates.sans", "array of string", "names, as KIND:VALUE"},
-                                 {"certificates.issuer", "string", "distinguished name of the CA"},
-                                 {"certificates.ca_name", "string", "name of the CA"},
-                                 {"certificates.key_reference", "?string", "where the key is"},
-                                 {"certificates.key_algorithm", "string", "of the key"},
-                                 {"certificates.labels", "object", "as given"},
-                                 {"certificates.policy_version", "string", "policy that it was last measured by"},
-                                 {"certificates.violations", "?array of object", "what that policy has against it"},
-                                 {"certificates.issued_at", "time", "when it was issued"},
-                                 {"certificates.not_before", "time", "first second of its validity"},
-                                 {"certificates.renew_at", "time", "from when it is due"},
-                                 {"certificates.renew_before", "?string", "as asked for; null: default"},
-                                 {"certificates.renewed_from", "?string", "the certificate that it replaced"},
-                                 {"certificates.revoked_at", "?time", "when it was revoked"},
-                                 {"certificates.revocation_reason", "?string", "as RFC 5280 names it"},
-                                 {"certificates.fingerprint", "string", "SHA-256 of the certificate, hex"},
-                                 {"certificates.host", "?string", "where it is installed"},
-                                 {"certificates.installation", "?string", "name of the installation file there"},
-                                 {"certificates.hook_state", "?string", "of the deploy hook: ok or pending"},
-                                 {"certificates.request_id", "string", "operation that made it"},
-                                 {"certificates.issued_by", "string", "who asked for it"},
-                                 {"truncated", "boolean", "there are more than --limit"}};
+constexpr Field list_fields[] = {
+    {"certificates", "array of object", "soonest expiry first"},
+    {"certificates.cert_id", "string", "id of the certificate"},
+    {"certificates.name", "string", "name of the lineage"},
+    {"certificates.status", "string", "active, expired, superseded or revoked"},
+    {"certificates.expires_at", "time", "last second of its validity"},
+    {"certificates.owner", "?string", "the person it belongs to"},
+    {"certificates.profile", "string", "certificate profile"},
+    {"certificates.serial_number", "string", "upper-case hex with colons"},
+    {"certificates.subject", "string", "distinguished name"},
+    {"certificates.sans", "array of string", "names, as KIND:VALUE"},
+    {"certificates.issuer", "string", "distinguished name of the CA"},
+    {"certificates.ca_name", "string", "name of the CA"},
+    {"certificates.key_reference", "?string", "where the key is"},
+    {"certificates.key_algorithm", "string", "of the key"},
+    {"certificates.device", "?string", "serial number of the YubiKey that has the key"},
+    {"certificates.slot", "?string", "its slot there: 9a"},
+    {"certificates.attested", "?boolean", "the YubiKey attests that it made the key; null: it is on none"},
+    {"certificates.labels", "object", "as given"},
+    {"certificates.policy_version", "string", "policy that it was last measured by"},
+    {"certificates.violations", "?array of object", "what that policy has against it"},
+    {"certificates.issued_at", "time", "when it was issued"},
+    {"certificates.not_before", "time", "first second of its validity"},
+    {"certificates.renew_at", "time", "from when it is due"},
+    {"certificates.renew_before", "?string", "as asked for; null: default"},
+    {"certificates.renewed_from", "?string", "the certificate that it replaced"},
+    {"certificates.revoked_at", "?time", "when it was revoked"},
+    {"certificates.revocation_reason", "?string", "as RFC 5280 names it"},
+    {"certificates.fingerprint", "string", "SHA-256 of the certificate, hex"},
+    {"certificates.host", "?string", "where it is installed"},
+    {"certificates.installation", "?string", "name of the installation file there"},
+    {"certificates.hook_state", "?string", "of the deploy hook: ok or pending"},
+    {"certificates.request_id", "string", "operation that made it"},
+    {"certificates.issued_by", "string", "who asked for it"},
+    {"truncated", "boolean", "there are more than --limit"}};
 
 constexpr Example list_examples[] = {
     {"ymgr cert list --expiring 30d", "what to look after"},
@@ -67,6 +72,8 @@ constexpr Column list_columns[] = {{"NAME", "name"},
                                    {"SERIAL", "serial_number", true},
                                    {"KEY", "key_reference", true},
                                    {"ALGORITHM", "key_algorithm", true},
+                                   {"DEVICE", "device", true},
+                                   {"SLOT", "slot", true},
                                    {"RENEW-AT", "renew_at", true},
                                    {"HOST", "host", true},
                                    {"ISSUED", "issued_at", true}};
@@ -131,6 +138,10 @@ constexpr Field show_fields[] = {
     {"key_reference", "?string", "where the key is"},
     {"key_algorithm", "string", "of the key"},
     {"key_created_at", "time", "when the key was made"},
+    {"device", "?string", "serial number of the YubiKey that has the key"},
+    {"slot", "?string", "its slot there: 9a"},
+    {"attested", "?boolean", "the YubiKey attests that it made the key; null: the key is on none"},
+    {"attestation", "?string", "PEM of that attestation and of the certificate that signed it"},
     {"public_key_sha256", "string", "SHA-256 of the public key, hex"},
     {"profile", "string", "certificate profile"},
     {"owner", "?string", "the person it belongs to"},
@@ -200,6 +211,7 @@ Json show_json(const CertificateRow& row, Time at) {
   json.set("hook_message", or_null(row.hook_message));
   json.set("hook_at", or_null(row.hook_at));
   json.set("csr", or_null(row.csr));
+  json.set("attestation", or_null(row.attestation));
   return json;
 }
 
@@ -220,6 +232,11 @@ std::string labels_text(const CertificateRow& row) {
   return join(pairs, ", ");
 }
 
+std::string yubikey_text(const CertificateRow& row) {
+  if (row.device.empty()) return {};
+  return row.device + ", slot " + row.slot + (row.attestation.empty() ? ", not attested" : ", attested");
+}
+
 std::string show_text(const CertificateRow& row, const Json& json, Time at) {
   const std::string revoked =
       row.revoked_at ? dated(row.revoked_at, at) + " for " + row.revocation_reason : std::string();
@@ -237,6 +254,7 @@ std::string show_text(const CertificateRow& row, const Json& json, Time at) {
                        {"renew before", row.renew_before},
                        {"revoked", revoked},
                        {"key", row.key_reference + " (" + row.key_algorithm + ")"},
+                       {"YubiKey", yubikey_text(row)},
                        {"key made", dated(row.key_created_at, at)},
                        {"key usage", join(json.texts_or_empty("key_usage"), ", ")},
                        {"extended usage", join(json.texts_or_empty("eku"), ", ")},

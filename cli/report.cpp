@@ -38,6 +38,8 @@ constexpr Field fields[] = {
     {"expiring_certificates.owner", "string", "the person it belongs to"},
     {"expiring_certificates.profile", "string", "certificate profile"},
     {"expiring_certificates.serial_number", "string", "upper-case hex with colons"},
+    {"expiring_certificates.device", "?string", "serial number of the YubiKey that has the key"},
+    {"expiring_certificates.slot", "?string", "its slot there: 9a"},
     {"expiring_certificates.expires_at", "time", "last second of its validity"},
     {"revoked_certificates", "array of object", "newest first"},
     {"revoked_certificates.cert_id", "string", "id of the certificate"},
@@ -45,6 +47,8 @@ constexpr Field fields[] = {
     {"revoked_certificates.owner", "string", "the person it belongs to"},
     {"revoked_certificates.profile", "string", "certificate profile"},
     {"revoked_certificates.serial_number", "string", "upper-case hex with colons"},
+    {"revoked_certificates.device", "?string", "serial number of the YubiKey that has the key"},
+    {"revoked_certificates.slot", "?string", "its slot there: 9a"},
     {"revoked_certificates.expires_at", "time", "last second of its validity"},
     {"revoked_certificates.revoked_at", "time", "when it was revoked"},
     {"revoked_certificates.reason", "string", "as RFC 5280 names it"},
@@ -54,6 +58,8 @@ constexpr Field fields[] = {
     {"offending_certificates.owner", "string", "the person it belongs to"},
     {"offending_certificates.profile", "string", "certificate profile"},
     {"offending_certificates.serial_number", "string", "upper-case hex with colons"},
+    {"offending_certificates.device", "?string", "serial number of the YubiKey that has the key"},
+    {"offending_certificates.slot", "?string", "its slot there: 9a"},
     {"offending_certificates.expires_at", "time", "last second of its validity"},
     {"offending_certificates.violations", "string", "what the policy has against it"}};
 

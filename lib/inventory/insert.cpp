@@ -8,9 +8,9 @@ constexpr const char* insert_text =
     "key_algorithm, public_key_sha256, key_created_at, profile, owner, labels, policy_version, violations, status, "
     "issued_at, not_before, expires_at, renew_before, renew_at, renewed_from, revoked_at, revocation_reason, "
     "invalidity_at, fingerprint, pem, csr, host, installation, hook_state, hook_message, hook_at, request_id, "
-    "issued_by) "
+    "issued_by, device, slot, attestation) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, "
-    "$24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)";
+    "$24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39)";
 
 sql::Value or_null(const std::string& text) {
   return text.empty() ? sql::Value() : sql::Value(text);
@@ -75,7 +75,10 @@ void insert(sql::Connection& db, const CertificateRow& row) {
                        or_null(row.hook_message),
                        or_null(row.hook_at),
                        row.request_id,
-                       row.issued_by});
+                       row.issued_by,
+                       or_null(row.device),
+                       or_null(row.slot),
+                       or_null(row.attestation)});
   for (const auto& [name, value] : row.labels) {
     db.run("INSERT INTO certificate_labels (cert_id, name, value) VALUES ($1, $2, $3)", {row.cert_id, name, value});
   }

@@ -36,15 +36,17 @@ struct CertificateRow {
   std::optional<Time> revoked_at, invalidity_at;
   std::string revocation_reason;
   std::string fingerprint, pem, csr;  // hex; PEM; PEM or empty
+  std::string device, slot;           // of a key on a YubiKey: its serial number, "9a"; or empty
+  std::string attestation;            // PEM of the key's attestation and of the certificate that signed it; or empty
   std::string host, installation;
   std::string hook_state, hook_message;  // "", "ok", "pending"
   std::optional<Time> hook_at;
   std::string request_id, issued_by;
 };
 
-/// `--select owner=…,profile=…,name=…,status=…,label.KEY=…,expires-before=…,expires-after=…,ca=…,host=…,key=…`: all of
-/// them hold. Values of name and owner may hold '*', any text. A condition may begin with '!'. Status: active (and not yet
-/// expired), expired, superseded, revoked. key: the algorithm. Times as parse_time reads them.
+/// `--select owner=…,profile=…,name=…,status=…,label.KEY=…,expires-before=…,expires-after=…,ca=…,host=…,key=…,
+/// device=…`: all of them hold. Values of name and owner may hold '*', any text. A condition may begin with '!'. Status: active (and not yet
+/// expired), expired, superseded, revoked. key: the algorithm; device: a YubiKey's serial number. Times as parse_time reads them.
 struct Selection {
   struct Condition {
     std::string field, value;

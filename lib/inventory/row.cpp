@@ -117,6 +117,9 @@ CertificateRow read_row(const sql::Row& source) {
   row.hook_at = in.time_or_none();
   row.request_id = in.text();
   row.issued_by = in.text();
+  row.device = in.text();
+  row.slot = in.text();
+  row.attestation = in.text();
   return row;
 }
 

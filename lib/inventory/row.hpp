@@ -11,7 +11,7 @@ inline constexpr const char* columns =
     "cert_id, name, subject, sans, serial_number, issuer, ca_name, key_reference, key_algorithm, public_key_sha256, "
     "key_created_at, profile, owner, labels, policy_version, violations, status, issued_at, not_before, expires_at, "
     "renew_before, renew_at, renewed_from, revoked_at, revocation_reason, invalidity_at, fingerprint, pem, csr, host, "
-    "installation, hook_state, hook_message, hook_at, request_id, issued_by";
+    "installation, hook_state, hook_message, hook_at, request_id, issued_by, device, slot, attestation";
 
 CertificateRow read_row(const sql::Row&);
 

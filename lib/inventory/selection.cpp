@@ -9,8 +9,9 @@
 namespace ymgr {
 namespace {
 
-constexpr std::array<std::string_view, 10> fields{"owner", "profile",        "name",          "status", "label.KEY",
-                                                  "ca",    "expires-before", "expires-after", "host",   "key"};
+constexpr std::array<std::string_view, 11> fields{"owner",     "profile", "name",           "status",
+                                                  "label.KEY", "ca",      "expires-before", "expires-after",
+                                                  "host",      "key",     "device"};
 constexpr std::array<std::string_view, 4> statuses{"active", "expired", "superseded", "revoked"};
 constexpr std::string_view label_prefix = "label.";
 constexpr std::size_t most_conditions = 32;

@@ -81,7 +81,7 @@ std::string Where::condition_text(const Selection::Condition& condition, Time at
   if (field == "status") return "status = '" + value + "'";
 
   std::string column(column_of(field));
-  if (use == Use::filter || negated || field == "host") column = "COALESCE(" + column + ", '')";
+  if (use == Use::filter || negated || field == "host" || field == "device") column = "COALESCE(" + column + ", '')";
   if (value.find('*') == std::string::npos) return column + " = " + bind(value);
   return column + " LIKE " + bind(like_pattern(value)) + " ESCAPE '\\'";
 }

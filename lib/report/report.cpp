@@ -42,7 +42,8 @@ std::string messages(std::string_view violations) {
 std::vector<ReportItem> fetch(sql::Connection& db, const std::string& where, std::vector<sql::Value> params,
                               std::int64_t limit) {
   std::string text =
-      "SELECT cert_id, name, owner, profile, serial_number, expires_at, revoked_at, revocation_reason, violations FROM "
+      "SELECT cert_id, name, owner, profile, serial_number, expires_at, revoked_at, revocation_reason, violations, "
+      "device, slot FROM "
       "certificates " +
       where;
   if (limit > 0) {
@@ -58,7 +59,9 @@ std::vector<ReportItem> fetch(sql::Connection& db, const std::string& where, std
                                                std::string(row.text(4)),
                                                from_micros(row.integer(5)),
                                                {},
-                                               {}});
+                                               {},
+                                               std::string(row.text(9)),
+                                               std::string(row.text(10))});
     if (!row.is_null(6)) item.revoked_at = from_micros(row.integer(6));
     item.note = row.is_null(7) ? row.is_null(8) ? "" : messages(row.text(8)) : std::string(row.text(7));
   });

@@ -21,7 +21,8 @@ struct ReportItem {
   std::string cert_id, name, owner, profile, serial;
   Time expires_at;
   std::optional<Time> revoked_at;
-  std::string note;  // reason of revocation, or the violations' messages
+  std::string note;          // reason of revocation, or the violations' messages
+  std::string device, slot;  // of a key on a YubiKey; or empty
 };
 struct Report {
   ReportWindow window;

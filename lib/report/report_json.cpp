@@ -17,6 +17,8 @@ Json items_json(const std::vector<ReportItem>& items, std::string_view note_name
                               {"profile", item.profile},
                               {"serial_number", item.serial},
                               {"expires_at", format_time(item.expires_at)}});
+    json.set("device", item.device.empty() ? Json() : Json(item.device));
+    json.set("slot", item.slot.empty() ? Json() : Json(item.slot));
     if (item.revoked_at) json.set("revoked_at", format_time(*item.revoked_at));
     if (!note_name.empty()) json.set(note_name, item.note);
     list.push(std::move(json));
@@ -28,7 +30,8 @@ std::string csv_rows(std::string_view kind, const std::vector<ReportItem>& items
   std::string text;
   for (const auto& item : items) {
     text += csv_line({std::string(kind), item.cert_id, item.name, item.owner, item.profile, item.serial,
-                      format_time(item.expires_at), item.revoked_at ? format_time(*item.revoked_at) : "", item.note});
+                      format_time(item.expires_at), item.revoked_at ? format_time(*item.revoked_at) : "", item.note,
+                      item.device, item.slot});
   }
   return text;
 }
@@ -55,8 +58,8 @@ Json to_json(const Report& report) {
 }
 
 std::string report_csv(const Report& report) {
-  return csv_line(
-             {"kind", "cert_id", "name", "owner", "profile", "serial_number", "expires_at", "revoked_at", "note"}) +
+  return csv_line({"kind", "cert_id", "name", "owner", "profile", "serial_number", "expires_at", "revoked_at", "note",
+                   "device", "slot"}) +
          csv_rows("expiring", report.expiring_items) + csv_rows("revoked", report.revoked_items) +
          csv_rows("offending", report.offending_items);
 }

@@ -125,7 +125,7 @@ TEST_CASE("an answer shows every member, absent ones as null") {
       R"({"cert_id":"cert-20270115080000-000000000001","name":"a.example.com","subject":"CN=a.example.com",)"
       R"("sans":["dns:a.example.com"],"serial_number":"4A:00:00:00:01","status":"active",)"
       R"("issuer":"CN=ymgr Issuing CA 1,O=ymgr","ca_name":"ymgr Issuing CA 1","key_reference":"sealed:a.example.com",)"
-      R"("key_algorithm":"ec-p256","profile":"tls-server","owner":"alice","labels":{},"policy_version":"v1.0",)"
+      R"("key_algorithm":"ec-p256","device":null,"slot":null,"attested":null,"profile":"tls-server","owner":"alice","labels":{},"policy_version":"v1.0",)"
       R"("violations":null,"issued_at":"2026-12-16T08:00:00Z","not_before":"2026-12-16T08:00:00Z",)"
       R"("expires_at":"2027-03-16T08:00:00Z","renew_at":"2027-02-14T08:00:00Z","renew_before":null,)"
       R"("renewed_from":null,"revoked_at":null,"revocation_reason":null,)"

@@ -27,6 +27,9 @@ CertificateRow full_row() {
   row.invalidity_at = at - days(2);
   row.revocation_reason = "keyCompromise";
   row.csr = "-----BEGIN CERTIFICATE REQUEST-----\n";
+  row.device = "12345678";
+  row.slot = "9a";
+  row.attestation = "-----BEGIN CERTIFICATE-----\n";
   row.host = "web1";
   row.installation = "nginx";
   row.hook_state = "pending";
@@ -57,6 +60,9 @@ TEST_CASE("a row comes back as it was written") {
   CHECK(out.owner == in.owner);
   CHECK((out.labels == in.labels));
   CHECK(out.policy_version == in.policy_version);
+  CHECK(out.device == in.device);
+  CHECK(out.slot == in.slot);
+  CHECK(out.attestation == in.attestation);
   CHECK((out.violations == in.violations));
   CHECK((out.status == in.status));
   CHECK((out.issued_at == in.issued_at));

@@ -44,6 +44,7 @@ void fill(sql::Connection& db) {
     if (g.number % 2 == 1) row.host = "web1";
     if (g.number == 3 || g.number == 7) row.labels = {{"env", "prod"}};
     if (g.number == 8) row.profile = "tls-client", row.key_algorithm = "ed25519", row.ca_name = "other";
+    if (g.number == 7) row.device = "12345678", row.slot = "9a";
     inventory::insert(db, row);
   }
 }
@@ -125,6 +126,8 @@ TEST_CASE("a selection means the same to lists and to what is due") {
       {"profile=tls-client", "8", "8"},
       {"key=ed25519", "8", "8"},
       {"ca=other", "8", "8"},
+      {"device=12345678", "7", "7"},
+      {"!device=12345678", "5 4 3 2 8 6 1", "5 3 2 8"},
       {"expires-before=2027-01-25", "5 4 3", "5 3"},
       {"expires-after=2027-01-25,expires-before=2027-02-05", "7 2", "7 2"},
       {"owner=team-b,status=active,label.env=prod,name=web*", "3", "3"},

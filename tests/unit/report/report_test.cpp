@@ -169,10 +169,11 @@ TEST_CASE("JSON holds the same") {
   CHECK(json.at("policy_compliance_percent").real() == 66.6);
   CHECK(json.at("expiring_window").at("to").text() == "2027-02-14T08:00:00Z");
   CHECK(json.at("revoked_window").at("from").text() == "2027-01-08T08:00:00Z");
-  CHECK(dump_json(json.at("revoked_certificates")) ==
-        R"([{"cert_id":"cert-20270115080000-000000000006","name":"bad.example.com","owner":"alice",)"
-        R"("profile":"tls-server","serial_number":"4A:00:00:00:06","expires_at":"2027-01-20T08:00:00Z",)"
-        R"("revoked_at":"2027-01-12T08:00:00Z","reason":"superseded"}])");
+  CHECK(
+      dump_json(json.at("revoked_certificates")) ==
+      R"([{"cert_id":"cert-20270115080000-000000000006","name":"bad.example.com","owner":"alice",)"
+      R"("profile":"tls-server","serial_number":"4A:00:00:00:06","expires_at":"2027-01-20T08:00:00Z","device":null,"slot":null,)"
+      R"("revoked_at":"2027-01-12T08:00:00Z","reason":"superseded"}])");
   CHECK(json.at("offending_certificates").items().at(0).at("violations").text() == "Key size 2048 below minimum 3072");
   CHECK(json.at("expiring_certificates").items().size() == 2);
 }
@@ -182,8 +183,8 @@ TEST_CASE("CSV has one row a listed certificate") {
   fill(*db);
   const auto rows = parse_csv(report_csv(make_report(*db, default_window(at), 10)));
   REQUIRE(rows.size() == 5);
-  const std::vector<std::string> heading = {"kind",          "cert_id",    "name",       "owner", "profile",
-                                            "serial_number", "expires_at", "revoked_at", "note"};
+  const std::vector<std::string> heading = {"kind",       "cert_id",    "name", "owner",  "profile", "serial_number",
+                                            "expires_at", "revoked_at", "note", "device", "slot"};
   CHECK((rows[0].fields == heading));
   std::string kinds;
   for (const auto& row : rows) kinds += row.fields.at(0) + " " + row.fields.at(2) + "\n";

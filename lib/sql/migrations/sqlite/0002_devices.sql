@@ -12,3 +12,4 @@ CREATE TABLE devices (
   replaced_by TEXT REFERENCES devices(serial), superseded_at BIGINT);  -- until then the certificates on it stay active
 CREATE INDEX devices_owner ON devices(owner);
 CREATE INDEX devices_replaced ON devices(superseded_at) WHERE superseded_at IS NOT NULL;
+CREATE INDEX certificates_device ON certificates(device) WHERE device IS NOT NULL;
