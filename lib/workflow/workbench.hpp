@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "policy/policy.hpp"
 #include "session/session.hpp"
 #include "sql/connection.hpp"
+#include "x509/attestation.hpp"
 
 namespace ymgr {
 
@@ -26,6 +28,12 @@ struct LeaseHolder {
 LeaseHolder this_process(std::string_view host);
 /// True: the holder named by `text` ran on this host and is gone.
 bool is_dead(std::string_view text, const LeaseHolder& self);
+
+/// Whose attestations of keys are believed besides Yubico's.
+struct AttestationTrust {
+  std::vector<Certificate> roots;
+  VirtualRoot virtual_root = VirtualRoot::refused;  // accepted where a profile is marked as a demo's
+};
 
 struct Workbench {
   sql::Connection& db;
@@ -41,6 +49,9 @@ struct Workbench {
   std::vector<std::string> environment;  // for hooks: NAME=VALUE
   std::function<agent::Client&()> open_agent =
       {};  // of this login; nothing is connected before it is used. Empty: none here
+  std::function<AttestationTrust()> attestation_trust = {};  // asked when needed; empty: Yubico's alone
+  /// Asks whoever gave the command for the PIN of that YubiKey. Empty, or nullopt: there is nobody to ask.
+  std::function<std::optional<Secret>(const std::string& serial)> ask_pin = {};
 
   /// @throws Error agent-unreachable: there is none here
   agent::Client& agent() const;
