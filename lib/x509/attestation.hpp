@@ -36,8 +36,8 @@ Attestation verify_attestation(std::string_view statement, std::string_view devi
 /// What a key must be attested as.
 struct AttestedKey {
   std::string serial;
-  std::optional<int> slot;
-  std::optional<Der> spki;               // that of the request and of the certificate
+  std::optional<int> slot = {};
+  std::optional<Der> spki = {};          // that of the request and of the certificate
   int pin_policy = 0, touch_policy = 0;  // at least these; 0: any
 };
 /// Policies grow from "never" over "once" to "always", for touch from "never" over "cached" to "always".
