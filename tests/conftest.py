@@ -1,9 +1,12 @@
 """Which tests run here: marks that need root or an ordinary user, and skips that CI forbids."""
 
 import os
+import signal
 
 import pytest
 
+# A shell's background job ignores it, and so would the programs that are told to end by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 FORBID_SKIPS = os.environ.get("YMGR_FORBID_SKIPS") == "1"
 
 
