@@ -27,7 +27,7 @@ std::string four_digits(unsigned status) {
           digits[status & 0xFU]};
 }
 
-std::string_view form_factor(unsigned code) {
+std::string_view form_name(unsigned code) {
   constexpr std::string_view names[] = {"",           "usb-a-keychain", "usb-a-nano", "usb-c-keychain",
                                         "usb-c-nano", "lightning",      "usb-a-bio",  "usb-c-bio"};
   const unsigned shape = code & 0x0FU;
@@ -38,7 +38,7 @@ std::string_view form_factor(unsigned code) {
 
 Card::State::State(const std::string& reader, OpenOptions options)
     : connection(reader, options.busy_wait),
-      patience{std::move(options.on_touch), options.touch_after, options.touch_limit} {
+      patience{std::move(options.on_touch), std::move(options.on_touch_end), options.touch_after, options.touch_limit} {
   select_piv();
   const Answer version = need({Ins::version});
   if (version.data.size() != 3) throw Error(Code::device_failed, name() + " tells no version");
@@ -142,11 +142,10 @@ const std::string& Card::serial() const noexcept {
 
 namespace {
 
-void add_config(std::string_view config, DeviceInfo& info) {
+/// 80: FIPS; 0: it tells none.
+unsigned form_code(std::string_view config) {
   const auto form = find(read_tlvs(config), 0x04);
-  if (!form || form->size() != 1) return;
-  info.form_factor = form_factor(number(*form));
-  info.fips = (number(*form) & 0x80U) != 0;
+  return form && form->size() == 1 ? number(*form) : 0;
 }
 
 /// Flags of ykman's administration data (5FFF00).
@@ -170,6 +169,12 @@ std::optional<Tries> tries(const std::vector<Element>& elements) {
   return Tries{byte_at(*told, 1), byte_at(*told, 0)};
 }
 
+std::optional<Tries> told_tries(Card::State& state, std::uint8_t reference) {
+  Answer holder;
+  const auto elements = state.metadata(reference, holder);
+  return elements ? tries(*elements) : std::nullopt;
+}
+
 }  // namespace
 
 DeviceInfo Card::info() {
@@ -178,12 +183,12 @@ DeviceInfo Card::info() {
   info.serial = state_->serial;
   info.firmware = state_->firmware;
   info.known_weak = weaknesses(state_->firmware);
-  add_config(state_->read_config(), info);
+  const unsigned form = form_code(state_->read_config());
+  info.form_factor = form_name(form);
+  info.fips = (form & 0x80U) != 0;
   if (const auto admin = state_->get_object(admin_object)) add_administration(object_value(*admin), info);
   if (state_->firmware < metadata_since) {
-    const Answer answer = state_->send({Ins::verify, 0, pin_reference});  // no data: counts nothing
-    if (answer.status >> 4U == 0x63C) info.pin_tries = Tries{answer.status & 0xF, std::nullopt};
-    if (answer.status == blocked) info.pin_tries = Tries{};
+    info.pin_tries = pin_tries();
     return info;
   }
   const auto with = [&](std::uint8_t reference, auto&& use) {
@@ -199,6 +204,32 @@ DeviceInfo Card::info() {
   });
   info.management_algorithm = state_->management_algorithm();
   return info;
+}
+
+std::string Card::form_factor() {
+  return std::string(form_name(form_code(state_->read_config())));
+}
+
+ManagementAlgorithm Card::management_algorithm() {
+  return state_->management_algorithm();
+}
+
+std::optional<Tries> Card::pin_tries() {
+  if (state_->firmware >= metadata_since) return told_tries(*state_, pin_reference);
+  if (state_->pin_verified()) state_->read_config();  // another application selected in between: no PIN counts any more
+  const Answer answer = state_->send({Ins::verify, 0, pin_reference});  // no data: counts nothing
+  if (answer.status == blocked) return Tries{};
+  if (answer.status >> 4U == 0x63C) return Tries{answer.status & 0xF, std::nullopt};
+  return std::nullopt;
+}
+
+std::optional<Tries> Card::puk_tries() {
+  if (state_->firmware < metadata_since) return std::nullopt;
+  return told_tries(*state_, puk_reference);
+}
+
+bool Card::changed() const noexcept {
+  return state_->connection.changed();
 }
 
 }  // namespace ymgr::piv

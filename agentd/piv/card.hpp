@@ -28,6 +28,8 @@ struct OpenOptions {
   /// Called once per command that has not answered after `touch_after`, by a thread of this object, while the caller waits.
   /// Must not call the Card.
   std::function<void()> on_touch;
+  /// The command that on_touch was called for has answered, or was given up.
+  std::function<void()> on_touch_end;
   std::chrono::milliseconds touch_after{500};
   /// A command that may need touch and has not answered by then is given up: touch-timeout, outcome unknown. The key's own limit is
   /// 15 s, and then it answers. The connection is closed once the answer has come.
@@ -37,7 +39,7 @@ struct OpenOptions {
 class Card {
  public:
   struct State;
-  /// @param reader  exactly a name of list_readers()
+  /// @param reader  exactly a name that ReaderWatch tells
   /// @throws Error device-not-found: no such reader, or no card in it · device-busy · device-failed: no PIV application
   static Card open(const std::string& reader, OpenOptions options = {});
   Card(Card&&) noexcept;
@@ -50,16 +52,23 @@ class Card {
   /// Decimal; empty: it tells none. Read when the card was opened.
   const std::string& serial() const noexcept;
   DeviceInfo info();
+  std::string form_factor();  // as DeviceInfo has it
+  ManagementAlgorithm management_algorithm();
+  /// nullopt: it does not tell (PUK before firmware 5.3).
+  std::optional<Tries> pin_tries();
+  std::optional<Tries> puk_tries();
+  /// Whether it has carried out a command that changes something since it was opened.
+  bool changed() const noexcept;
   /// nullopt: empty slot. @throws Error device-unsupported before firmware 5.3
   std::optional<KeyInfo> key_info(Slot slot);
   /// The object of the slot, compressed or not; nullopt: none. @throws Error device-failed: not a certificate object
   std::optional<Der> read_certificate(Slot slot);
   /// Of a key that was made in the slot. The chain is slot's attestation, attestation_certificate(), Yubico's.
-  /// @throws Error key-not-found: empty slot or imported key · device-unsupported before 4.3
+  /// @throws Error slot-empty: no key, or an imported one · device-unsupported before 4.3
   Der attest(Slot slot);
   Der attestation_certificate();
 
-  // ---- PIN and PUK: 6 to 8 bytes. @throws Error usage: other lengths; nothing is sent
+  // ---- PIN and PUK: 6 to 8 bytes. @throws Error pin-unusable: other lengths; nothing is sent
   void verify_pin(const Secret& pin);
   void change_pin(const Secret& old_pin, const Secret& new_pin);
   void change_puk(const Secret& old_puk, const Secret& new_puk);
@@ -88,15 +97,15 @@ class Card {
   void write_certificate(Slot slot, const Der& certificate);
   void delete_certificate(Slot slot);  // done also when there is none
   /// From firmware 5.7 on the slot is empty afterwards; before, an EC P-256 key that is never used overwrites it.
-  /// @throws Error key-not-found
+  /// @throws Error slot-empty
   void delete_key(Slot slot);
-  /// Certificates do not move. @throws Error device-unsupported before 5.7 · key-not-found · key-exists
+  /// Certificates do not move. @throws Error device-unsupported before 5.7 · slot-empty · slot-used
   void move_key(Slot from, Slot to);
 
   // ---- use
   /// RSA: PKCS#1 v1.5 with SHA-256; EC: DER Ecdsa-Sig-Value over SHA-256 (P-384: SHA-384); Ed25519. Needs verify_pin() directly
   /// before it where the key's policy says so. Blocks while the card waits for touch.
-  /// @throws Error pin-required · touch-timeout · key-not-found · device-unsupported: X25519
+  /// @throws Error pin-required · touch-timeout · slot-empty · device-unsupported: X25519
   std::string sign(Slot slot, const PublicKey& key, std::string_view message);
   /// PKCS#10 signed by the key in `slot`, with the signature checked. @throws as sign; device-failed: the signature is wrong
   Der make_csr(Slot slot, const PublicKey& key, const RequestedNames& names);
@@ -113,10 +122,5 @@ class Card {
   explicit Card(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-/// The reader of the key with that serial number; empty: of the only key there is. Opens each key for a moment.
-/// @throws Error device-not-found · device-ambiguous: several, and none is named; details: serials · what open throws for a key
-/// that may be the one
-std::string find_reader(std::string_view serial, const OpenOptions& options = {});
 
 }  // namespace ymgr::piv

@@ -12,7 +12,7 @@ std::string byte_of(std::uint8_t value) {
 }
 
 Error no_key(const Card::State& state, Slot slot) {
-  return Error(Code::key_not_found, "there is no key in slot " + to_string(slot) + " of " + state.name());
+  return Error(Code::slot_empty, "there is no key in slot " + to_string(slot) + " of " + state.name());
 }
 
 Command key_command(Ins ins, std::uint8_t p1, Slot slot, std::string_view data = {}) {
@@ -60,7 +60,7 @@ Der Card::attest(Slot slot) {
   state_->need_firmware(attests_since, "attestation");
   Answer answer = state_->send({Ins::attest, static_cast<std::uint8_t>(slot)});
   if (answer.status == no_reference || answer.status == wrong_data || answer.status == not_found) {
-    throw Error(Code::key_not_found,
+    throw Error(Code::slot_empty,
                 "slot " + to_string(slot) + " of " + state_->name() + " has no key that was made on the card");
   }
   if (!answer.ok()) throw state_->refused(Ins::attest, answer.status);
@@ -82,7 +82,7 @@ void Card::move_key(Slot from, Slot to) {
   state_->need_firmware(moves_since, "moving a key");
   if (!key_info(from)) throw no_key(*state_, from);
   if (key_info(to)) {
-    throw Error(Code::key_exists, "there is a key in slot " + to_string(to) + " of " + state_->name(),
+    throw Error(Code::slot_used, "there is a key in slot " + to_string(to) + " of " + state_->name(),
                 "delete it first, or choose another slot");
   }
   state_->need(key_command(Ins::move_key, static_cast<std::uint8_t>(to), from));

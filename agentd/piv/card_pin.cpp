@@ -10,7 +10,7 @@ constexpr std::size_t shortest = 6, padded_size = 8;
 
 void check_length(const Secret& value, const char* what) {
   if (value.size() >= shortest && value.size() <= padded_size) return;
-  throw Error(Code::usage, std::string("a ") + what + " has 6 to 8 characters");
+  throw Error(Code::pin_unusable, std::string("a ") + what + " has 6 to 8 characters");
 }
 
 /// Each of them in 8 bytes, filled up with FF.

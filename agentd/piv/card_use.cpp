@@ -48,7 +48,7 @@ std::string Card::sign(Slot slot, const PublicKey& key, std::string_view message
                                        state_->patience);
   if (answer.status == not_satisfied) throw state_->not_used(slot);
   if (answer.status == wrong_data || answer.status == wrong_parameters || answer.status == no_reference) {
-    throw Error(Code::key_not_found, "there is no such key in slot " + to_string(slot) + " of " + state_->name());
+    throw Error(Code::slot_empty, "there is no such key in slot " + to_string(slot) + " of " + state_->name());
   }
   if (!answer.ok()) throw state_->refused(Ins::authenticate, answer.status);
   std::string signature(only(only(answer.data, dynamic_tag), response_tag));

@@ -111,14 +111,36 @@ Connection::Connection(const std::string& reader, milliseconds busy_wait) : hand
 }
 
 Answer Connection::run(const Command& command) {
-  return piv::run(command, [&](Exchange& exchange) { handle_->transmit(exchange, command.ins); });
+  Answer answer = piv::run(command, [&](Exchange& exchange) { handle_->transmit(exchange, command.ins); });
+  changed_ = changed_ || (answer.ok() && changes(command.ins));
+  return answer;
 }
+
+namespace {
+
+/// While somebody is asked to touch the key.
+class Asking {
+ public:
+  explicit Asking(const Patience& patience) : patience_(patience) {
+    if (patience_.on_touch) patience_.on_touch();
+  }
+  ~Asking() {
+    if (patience_.on_touch_end) patience_.on_touch_end();
+  }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+
+ private:
+  const Patience& patience_;
+};
+
+}  // namespace
 
 /// @throws Error touch-timeout
 void Connection::wait_for_finger(SideCall& call, const Patience& patience) {
   if (call.done_within(patience.touch_after)) return;
   waited_ = true;
-  if (patience.on_touch) patience.on_touch();
+  const Asking asking(patience);
   if (call.done_within(std::max(milliseconds(0), patience.touch_limit - patience.touch_after))) return;
   call.leave();
   reset_at_end();

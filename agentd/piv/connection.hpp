@@ -12,7 +12,7 @@ namespace ymgr::piv {
 class SideCall;
 
 struct Patience {
-  std::function<void()> on_touch;
+  std::function<void()> on_touch, on_touch_end;
   std::chrono::milliseconds touch_after{500}, touch_limit{30000};
 };
 
@@ -31,6 +31,8 @@ class Connection {
   Answer run_patiently(const Command& command, const Patience& patience);
   /// Whether the last run_patiently had to wait for longer than touch_after.
   bool waited() const noexcept { return waited_; }
+  /// Whether a command that changes something was carried out.
+  bool changed() const noexcept { return changed_; }
   /// The end of the object resets the card: what was proven to it is forgotten.
   void reset_at_end() noexcept;
   const std::string& reader() const noexcept;
@@ -39,7 +41,7 @@ class Connection {
   struct Handle;
   void wait_for_finger(SideCall& call, const Patience& patience);
   std::shared_ptr<Handle> handle_;  // shared with a thread that waits for a finger
-  bool waited_ = false;
+  bool waited_ = false, changed_ = false;
 };
 
 }  // namespace ymgr::piv

@@ -46,48 +46,44 @@ SCARD_READERSTATE state_of(const char* reader, DWORD current) {
   return state;
 }
 
-std::vector<std::string> present(const std::vector<SCARD_READERSTATE>& states) {
-  std::vector<std::string> list;
+PluggedReader plugged(const SCARD_READERSTATE& state) {
+  return {state.szReader, state.dwEventState >> 16U};  // pcscd counts the cards that came and went
+}
+
+std::vector<PluggedReader> present(const std::vector<SCARD_READERSTATE>& states) {
+  std::vector<PluggedReader> list;
   for (const auto& state : states) {
-    if ((state.dwEventState & SCARD_STATE_PRESENT) != 0 && is_yubikey(state.szReader))
-      list.emplace_back(state.szReader);
+    if ((state.dwEventState & SCARD_STATE_PRESENT) != 0 && is_yubikey(state.szReader)) list.push_back(plugged(state));
   }
   return list;
 }
 
-}  // namespace
-
-std::vector<std::string> list_readers() {
-  pcsc::Context context;
-  if (const LONG code = context.open(); code != SCARD_S_SUCCESS) {
-    if (pcsc::is_gone(code)) return {};
-    throw pcsc::error(code, {});
-  }
-  const auto readers = all_readers(context);
-  std::vector<SCARD_READERSTATE> states;
-  for (const auto& reader : readers) states.push_back(state_of(reader.c_str(), SCARD_STATE_UNAWARE));
-  if (states.empty() || SCardGetStatusChange(context.get(), 0, states.data(), states.size()) != SCARD_S_SUCCESS)
-    return {};
-  return present(states);
+/// What is waited for to change: not who uses a card, which we do ourselves.
+DWORD seen_state(DWORD state) {
+  return state & ~static_cast<DWORD>(SCARD_STATE_CHANGED | SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE);
 }
+
+}  // namespace
 
 struct ReaderWatch::State {
   pcsc::Context context;
   std::map<std::string, DWORD> seen;  // what each reader's state was when it was told last
-  bool told = false;
+  bool told = false, resting = false;
   std::atomic<bool> stopped{false}, asleep{false};
   std::mutex mutex;
   std::condition_variable woken;
+  bool again = false;  // guarded by mutex
 
   void rest();
   LONG sleep(std::vector<SCARD_READERSTATE>& states, DWORD milliseconds);
-  std::vector<std::string> look();
+  Plugged look();
 };
 
 /// pcscd is not there.
 void ReaderWatch::State::rest() {
   std::unique_lock lock(mutex);
-  woken.wait_for(lock, std::chrono::seconds(10), [&] { return stopped.load(); });
+  woken.wait(lock, [&] { return stopped || again; });
+  again = false;
 }
 
 LONG ReaderWatch::State::sleep(std::vector<SCARD_READERSTATE>& states, DWORD milliseconds) {
@@ -99,42 +95,53 @@ LONG ReaderWatch::State::sleep(std::vector<SCARD_READERSTATE>& states, DWORD mil
 }
 
 /// Sleeps until a reader's state is another than `seen`, then tells which keys are there.
-std::vector<std::string> ReaderWatch::State::look() {
-  const auto readers = all_readers(context);
+Plugged ReaderWatch::State::look() {
+  std::vector<std::string> readers;  // the states point into it
   std::vector<SCARD_READERSTATE> states;
-  for (const auto& reader : readers) {
-    const auto known = seen.find(reader);
-    states.push_back(state_of(reader.c_str(), known == seen.end() ? SCARD_STATE_UNAWARE : known->second));
-  }
-  states.push_back(state_of(plug_and_play, static_cast<DWORD>(readers.size()) << 16U));
-  const LONG code = sleep(states, told ? INFINITE : 0);
-  if (pcsc::is_gone(code)) {
-    context.close();
-    return {};
-  }
+  LONG code = SCARD_S_SUCCESS;
+  do {
+    readers = all_readers(context);
+    states.clear();
+    for (const auto& reader : readers) {
+      const auto known = seen.find(reader);
+      states.push_back(state_of(reader.c_str(), known == seen.end() ? SCARD_STATE_UNAWARE : known->second));
+    }
+    states.push_back(state_of(plug_and_play, static_cast<DWORD>(readers.size()) << 16U));
+    code = sleep(states, told ? INFINITE : 0);
+  } while (code == SCARD_E_UNKNOWN_READER);  // one went in between
+  if (pcsc::is_gone(code)) return {};
   states.pop_back();
   seen.clear();
-  for (const auto& state : states) seen[state.szReader] = state.dwEventState & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
-  return present(states);
+  for (const auto& state : states) seen[state.szReader] = seen_state(state.dwEventState);
+  return {true, present(states)};
 }
 
 ReaderWatch::ReaderWatch() : state_(std::make_unique<State>()) {}
 ReaderWatch::~ReaderWatch() = default;
 
-std::vector<std::string> ReaderWatch::wait() {
-  while (!state_->stopped) {
-    const LONG code = state_->context.open();
-    if (code == SCARD_S_SUCCESS) {
-      auto list = state_->look();
-      state_->told = true;
-      return list;
-    }
-    if (!pcsc::is_gone(code)) throw pcsc::error(code, {});
+Plugged ReaderWatch::wait() {
+  if (std::exchange(state_->resting, false)) state_->rest();
+  if (state_->stopped) return {};
+  state_->resting = true;
+  const LONG code = state_->context.open();
+  if (code != SCARD_S_SUCCESS && !pcsc::is_gone(code)) throw pcsc::error(code, {});
+  Plugged plugged;
+  if (code == SCARD_S_SUCCESS) plugged = state_->look();
+  state_->told = plugged.pcscd;
+  state_->resting = !plugged.pcscd;
+  if (!plugged.pcscd) {
     state_->seen.clear();
-    if (!std::exchange(state_->told, true)) return {};
-    state_->rest();
+    state_->context.close();
   }
-  return {};
+  return state_->stopped ? Plugged() : plugged;
+}
+
+void ReaderWatch::look_again() noexcept {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->again = true;
+  }
+  state_->woken.notify_all();
 }
 
 void ReaderWatch::stop() noexcept {

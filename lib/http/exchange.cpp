@@ -25,6 +25,7 @@ MHD_Result collect_header(void* target, MHD_ValueKind, const char* name, std::si
 /// Bytes of the head as a plain client sends it: one blank, "name: value", CR LF, nothing folded.
 std::size_t plain_size(const Request& request) {
   std::size_t size = request.method.size() + request.path.size() + std::string_view("  HTTP/1.1\r\n\r\n").size();
+  if (!request.query.empty()) size += 1 + request.query.size();
   for (const auto& [name, value] : request.headers) size += name.size() + value.size() + 4;
   return size;
 }
@@ -70,10 +71,12 @@ void Promise::keep(Response response) {
   desk_->ring();
 }
 
-std::optional<Fault> read_head(MHD_Connection* connection, const char* method, const char* url, const char* version,
-                               const ServerSettings& settings, Request& request) {
+std::optional<Fault> read_head(MHD_Connection* connection, const char* method, const std::string& target,
+                               const char* version, const ServerSettings& settings, Request& request) {
   request.method = method;
-  request.path = url;
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  request.path = target.substr(0, mark);
+  if (mark < target.size()) request.query = target.substr(mark + 1);
   microhttpd().get_connection_values_n(connection, MHD_HEADER_KIND, &collect_header, &request);
   const std::string_view spoken = version;
   const std::size_t size =

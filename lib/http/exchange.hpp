@@ -47,8 +47,9 @@ struct Fault {
   int status;
   const char* why;
 };
-/// What is wrong with the head of a request; nullopt: nothing. Fills method, path and headers.
-std::optional<Fault> read_head(MHD_Connection*, const char* method, const char* url, const char* version,
+/// What is wrong with the head of a request; nullopt: nothing. Fills method, path, query and headers.
+/// @param target  of the request line, as it was sent
+std::optional<Fault> read_head(MHD_Connection*, const char* method, const std::string& target, const char* version,
                                const ServerSettings&, Request&);
 /// Hands the answer to libmicrohttpd.
 MHD_Result queue(MHD_Connection*, const Response&);

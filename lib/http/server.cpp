@@ -30,6 +30,7 @@ struct Connection {
   Clock::time_point deadline;
   Transport transport;
   std::optional<uid_t> peer;
+  std::string target = {};  // of the request that arrives
 };
 
 std::size_t keep_escapes(void*, MHD_Connection*, char* text) {
@@ -87,13 +88,14 @@ struct Server::State {
   int next_wait() const;
   void cut_late_connections();
   MHD_Result receive(MHD_Connection*, const std::shared_ptr<Exchange>&, const char* data, std::size_t* size);
-  MHD_Result begin(MHD_Connection*, const char* url, const char* method, const char* version, void** slot);
+  MHD_Result begin(MHD_Connection*, const char* method, const char* version, void** slot);
   MHD_Result respond(MHD_Connection*, const std::shared_ptr<Exchange>&);
   void call_handler(const std::shared_ptr<Exchange>&) const;
   Clock::time_point next_deadline() const { return Clock::now() + std::chrono::seconds(settings.timeout_seconds); }
 
   static MHD_Result on_request(void* self, MHD_Connection*, const char* url, const char* method, const char* version,
                                const char* data, std::size_t* size, void** slot);
+  static void* on_target(void* self, const char* target, MHD_Connection*);
   static void on_connection(void* self, MHD_Connection*, void** slot, MHD_ConnectionNotificationCode);
   static void on_completed(void* self, MHD_Connection*, void** slot, MHD_RequestTerminationCode);
 
@@ -102,6 +104,8 @@ struct Server::State {
   std::shared_ptr<Desk> desk;
   std::uint16_t port = 0;
   std::atomic<bool> stopping = false;
+  std::atomic<std::uint64_t> rounds = 0;
+  std::optional<std::uint64_t> seen_round;  // by alive()
   // Of the server's thread, once it runs:
   std::vector<MHD_Daemon*> daemons;  // one a listening socket
   std::list<Connection> connections;
@@ -118,8 +122,8 @@ void Server::State::add(const Fd& listener) {
       &swallow_log, nullptr, MHD_OPTION_LISTEN_SOCKET, ::fcntl(listener.get(), F_DUPFD_CLOEXEC, 3),
       MHD_OPTION_CONNECTION_LIMIT, settings.max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, std::size_t{32 * 1024},
       MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, &keep_escapes, nullptr,
-      MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this,
-      MHD_OPTION_END);
+      MHD_OPTION_URI_LOG_CALLBACK, &on_target, this, MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this,
+      MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this, MHD_OPTION_END);
   if (daemon == nullptr) throw Error(Code::system_error, "the HTTP server does not start");
   daemons.push_back(daemon);
 }
@@ -144,6 +148,7 @@ void Server::State::loop() {
   }
   while (!stopping || suspended > 0) {
     ::poll(watched.data(), watched.size(), next_wait());
+    ++rounds;
     if (stopping && listening) stop_listening();
     take_answers();
     cut_late_connections();
@@ -230,23 +235,28 @@ void Server::State::on_completed(void* self, MHD_Connection* connection, void** 
   if (Connection* context = context_of(connection)) context->deadline = static_cast<State*>(self)->next_deadline();
 }
 
-MHD_Result Server::State::on_request(void* self, MHD_Connection* connection, const char* url, const char* method,
+/// libmicrohttpd takes the query apart; here it is still whole. What is returned becomes the slot of on_request.
+void* Server::State::on_target(void*, const char* target, MHD_Connection* connection) {
+  if (Connection* context = context_of(connection)) context->target = target;
+  return nullptr;
+}
+
+MHD_Result Server::State::on_request(void* self, MHD_Connection* connection, const char*, const char* method,
                                      const char* version, const char* data, std::size_t* size, void** slot) {
   auto& state = *static_cast<State*>(self);
-  if (*slot == nullptr) return state.begin(connection, url, method, version, slot);
+  if (*slot == nullptr) return state.begin(connection, method, version, slot);
   return state.receive(connection, *static_cast<std::shared_ptr<Exchange>*>(*slot), data, size);
 }
 
-MHD_Result Server::State::begin(MHD_Connection* connection, const char* url, const char* method, const char* version,
-                                void** slot) {
+MHD_Result Server::State::begin(MHD_Connection* connection, const char* method, const char* version, void** slot) {
   const auto exchange = std::make_shared<Exchange>();
   *slot = new std::shared_ptr<Exchange>(exchange);
   Request& request = exchange->request;
-  if (const Connection* context = context_of(connection)) {
-    request.transport = context->transport;
-    request.peer = context->peer;
-  }
-  if (const auto fault = read_head(connection, method, url, version, settings, request)) {
+  const Connection* context = context_of(connection);
+  if (context == nullptr) return MHD_NO;
+  request.transport = context->transport;
+  request.peer = context->peer;
+  if (const auto fault = read_head(connection, method, context->target, version, settings, request)) {
     return queue(connection, refuse(settings, fault->status, fault->why, After::close));
   }
   const std::string* text = request.header("content-length");
@@ -302,6 +312,12 @@ Server::Server(const ServerSettings& settings, std::vector<Fd> listeners, LateHa
 Server::~Server() = default;
 std::uint16_t Server::port() const noexcept {
   return state_->port;
+}
+bool Server::alive() noexcept {
+  const std::uint64_t round = state_->rounds;
+  const bool came_round = std::exchange(state_->seen_round, round) != round;
+  state_->desk->ring();
+  return came_round;
 }
 
 }  // namespace ymgr::http

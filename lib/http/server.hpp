@@ -19,6 +19,7 @@ enum class Transport { tcp, unix_socket };
 
 struct Request {
   std::string method, path, body;                            // path without query, not percent-decoded
+  std::string query;                                         // what follows the first '?', as it was sent
   std::vector<std::pair<std::string, std::string>> headers;  // names lower case, in order
   Transport transport = Transport::tcp;
   std::optional<uid_t> peer;  // who sent it, with ServerSettings::identify_peers; nullopt: nobody can tell
@@ -48,7 +49,7 @@ struct ServerSettings {
   unsigned timeout_seconds = 30;     // from the connection, or the last answer, to the end of the next request
   std::size_t max_head = 32 * 1024;  // request line and headers, above: 431
   std::size_t max_headers = 1024;    // above: 431
-  bool plain_head_only = false;      // refuse heads with NUL, lone LF, folded lines, odd blanks or a query
+  bool plain_head_only = false;      // refuse heads with NUL, lone LF, folded lines or odd blanks
   bool identify_peers = false;       // fill Request::peer
   Response (*refusal)(int status, const char* why) = nullptr;  // the server's own refusals; nullptr: as plain text
 };
@@ -67,6 +68,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   std::uint16_t port() const noexcept;  // of the first listener
+  /// For a watchdog: whether the server's thread has come round since the last call asked it to, and asks anew.
+  bool alive() noexcept;
 
  private:
   struct State;

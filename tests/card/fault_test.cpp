@@ -84,7 +84,7 @@ TEST_CASE("garbage never gets through as an answer, and never as another excepti
       }
       control("clear");
       REQUIRE(error);
-      CHECK((error->kind() == Kind::device || error->kind() == Kind::pin || error->code() == Code::key_not_found));
+      CHECK((error->kind() == Kind::device || error->kind() == Kind::pin || error->code() == Code::slot_empty));
     }
   }
 }

@@ -83,8 +83,8 @@ TEST_CASE("an empty slot has no key, and another key's signature is refused") {
   Card card = own_card();
   const PublicKey key = make_key(card, Slot::card_authentication);
   card.verify_pin(pin());
-  CHECK_CODE(card.sign(Slot::authentication, key, "message"), Code::key_not_found);
-  CHECK_CODE(card.attest(Slot::authentication), Code::key_not_found);
+  CHECK_CODE(card.sign(Slot::authentication, key, "message"), Code::slot_empty);
+  CHECK_CODE(card.attest(Slot::authentication), Code::slot_empty);
   make_key(card, Slot::card_authentication);
   CHECK_CODE(card.sign(Slot::card_authentication, key, "message"), Code::device_failed);
 }
@@ -137,12 +137,12 @@ TEST_CASE("a card that says it kept a certificate and did not is found out") {
 
 TEST_CASE("a deleted key is gone, and before firmware 5.7 overwritten") {
   Card card = own_card();
-  if (at_least(5, 3)) CHECK_CODE(card.delete_key(Slot::card_authentication), Code::key_not_found);
+  if (at_least(5, 3)) CHECK_CODE(card.delete_key(Slot::card_authentication), Code::slot_empty);
   const PublicKey key = make_key(card, Slot::card_authentication);
   card.delete_key(Slot::card_authentication);
   if (at_least(5, 7)) {
     CHECK_FALSE(card.key_info(Slot::card_authentication));
-    CHECK_CODE(card.attest(Slot::card_authentication), Code::key_not_found);
+    CHECK_CODE(card.attest(Slot::card_authentication), Code::slot_empty);
   } else {
     CHECK(parse_certificate(card.attest(Slot::card_authentication).bytes).key.spki != key.spki);
   }
@@ -158,7 +158,7 @@ TEST_CASE("a key moves to an empty slot, from firmware 5.7 on") {
   card.move_key(Slot::authentication, Slot::first_retired);
   CHECK_FALSE(card.key_info(Slot::authentication));
   CHECK(card.key_info(Slot::first_retired).value().spki == key.spki);
-  CHECK_CODE(card.move_key(Slot::authentication, Slot::signature), Code::key_not_found);
+  CHECK_CODE(card.move_key(Slot::authentication, Slot::signature), Code::slot_empty);
   make_key(card, Slot::authentication);
-  CHECK_CODE(card.move_key(Slot::authentication, Slot::first_retired), Code::key_exists);
+  CHECK_CODE(card.move_key(Slot::authentication, Slot::first_retired), Code::slot_used);
 }

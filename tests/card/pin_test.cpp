@@ -51,12 +51,12 @@ TEST_CASE("a value that no card takes is not sent") {
   Card card = open_card();
   for (const char* wrong : {"", "12345", "123456789"}) {
     CAPTURE(wrong);
-    CHECK_CODE(card.verify_pin(secret(wrong)), Code::usage);
-    CHECK_CODE(card.change_pin(pin(), secret(wrong)), Code::usage);
-    CHECK_CODE(card.change_pin(secret(wrong), pin()), Code::usage);
-    CHECK_CODE(card.change_puk(puk(), secret(wrong)), Code::usage);
-    CHECK_CODE(card.unblock_pin(secret(wrong), pin()), Code::usage);
-    CHECK_CODE(card.unblock_pin(puk(), secret(wrong)), Code::usage);
+    CHECK_CODE(card.verify_pin(secret(wrong)), Code::pin_unusable);
+    CHECK_CODE(card.change_pin(pin(), secret(wrong)), Code::pin_unusable);
+    CHECK_CODE(card.change_pin(secret(wrong), pin()), Code::pin_unusable);
+    CHECK_CODE(card.change_puk(puk(), secret(wrong)), Code::pin_unusable);
+    CHECK_CODE(card.unblock_pin(secret(wrong), pin()), Code::pin_unusable);
+    CHECK_CODE(card.unblock_pin(puk(), secret(wrong)), Code::pin_unusable);
   }
   CHECK(compared() == 0);
 }

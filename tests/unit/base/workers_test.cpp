@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <csignal>
+#include <future>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
 
 #include "base/notice.hpp"
@@ -73,6 +75,27 @@ TEST_CASE("signals are blocked in workers and not in the caller") {
       1, [&](std::size_t) { in_worker = blocked(); }, [&] { in_caller = blocked(); });
   CHECK(in_worker);
   CHECK_FALSE(in_caller);
+}
+
+TEST_CASE("a worker runs jobs in their order on one thread, and its end waits for the one that runs") {
+  std::string order;
+  std::set<std::thread::id> threads;
+  std::promise<void> last;
+  {
+    Worker opener, worker;
+    for (const char c : {'a', 'b', 'c'}) worker.run([&, c] { order += c, threads.insert(std::this_thread::get_id()); });
+    std::promise<void> begun;
+    worker.run([&] {
+      begun.set_value();
+      last.get_future().wait();
+      order += 'd';
+    });
+    begun.get_future().wait();
+    opener.run([&] { last.set_value(); });
+  }
+  CHECK(order == "abcd");
+  CHECK(threads.size() == 1);
+  CHECK_FALSE(threads.contains(std::this_thread::get_id()));
 }
 
 TEST_CASE("there is at least one processor") {
