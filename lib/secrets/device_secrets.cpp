@@ -66,6 +66,7 @@ Secret document_of(const CardSecrets& card) {
   SecretJsonWriter json;
   json.open("");
   if (!card.puk.empty()) json.text("puk", card.puk.reveal());
+  json.flag("puk_stale", card.puk_stale);
   json.flag("puk_exposed", card.puk_exposed);
   if (card.management_key) {
     json.text("management_key", hex_of(card.management_key->bytes).reveal());
@@ -94,6 +95,7 @@ CardSecrets card_from(const SecretDocument& document) {
   piv::ManagementAlgorithm algorithm{};
   read_secret_json(document.value, [&](std::string_view path, const Secret& value) {
     if (path == "puk") card.puk = value.clone();
+    if (path == "puk_stale") card.puk_stale = value.reveal() == "true";
     if (path == "puk_exposed") card.puk_exposed = value.reveal() == "true";
     if (path == "management_key") key = bytes_of_hex(value);
     if (path == "algorithm") algorithm = algorithm_of(value.reveal());
@@ -205,7 +207,7 @@ void DeviceSecrets::promote(Credential what, std::string_view request_id) {
   if (!is_of(document.pending, what, request_id)) return;
   if (what == Credential::puk) {
     document.puk = std::move(document.pending->value);
-    document.puk_exposed = false;
+    document.puk_stale = document.puk_exposed = false;
   } else {
     document.management_key = piv::ManagementKey{document.pending->algorithm, std::move(document.pending->value)};
   }
@@ -234,7 +236,7 @@ void DeviceSecrets::set_pin(const Secret& value) {
 void DeviceSecrets::set_puk(const Secret& value) {
   auto document = card();
   document.puk = value.clone();
-  document.puk_exposed = false;
+  document.puk_stale = document.puk_exposed = false;
   if (document.pending && document.pending->what == Credential::puk) document.pending.reset();
   write(document);
 }
@@ -250,6 +252,13 @@ void DeviceSecrets::mark_stale() {
   auto document = pin();
   if (document.pin.empty() || document.stale) return;
   document.stale = true;
+  write(document);
+}
+
+void DeviceSecrets::mark_puk_stale() {
+  auto document = card();
+  if (document.puk.empty() || document.puk_stale) return;
+  document.puk_stale = true;
   write(document);
 }
 

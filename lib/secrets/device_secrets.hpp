@@ -23,6 +23,7 @@ struct PendingSecret {
 /// `yubikeys/data/SERIAL/secrets`, for operators.
 struct CardSecrets {
   Secret puk;                // empty: not known
+  bool puk_stale = false;    // it failed once: never tried again
   bool puk_exposed = false;  // somebody was shown it: to be changed at the next contact
   std::optional<piv::ManagementKey> management_key;
   std::optional<PendingSecret> pending;  // PUK or management key
@@ -62,8 +63,9 @@ class DeviceSecrets {
   void set_pin(const Secret& pin);
   void set_puk(const Secret& puk);
   void set_management_key(const piv::ManagementKey& key);
-  /// The stored PIN failed. Nothing stored: fine.
+  /// The stored PIN, the stored PUK failed. Nothing stored: fine.
   void mark_stale();
+  void mark_puk_stale();
   /// PIN or PUK was shown to somebody.
   void mark_exposed(Credential what);
   /// The person's PIN is not kept here any more.

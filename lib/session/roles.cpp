@@ -35,6 +35,8 @@ constexpr std::array rights{
     RightRow{Right::show_policy, "show policy", true, false, true},
     RightRow{Right::manage_users, "manage users", false, false, false},
     RightRow{Right::manage_ca, "manage ca", false, false, false},
+    RightRow{Right::manage_devices, "manage devices", true, false, false},
+    RightRow{Right::use_devices, "use devices", true, true, false},
     RightRow{Right::backup, "backup", false, false, false},
 };
 

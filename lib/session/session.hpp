@@ -36,6 +36,8 @@ enum class Right {
   show_policy,
   manage_users,
   manage_ca,
+  manage_devices,  // enroll, assign, reset, reveal, …
+  use_devices,     // set the PIN of one
   backup
 };
 std::string_view to_string(Right) noexcept;

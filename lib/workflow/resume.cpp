@@ -9,6 +9,7 @@ ResumeAnswer resume(Workbench& bench, std::string_view id) {
   const auto op = operations::get(bench.db, id);
   operations::take_over(bench, op.request_id);
   if (op.kind == "revoke") return {op.kind, resume_revoke(bench, op.request_id)};
+  if (op.kind == device_kind) return {op.kind, resume_device(bench, op.request_id)};
   if (op.kind == "issue") return {op.kind, resume_certificates(bench, op.request_id, op.kind, "issued")};
   return {op.kind, resume_renewal(bench, op.request_id)};
 }

@@ -4,14 +4,15 @@
 #include <variant>
 #include <vector>
 
+#include "workflow/device_item.hpp"
 #include "workflow/renew.hpp"
 #include "workflow/revoke.hpp"
 
 namespace ymgr {
 
 struct ResumeAnswer {
-  std::string kind;  // "issue", "renew", "revoke"
-  std::variant<CertificateAnswer, RenewAnswer, RevokeAnswer> answer;
+  std::string kind;  // "issue", "renew", "revoke", "device"
+  std::variant<CertificateAnswer, RenewAnswer, RevokeAnswer, DeviceAnswer> answer;
 };
 
 /// `id`: req-… or resume-…. @throws Error operation-not-found, operation-ended, operation-running, policy-violation

@@ -89,11 +89,13 @@ void device_secrets_contract(const MakeStore& make) {
     secrets.set_pin(Secret("111222"));
     secrets.set_puk(Secret("27182818"));
     secrets.mark_stale();
+    secrets.mark_puk_stale();
     secrets.mark_exposed(Credential::pin);
     secrets.mark_exposed(Credential::puk);
     CHECK(secrets.pin().stale);
     CHECK(secrets.pin().exposed);
     CHECK(secrets.card().puk_exposed);
+    CHECK(secrets.card().puk_stale);
     secrets.propose(pending(Credential::pin, "req-1", "271828"));
     CHECK(secrets.pin().stale);
     secrets.promote(Credential::pin, "req-1");
@@ -106,6 +108,7 @@ void device_secrets_contract(const MakeStore& make) {
     secrets.propose(pending(Credential::puk, "req-1", "31415926"));
     secrets.promote(Credential::puk, "req-1");
     CHECK_FALSE(secrets.card().puk_exposed);
+    CHECK_FALSE(secrets.card().puk_stale);
   }
   SUBCASE("devices are apart, and what is destroyed is gone") {
     DeviceSecrets other(*store, "1002");

@@ -1,0 +1,300 @@
+#include "agent/piv_types.hpp"
+#include "base/error.hpp"
+#include "secrets/credentials.hpp"
+#include "workflow/device_item.hpp"
+
+namespace ymgr {
+namespace {
+
+constexpr int tries_for_a_guess = 3;
+constexpr piv::Firmware aes_since{5, 4, 2};
+
+/// false: the card refuses the value, for the reason named. @throws Error any other
+template <class Call>
+bool opens(Code refusal, Call&& call) {
+  try {
+    call();
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != refusal) throw;
+    return false;
+  }
+}
+
+/// A value that was not taken is not pending any more; one whose fate is unknown stays. @throws Error what `change` throws
+template <class Call>
+void withdraw_if_refused(DeviceItem& item, DevicePorts& ports, Credential what, Call&& change) {
+  try {
+    change();
+  } catch (const Error& error) {
+    if (!error.retryable() && !error.outcome_unknown()) ports.secrets.withdraw(what, item.request_id);
+    throw;
+  }
+}
+
+[[noreturn]] void throw_unknown(const std::string& serial, const std::string& what) {
+  throw Error(Code::credentials_unknown, "the YubiKey " + serial + " has neither the pending nor the current " + what);
+}
+
+bool is_factory(DevicePorts& ports, const std::string& serial) {
+  const auto row = devices::find(ports.bench.db, serial);
+  return row && row->status == DeviceStatus::factory;
+}
+
+struct Known {
+  Secret value;  // empty: not known
+  bool stored = false;
+};
+
+/// What the person says counts more than what is stored.
+Known current_pin(DevicePorts& ports, const std::string& serial) {
+  if (!ports.given.current_pin.empty()) return {ports.given.current_pin.clone(), false};
+  const auto stored = ports.secrets.pin();
+  if (!stored.pin.empty()) return {stored.stale ? Secret() : stored.pin.clone(), true};
+  if (is_factory(ports, serial)) return {Secret(piv::factory_pin()), false};
+  return {};
+}
+
+Known current_puk(DevicePorts& ports, const std::string& serial) {
+  if (!ports.given.puk.empty()) return {ports.given.puk.clone(), false};
+  const auto stored = ports.secrets.card();
+  if (!stored.puk.empty()) return {stored.puk_stale ? Secret() : stored.puk.clone(), true};
+  if (is_factory(ports, serial)) return {Secret(piv::factory_puk()), false};
+  return {};
+}
+
+/// One that must be known. @throws Error credentials-unknown
+Known need_puk(DevicePorts& ports, const std::string& serial) {
+  auto puk = current_puk(ports, serial);
+  if (puk.value.empty())
+    throw Error(Code::credentials_unknown, "no PUK of the YubiKey " + serial + " is known that could be tried",
+                "without a PUK only 'ymgr device reset " + serial + "' helps");
+  return puk;
+}
+
+/// Runs what needs the PUK; a stored one that fails is not tried again.
+template <class Use>
+void with_puk(DevicePorts& ports, const Known& puk, Use&& use) {
+  try {
+    use(puk.value);
+  } catch (const Error& error) {
+    if (puk.stored && (error.code() == Code::wrong_puk || error.code() == Code::puk_blocked))
+      ports.secrets.mark_puk_stale();
+    throw;
+  }
+}
+
+/// For UNBLOCK in a recovery; a person's own does without, and so does one while the PUK itself is on its way.
+Known settling_puk(DevicePorts& ports, const std::string& serial) {
+  if (!ports.may_use_puk || ports.secrets.pending(Credential::puk)) return {};
+  return current_puk(ports, serial);
+}
+
+/// The new PIN: pending, or in the person's hands.
+Secret wanted_pin(const DeviceItem& item, DevicePorts& ports) {
+  if (item.pin_mode == PinMode::user) {
+    if (!ports.given.pin.empty()) return ports.given.pin.clone();
+    throw Error(Code::input_needed, "the new PIN of the YubiKey " + item.target + " is not kept here",
+                "run the command again that began it: it asks for the PIN, or takes --pin-file");
+  }
+  auto pending = ports.secrets.pending(Credential::pin);
+  if (!pending || pending->request_id != item.request_id)
+    throw Error(Code::version_conflict, "the pending PIN of the YubiKey " + item.target + " is gone",
+                "ymgr reconcile --device " + item.target);
+  return std::move(pending->value);
+}
+
+PendingSecret wanted(const DeviceItem& item, DevicePorts& ports, Credential what) {
+  auto pending = ports.secrets.pending(what);
+  if (!pending || pending->request_id != item.request_id)
+    throw Error(Code::version_conflict,
+                "the pending " + std::string(to_string(what)) + " of the YubiKey " + item.target + " is gone",
+                "ymgr reconcile --device " + item.target);
+  return std::move(*pending);
+}
+
+void set_pin_on_card(const DeviceItem& item, DevicePorts& ports, const Secret& next) {
+  const auto current = current_pin(ports, item.target);
+  if (current.value.empty())
+    throw Error(Code::credential_stale, "no PIN of the YubiKey " + item.target + " is known that could be tried",
+                "ymgr device unblock " + item.target + ": it sets a new one with the stored PUK");
+  try {
+    ports.agent.set_pin(item.target, current.value, next);
+  } catch (const Error& error) {
+    if (current.stored && (error.code() == Code::wrong_pin || error.code() == Code::pin_blocked))
+      ports.secrets.mark_stale();
+    throw;
+  }
+}
+
+/// @return true: the card has the pending PIN now; false: it has the current one
+bool settle_pin(DevicePorts& ports, const std::string& serial, const Secret& next) {
+  const auto fits = [&](const Secret& pin, std::optional<int> tries) {
+    return opens(Code::wrong_pin, [&] { ports.agent.verify_pin(serial, pin, tries); });
+  };
+  if (const auto puk = settling_puk(ports, serial); !puk.value.empty()) {
+    with_puk(ports, puk, [&](const Secret& value) { ports.agent.unblock_pin(serial, value, next); });
+    return true;
+  }
+  // What a person gives is no guess.
+  if (!ports.given.current_pin.empty() && fits(ports.given.current_pin, std::nullopt)) return false;
+  if (fits(next, tries_for_a_guess)) return true;
+  const auto current = current_pin(ports, serial);
+  if (!current.value.empty() && ports.given.current_pin.empty() && fits(current.value, tries_for_a_guess)) return false;
+  if (current.stored) ports.secrets.mark_stale();
+  throw_unknown(serial, "PIN");
+}
+
+bool settle_puk(DevicePorts& ports, const std::string& serial, const Secret& next) {
+  const auto fits = [&](const Secret& puk) {
+    return opens(Code::wrong_puk, [&] { ports.agent.verify_puk(serial, puk, tries_for_a_guess); });
+  };
+  if (fits(next)) return true;
+  const auto current = current_puk(ports, serial);
+  if (!current.value.empty() && fits(current.value)) return false;
+  if (current.stored) ports.secrets.mark_puk_stale();
+  throw_unknown(serial, "PUK");
+}
+
+/// It has no counter.
+bool settle_management_key(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& next) {
+  const auto fits = [&](const piv::ManagementKey& key) {
+    return opens(Code::wrong_management_key, [&] { ports.agent.verify_management_key(serial, key); });
+  };
+  if (fits(next)) return true;
+  if (fits(current_management_key(ports, serial))) return false;
+  throw_unknown(serial, "management key");
+}
+
+bool settle(DevicePorts& ports, const std::string& serial, const PendingSecret& pending) {
+  switch (pending.what) {
+    case Credential::pin: return settle_pin(ports, serial, pending.value);
+    case Credential::puk: return settle_puk(ports, serial, pending.value);
+    case Credential::management_key:
+      return settle_management_key(ports, serial, {pending.algorithm, pending.value.clone()});
+  }
+  return false;
+}
+
+void settle_document(DevicePorts& ports, const std::string& serial, const PendingSecret& pending) {
+  if (settle(ports, serial, pending))
+    ports.secrets.promote(pending.what, pending.request_id);
+  else
+    ports.secrets.withdraw(pending.what, pending.request_id);
+}
+
+/// What another operation left that was given up. PUK and management key first: they settle the PIN.
+void settle_others(const DeviceItem& item, DevicePorts& ports, Credential what) {
+  const auto settle_foreign = [&](const std::optional<PendingSecret>& pending) {
+    if (pending && pending->request_id != item.request_id) settle_document(ports, item.target, *pending);
+  };
+  if (what != Credential::pin || ports.may_use_puk) settle_foreign(ports.secrets.card().pending);
+  if (what == Credential::pin) settle_foreign(ports.secrets.pin().pending);
+}
+
+bool must_look(const DeviceItem& item, Attempt attempt) {
+  return attempt == Attempt::again && !item.announced;
+}
+
+}  // namespace
+
+piv::ManagementKey current_management_key(DevicePorts& ports, const std::string& serial) {
+  auto stored = ports.secrets.card();
+  if (stored.management_key) return std::move(*stored.management_key);
+  if (ports.given.management_key)
+    return {ports.given.management_key->algorithm, ports.given.management_key->bytes.clone()};
+  return piv::factory_management_key(ports.agent.info(serial).device.management_algorithm);
+}
+
+Progress propose_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
+  settle_others(item, ports, Credential::pin);
+  if (item.pin_mode == PinMode::user) return Progress::done;
+  ports.secrets.propose(
+      {item.request_id, Credential::pin, ports.given.pin.empty() ? make_digits() : ports.given.pin.clone(), {}});
+  return Progress::done;
+}
+
+Progress propose_puk(DeviceItem& item, DevicePorts& ports, Attempt) {
+  settle_others(item, ports, Credential::puk);
+  ports.secrets.propose({item.request_id, Credential::puk, make_digits(), {}});
+  return Progress::done;
+}
+
+Progress propose_management_key(DeviceItem& item, DevicePorts& ports, Attempt) {
+  settle_others(item, ports, Credential::management_key);
+  const bool aes = ports.agent.info(item.target).device.firmware >= aes_since;
+  auto key = make_management_key(aes ? piv::ManagementAlgorithm::aes_192 : piv::ManagementAlgorithm::tdes);
+  ports.secrets.propose({item.request_id, Credential::management_key, std::move(key.bytes), key.algorithm});
+  return Progress::done;
+}
+
+Progress announce(DeviceItem& item, DevicePorts&, Attempt) {
+  item.announced = true;
+  return Progress::done;
+}
+
+Progress change_pin(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
+  const auto next = wanted_pin(item, ports);
+  if (must_look(item, attempt) && settle_pin(ports, item.target, next)) return Progress::done;
+  withdraw_if_refused(item, ports, Credential::pin, [&] { set_pin_on_card(item, ports, next); });
+  return Progress::done;
+}
+
+Progress unblock_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
+  const auto next = wanted_pin(item, ports);
+  const auto puk = need_puk(ports, item.target);
+  with_puk(ports, puk, [&](const Secret& value) { ports.agent.unblock_pin(item.target, value, next); });
+  return Progress::done;
+}
+
+Progress change_puk(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
+  const auto next = wanted(item, ports, Credential::puk);
+  if (must_look(item, attempt) && settle_puk(ports, item.target, next.value)) return Progress::done;
+  withdraw_if_refused(item, ports, Credential::puk, [&] {
+    with_puk(ports, need_puk(ports, item.target),
+             [&](const Secret& value) { ports.agent.set_puk(item.target, value, next.value); });
+  });
+  return Progress::done;
+}
+
+Progress change_management_key(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
+  const auto pending = wanted(item, ports, Credential::management_key);
+  const piv::ManagementKey next{pending.algorithm, pending.value.clone()};
+  if (must_look(item, attempt) && settle_management_key(ports, item.target, next)) return Progress::done;
+  withdraw_if_refused(item, ports, Credential::management_key, [&] {
+    ports.agent.rotate_management_key(item.target, current_management_key(ports, item.target), next);
+  });
+  return Progress::done;
+}
+
+Progress promote_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
+  ports.secrets.promote(Credential::pin, item.request_id);
+  item.announced = false;
+  return Progress::done;
+}
+
+Progress promote_puk(DeviceItem& item, DevicePorts& ports, Attempt) {
+  ports.secrets.promote(Credential::puk, item.request_id);
+  item.announced = false;
+  return Progress::done;
+}
+
+Progress promote_management_key(DeviceItem& item, DevicePorts& ports, Attempt) {
+  ports.secrets.promote(Credential::management_key, item.request_id);
+  item.announced = false;
+  return Progress::done;
+}
+
+std::vector<std::string> settle_pending(DevicePorts& ports, const std::string& serial) {
+  std::vector<std::string> settled;
+  // The PUK first: it settles the PIN.
+  for (const bool pin : {false, true}) {
+    const auto pending = pin ? ports.secrets.pin().pending : ports.secrets.card().pending;
+    if (!pending) continue;
+    settle_document(ports, serial, *pending);
+    settled.emplace_back(to_string(pending->what));
+  }
+  return settled;
+}
+
+}  // namespace ymgr

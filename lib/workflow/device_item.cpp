@@ -1,0 +1,162 @@
+#include "workflow/device_item.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "workflow/device_steps.hpp"
+
+namespace ymgr {
+namespace {
+
+/// Everything of the present run is done; runs it and tells how it went.
+DeviceAnswer run_item_of(Workbench& bench, DeviceItem item, const GivenSecrets& given) {
+  const std::string request_id = item.request_id, serial = item.target, action = item.action;
+  const auto steps = device_steps(item);
+  std::vector<DeviceItem> items;
+  items.push_back(std::move(item));
+  const auto open_ports = [&] {
+    auto ports = std::make_unique<DevicePorts>(bench, serial, given);
+    ports->may_use_puk = bench.session.identity().role != Role::user || action == "unblock";
+    return ports;
+  };
+  run_items<DeviceItem, DevicePorts>(bench, request_id, items, steps, open_ports);
+  auto& ran = items.front();
+  DeviceAnswer answer;
+  answer.request_id = request_id;
+  answer.serial = serial;
+  answer.action = action;
+  answer.result = ran.error ? "failed" : device_result(ran);
+  answer.error = ran.error;
+  answer.exit = ran.error ? exit_status(ran.error->kind()) : 0;
+  answer.changed = !ran.error;
+  answer.state = operations::end(bench, request_id, device_kind, serial,
+                                 Json::object({{"serial", serial}, {"action", action}, {"result", answer.result}}));
+  answer.resumable = answer.state == "open";
+  const Json who = Json::object({{"serial", serial}, {"action", action}, {"state", ran.state}});
+  Json done = who;
+  done.set("success", true).set("result", answer.result);
+  answer.items.push_back(ran.error ? failed_item(who, *ran.error) : std::move(done));
+  answer.item = std::move(ran);
+  return answer;
+}
+
+/// What was answered before, for the same --request-id.
+DeviceAnswer stored_answer_of(Workbench& bench, const std::string& request_id) {
+  const auto op = operations::get(bench.db, request_id);
+  const auto items = operations::items(bench.db, request_id);
+  DeviceAnswer answer;
+  answer.request_id = request_id;
+  answer.serial = op.target;
+  answer.state = op.state;
+  answer.item = DeviceItem::from(items.front());
+  answer.action = answer.item.action;
+  answer.result = op.result.is_null() ? op.state : op.result.text_or("result", op.state);
+  if (op.state == "abandoned")
+    throw Error(Code::operation_ended, "the operation " + request_id + " was abandoned", "choose another --request-id");
+  if (!items.front().error.is_null()) answer.error = failure_from(items.front().error);
+  answer.exit = answer.error ? exit_status(answer.error->kind()) : 0;
+  return answer;
+}
+
+}  // namespace
+
+DevicePorts::DevicePorts(Workbench& workbench, const std::string& serial, const GivenSecrets& secrets_given)
+    : bench(workbench),
+      agent(workbench.agent()),
+      store(open_sealed_secrets(workbench.db, workbench.session.data_key())),
+      secrets(*store, serial),
+      given(secrets_given) {}
+
+Json DeviceItem::journal() const {
+  return Json::object({{"action", action},
+                       {"owner", owner},
+                       {"pin_mode", to_string(pin_mode)},
+                       {"adopted", adopted},
+                       {"pin_tries", pin_tries},
+                       {"puk_tries", puk_tries},
+                       {"throw_away_slot", throw_away_slot}});
+}
+
+DeviceItem DeviceItem::from(const StoredItem& stored) {
+  DeviceItem item;
+  restore(item, stored);
+  item.action = stored.data.text_or("action", "");
+  item.owner = stored.data.text_or("owner", "");
+  item.pin_mode = parse_pin_mode(stored.data.text_or("pin_mode", "escrow"));
+  item.adopted = stored.data.boolean_or("adopted", false);
+  item.pin_tries = static_cast<int>(stored.data.integer_or("pin_tries", 5));
+  item.puk_tries = static_cast<int>(stored.data.integer_or("puk_tries", 5));
+  item.throw_away_slot = stored.data.text_or("throw_away_slot", "");
+  return item;
+}
+
+DeviceAnswer run_device(Workbench& bench, DeviceItem item, const Json& inputs, const GivenSecrets& given,
+                        const DeviceOptions& options) {
+  NewOperation op;
+  op.request_id = options.request_id.empty() ? new_id("req", now()) : options.request_id;
+  op.kind = device_kind;
+  op.target = item.target;
+  op.inputs = Json::object({{"action", item.action}, {"serial", item.target}});
+  for (const auto& [name, value] : inputs.members()) op.inputs.set(name, value);
+  item.request_id = op.request_id;
+  op.items.push_back({item.target, item.journal()});
+  op.events.push_back({"", "device." + item.action + ".requested", item.target, op.inputs});
+  std::optional<operations::Earlier> earlier;
+  bench.db.transaction(sql::Access::write, [&] {
+    earlier = operations::find_earlier(bench, op);
+    if (!earlier) operations::create(bench, op);
+  });
+  if (!earlier) return run_item_of(bench, std::move(item), given);
+  if (earlier->ended) return stored_answer_of(bench, earlier->request_id);
+  return resume_device(bench, earlier->request_id, given);
+}
+
+DeviceAnswer resume_device(Workbench& bench, const std::string& request_id, const GivenSecrets& given) {
+  const auto items = operations::items(bench.db, request_id);
+  if (items.empty()) throw Error(Code::internal, "the operation " + request_id + " has no item");
+  auto item = DeviceItem::from(items.front());
+  item.request_id = request_id;
+  return run_item_of(bench, std::move(item), given);
+}
+
+DeviceAnswer or_throw(DeviceAnswer answer) {
+  if (!answer.error) return answer;
+  if (answer.resumable) throw of_operation(*answer.error, answer.request_id);
+  auto details = answer.error->details();
+  details.emplace_back("audit_reference", answer.request_id);
+  throw Error(answer.error->code(), answer.error->what(), answer.error->hint(), std::move(details),
+              answer.error->outcome_unknown() ? Outcome::unknown : Outcome::known);
+}
+
+std::string find_serial(Workbench& bench, const std::string& asked) {
+  if (!asked.empty()) {
+    const auto number = parse_number(asked);
+    if (!number || *number > 0xFFFFFFFF || std::to_string(*number) != asked)
+      throw Error(Code::usage, "'" + printable(asked) + "' is no serial number of a YubiKey", "ymgr device list");
+    return asked;
+  }
+  std::vector<std::string> serials;
+  for (const auto& device : bench.agent().discover())
+    if (!device.serial.empty()) serials.push_back(device.serial);
+  if (serials.empty()) throw Error(Code::device_not_found, "no YubiKey is plugged in");
+  if (serials.size() > 1) {
+    const auto all = join(serials, ", ");
+    throw Error(Code::device_ambiguous, std::to_string(serials.size()) + " YubiKeys are plugged in: " + all,
+                "name one with --device SERIAL", {{"serials", all}});
+  }
+  return serials.front();
+}
+
+DeviceRow enrolled_row(Workbench& bench, const std::string& serial) {
+  auto row = devices::get(bench.db, serial);
+  bench.session.require_touch(row.owner, "the YubiKey " + serial);
+  if (row.status == DeviceStatus::enrolled) return row;
+  const std::string hint = row.status == DeviceStatus::factory ? "ymgr enroll --device " + serial
+                           : row.status == DeviceStatus::lost  ? "ymgr device found " + serial
+                                                               : "ymgr enroll --device " + serial;
+  throw Error(Code::device_state, "the YubiKey " + serial + " is " + std::string(to_string(row.status)), hint);
+}
+
+}  // namespace ymgr

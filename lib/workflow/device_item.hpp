@@ -1,0 +1,108 @@
+// What every change of a YubiKey goes through: a new secret is pending in the store before the card has it, is checked on the card,
+// and only then becomes the current one. After a run that stopped half-way the card is asked before anything is sent again.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/client.hpp"
+#include "inventory/devices.hpp"
+#include "secrets/device_secrets.hpp"
+#include "workflow/engine.hpp"
+#include "workflow/operation.hpp"
+
+namespace ymgr {
+
+/// Of every operation on a YubiKey, so that two of them on one serial exclude each other.
+inline constexpr const char* device_kind = "device";
+
+/// What a person gave for this command; gone with it.
+struct GivenSecrets {
+  Secret pin, current_pin, puk;  // pin: the new one
+  std::optional<piv::ManagementKey> management_key;
+};
+
+/// A YubiKey on its way; the journal has all of it but `row` and `announced`.
+struct DeviceItem : Item {
+  std::string request_id, action, owner;  // action: "enroll", "set-pin", …; owner: of an enrollment
+  PinMode pin_mode = PinMode::escrow;
+  bool adopted = false;  // its credentials were known before
+  int pin_tries = 5, puk_tries = 5;
+  DeviceRow row;                // of an enrollment, in this run: what was found
+  std::string throw_away_slot;  // holds a key that was made for the attestation alone
+  bool announced = false;       // in this run: nothing was sent to the card before
+
+  Json journal() const;
+  static DeviceItem from(const StoredItem&);
+};
+
+/// What the steps work with. A single item runs on the command's own thread, so that they may ask the store.
+struct DevicePorts {
+  DevicePorts(Workbench& workbench, const std::string& serial, const GivenSecrets& secrets);
+  Workbench& bench;
+  agent::Client& agent;
+  std::unique_ptr<SecretStore> store;
+  DeviceSecrets secrets;
+  const GivenSecrets& given;
+  bool may_use_puk = true;  // to settle a PIN: for operators, and for who unblocks
+};
+
+using DeviceStep = Step<DeviceItem, DevicePorts>;
+
+// The four steps of a change. With PinMode::user the PIN is never pending: it lives in GivenSecrets alone.
+Progress propose_pin(DeviceItem&, DevicePorts&, Attempt);
+Progress propose_puk(DeviceItem&, DevicePorts&, Attempt);
+Progress propose_management_key(DeviceItem&, DevicePorts&, Attempt);
+/// Its mark says that the card may have the new value from now on.
+Progress announce(DeviceItem&, DevicePorts&, Attempt);
+Progress change_pin(DeviceItem&, DevicePorts&, Attempt);
+/// By the PUK, whatever the PIN was.
+Progress unblock_pin(DeviceItem&, DevicePorts&, Attempt);
+Progress change_puk(DeviceItem&, DevicePorts&, Attempt);
+Progress change_management_key(DeviceItem&, DevicePorts&, Attempt);
+Progress promote_pin(DeviceItem&, DevicePorts&, Attempt);
+Progress promote_puk(DeviceItem&, DevicePorts&, Attempt);
+Progress promote_management_key(DeviceItem&, DevicePorts&, Attempt);
+
+/// What an operation that was given up left pending: the card is asked which it has, and the store says so afterwards. Nothing
+/// pending: nothing is asked. A PIN whose PUK is known becomes the pending one by UNBLOCK; anything else is a guess, made
+/// only while three tries are left: the pending value, then the current one.
+/// @return what was settled: "pin", "puk", "management_key"
+/// @throws Error few-tries, credentials-unknown, and what the agent throws
+std::vector<std::string> settle_pending(DevicePorts&, const std::string& serial);
+
+/// The management key that opens the card as far as the store knows it: the current one, or the factory's while it has none.
+piv::ManagementKey current_management_key(DevicePorts&, const std::string& serial);
+
+struct DeviceAnswer {
+  std::string request_id, state, action, result;  // result: "enrolled", "already_enrolled", "changed", …
+  std::string serial;
+  DeviceItem item;
+  std::vector<Json> items;     // the same for `resume`
+  std::optional<Error> error;  // why it is not done
+  int exit = 0;
+  bool changed = false, resumable = false;
+};
+
+struct DeviceOptions {
+  std::string request_id;
+  bool dry_run = false;
+};
+
+/// Begins (or takes over) an operation on `item.target` and brings it to its end.
+/// @param inputs  by these a second run is known to be the same  @throws Error operation-open, operation-running
+DeviceAnswer run_device(Workbench&, DeviceItem, const Json& inputs, const GivenSecrets&, const DeviceOptions&);
+/// Goes on with one that this process has taken over.
+DeviceAnswer resume_device(Workbench&, const std::string& request_id, const GivenSecrets& = {});
+/// @throws Error what kept it from its end
+DeviceAnswer or_throw(DeviceAnswer);
+
+/// The serial that was meant: `asked`, or that of the only key there is.
+/// @throws Error device-ambiguous with details serials, device-not-found
+std::string find_serial(Workbench&, const std::string& asked);
+/// The row of a YubiKey that is worked with, which the session may touch.
+/// @throws Error device-not-enrolled, device-state, role-denied
+DeviceRow enrolled_row(Workbench&, const std::string& serial);
+
+}  // namespace ymgr

@@ -1,0 +1,64 @@
+#include "workflow/device_reset.hpp"
+
+#include "base/error.hpp"
+#include "workflow/device_steps.hpp"
+#include "workflow/revoke.hpp"
+
+namespace ymgr {
+
+std::vector<std::string> revoke_certificates_of(Workbench& bench, const std::string& serial, Reason reason,
+                                                const std::string& note) {
+  const auto ids = devices::active_certificates(bench.db, serial, now());
+  if (ids.empty()) return ids;
+  RevokeOptions options;
+  options.reason = reason;
+  options.note = note;
+  const auto answer = revoke(bench, revocation_targets(bench, ids, {}, reason), options);
+  if (answer.exit != 0)
+    throw Error(Code::resumable, "not all certificates of the YubiKey " + serial + " could be revoked",
+                "ymgr operation show " + answer.request_id, {{"audit_reference", answer.request_id}});
+  return ids;
+}
+
+ResetAnswer reset_device(Workbench& bench, const std::string& serial, Reason reason, const DeviceOptions& options) {
+  bench.session.require(Right::manage_devices);
+  ResetAnswer answer;
+  const auto info = bench.agent().info(serial);
+  if (info.reset_refused && !operations::find_open(bench.db, device_kind, serial))
+    throw Error(Code::device_refused, "the YubiKey " + serial + " can't be reset: " + *info.reset_refused);
+  if (options.dry_run) {
+    answer.revoked = devices::active_certificates(bench.db, serial, now());
+    answer.operation.serial = serial;
+    answer.operation.state = answer.operation.result = "planned";
+    return answer;
+  }
+  answer.revoked = revoke_certificates_of(bench, serial, reason, "reset of the YubiKey " + serial);
+  DeviceItem item;
+  item.target = serial;
+  item.action = "reset";
+  answer.operation =
+      or_throw(run_device(bench, std::move(item), Json::object({{"reason", to_string(reason)}}), {}, options));
+  return answer;
+}
+
+// ---- its steps
+
+/// Done twice, it does the same.
+Progress reset_card(DeviceItem& item, DevicePorts& ports, Attempt) {
+  ports.agent.reset(item.target);
+  return Progress::done;
+}
+
+Progress forget_secrets(DeviceItem&, DevicePorts& ports, Attempt) {
+  ports.secrets.destroy();
+  return Progress::done;
+}
+
+Record record_reset(const DeviceItem& item) {
+  return [serial = item.target](Recording& recording) {
+    if (devices::find(recording.db, serial))
+      devices::set_status(recording.db, serial, DeviceStatus::factory, "reset", now());
+  };
+}
+
+}  // namespace ymgr

@@ -1,0 +1,311 @@
+#include "workflow/enroll.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "secrets/credentials.hpp"
+#include "workflow/device_steps.hpp"
+#include "x509/attestation.hpp"
+
+namespace ymgr {
+namespace {
+
+constexpr piv::Firmware attests_since{4, 3, 0}, tells_defaults_since{5, 3, 0}, deletes_keys_since{5, 7, 0};
+
+bool all_factory(const piv::DeviceInfo& info) {
+  return info.default_pin == true && info.default_puk == true && info.default_management_key == true;
+}
+
+/// Nothing is stored of it, current or pending.
+bool is_blank(const DeviceSecrets& secrets) {
+  const auto card = secrets.card();
+  const auto pin = secrets.pin();
+  return card.puk.empty() && !card.management_key && !card.pending && pin.pin.empty() && !pin.pending;
+}
+
+[[noreturn]] void throw_not_factory(const std::string& serial, const std::string& what) {
+  throw Error(
+      Code::credentials_unknown, "the YubiKey " + serial + " has not the factory's " + what,
+      "give what it has with 'ymgr enroll --adopt', or make it a new one with 'ymgr device reset " + serial + "'");
+}
+
+/// @throws Error credentials-unknown
+void require_factory(Workbench& bench, const std::string& serial, const piv::DeviceInfo& info) {
+  if (info.default_management_key == false) throw_not_factory(serial, "management key");
+  if (info.default_puk == false) throw_not_factory(serial, "PUK");
+  if (info.default_pin == false) throw_not_factory(serial, "PIN");
+  if (info.firmware >= tells_defaults_since) return;
+  try {
+    bench.agent().verify_management_key(serial, piv::factory_management_key(info.management_algorithm));
+  } catch (const Error& error) {
+    if (error.code() != Code::wrong_management_key) throw;
+    throw_not_factory(serial, "management key");
+  }
+  bench.notices.warn("firmware " + piv::to_string(info.firmware) + " does not tell whether PIN and PUK of " + serial +
+                     " are the factory's: finding out costs a try where they are not");
+}
+
+/// An enrollment was begun and given up: what it stored is worked with, unless the card was reset since.
+bool was_begun(Workbench& bench, const std::string& serial, const piv::DeviceInfo& info) {
+  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
+  return !is_blank(DeviceSecrets(*store, serial)) && !all_factory(info);
+}
+
+void check_pin(const EnrollRequest& request) {
+  if (request.given.pin.empty()) {
+    if (request.pin_mode == PinMode::escrow || request.adopt) return;
+    throw Error(Code::input_needed, "the PIN is the person's own here (secrets.pin: user)",
+                "--pin-prompt, --pin-stdin or --pin-file FILE");
+  }
+  if (!request.adopt) check_chosen(request.given.pin, "PIN");
+}
+
+void check_adoptable(const std::string& serial, const EnrollRequest& request, const piv::DeviceInfo& info) {
+  if (!request.given.management_key)
+    throw Error(Code::input_needed, "the management key of the YubiKey " + serial + " is needed to adopt it",
+                "--management-key-file FILE");
+  if (info.default_management_key == true || info.default_pin == true || info.default_puk == true)
+    throw Error(Code::device_state, "the YubiKey " + serial + " has the factory's PIN, PUK or management key",
+                "enroll it without --adopt where it has all three, else change it first");
+}
+
+void warn_of_weaknesses(Workbench& bench, const std::string& serial, const piv::DeviceInfo& info) {
+  for (const auto& weakness : info.known_weak)
+    bench.notices.warn("YubiKey " + serial + ", firmware " + piv::to_string(info.firmware) + ": " + weakness.id + ": " +
+                       weakness.text);
+}
+
+EnrollAnswer answer_of(Workbench& bench, DeviceAnswer operation) {
+  EnrollAnswer answer;
+  answer.operation = or_throw(std::move(operation));
+  answer.row = devices::get(bench.db, answer.operation.serial);
+  return answer;
+}
+
+DeviceItem item_of(const EnrollRequest& request, const std::string& serial, const std::string& owner) {
+  DeviceItem item;
+  item.target = serial;
+  item.action = "enroll";
+  item.owner = owner;
+  item.pin_mode = request.pin_mode;
+  item.adopted = request.adopt;
+  item.pin_tries = request.pin_tries;
+  item.puk_tries = request.puk_tries;
+  return item;
+}
+
+Json inputs_of(const DeviceItem& item) {
+  return Json::object({{"owner", item.owner}, {"pin_mode", to_string(item.pin_mode)}, {"adopt", item.adopted}});
+}
+
+std::optional<EnrollAnswer> enrolled_before(const std::optional<DeviceRow>& row) {
+  if (!row || row->status == DeviceStatus::factory || row->status == DeviceStatus::retired) return std::nullopt;
+  if (row->status == DeviceStatus::lost)
+    throw Error(Code::device_state, "the YubiKey " + row->serial + " is lost", "ymgr device found " + row->serial);
+  EnrollAnswer answer;
+  answer.row = *row;
+  answer.was_enrolled = true;
+  answer.operation.serial = row->serial;
+  answer.operation.state = "done";
+  answer.operation.result = "already_enrolled";
+  return answer;
+}
+
+piv::DeviceInfo checked_info(Workbench& bench, const std::string& serial, const EnrollRequest& request) {
+  const auto info = bench.agent().info(serial).device;
+  if (info.firmware < attests_since)
+    throw Error(Code::device_unsupported,
+                "the YubiKey " + serial + " has firmware " + piv::to_string(info.firmware) + ", which attests nothing",
+                "firmware 4.3 and later can be enrolled");
+  if (request.adopt)
+    check_adoptable(serial, request, info);
+  else if (!was_begun(bench, serial, info))
+    require_factory(bench, serial, info);
+  return info;
+}
+
+}  // namespace
+
+DeviceRow row_from(const piv::DeviceInfo& info, Time at) {
+  DeviceRow row;
+  row.serial = info.serial;
+  row.firmware = piv::to_string(info.firmware);
+  row.form_factor = info.form_factor;
+  row.fips = info.fips;
+  row.default_pin = info.default_pin;
+  row.default_puk = info.default_puk;
+  row.default_management_key = info.default_management_key;
+  row.created_at = row.updated_at = at;
+  return row;
+}
+
+EnrollAnswer enroll(Workbench& bench, const EnrollRequest& request, const DeviceOptions& options) {
+  bench.session.require(Right::manage_devices);
+  const std::string owner = request.owner.empty() ? bench.session.identity().user : request.owner;
+  users::get(bench.db, owner);
+  check_pin(request);
+  const std::string serial = find_serial(bench, request.serial);
+  auto row = devices::find(bench.db, serial);
+  if (auto answer = enrolled_before(row)) return std::move(*answer);
+  auto item = item_of(request, serial, owner);
+  const Json inputs = inputs_of(item);
+  if (!operations::find_open(bench.db, device_kind, serial)) {
+    const auto info = checked_info(bench, serial, request);
+    warn_of_weaknesses(bench, serial, info);
+    if (!row) row = row_from(info, now());
+  }
+  if (!options.dry_run) return answer_of(bench, run_device(bench, std::move(item), inputs, request.given, options));
+  EnrollAnswer answer;
+  answer.row = row.value_or(DeviceRow());
+  answer.row.serial = answer.operation.serial = serial;
+  answer.row.owner = owner;
+  answer.operation.state = answer.operation.result = "planned";
+  return answer;
+}
+
+// ---- its steps
+
+Progress choose_slot(DeviceItem& item, DevicePorts& ports, Attempt) {
+  for (int number = static_cast<int>(piv::Slot::last_retired); number >= static_cast<int>(piv::Slot::first_retired);
+       --number) {
+    const auto slot = piv::Slot{static_cast<std::uint8_t>(number)};
+    const auto content = ports.agent.slot(item.target, slot);
+    if (content.key || content.certificate) continue;
+    item.throw_away_slot = piv::to_string(slot);
+    return Progress::done;
+  }
+  throw Error(Code::slot_used,
+              "all retired slots of the YubiKey " + item.target + " are used: none is left to attest from",
+              "delete what is not needed of slots 82 to 95");
+}
+
+namespace {
+
+struct Statement {
+  Der leaf, device;
+  std::optional<Der> key;  // of a request that was signed in the transaction that made the key
+};
+
+Statement attested_again(DeviceItem& item, DevicePorts& ports, piv::Slot slot) {
+  auto read = ports.agent.attest(item.target, slot);
+  return {std::move(read.attestation), std::move(read.attestation_certificate), std::nullopt};
+}
+
+/// A key is made in the chosen slot for this alone: only a key can be attested.
+Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
+  const auto slot = piv::parse_slot(item.throw_away_slot).value();
+  const auto management_key = current_management_key(ports, item.target);
+  const Secret pin(piv::factory_pin());
+  agent::CsrRequest request;
+  request.serial = item.target;
+  request.slot = slot;
+  request.algorithm = piv::Algorithm::ec_p256;
+  request.pin_policy = info.fips ? piv::PinPolicy::once : piv::PinPolicy::never;
+  request.touch_policy = piv::TouchPolicy::never;
+  request.common_name = "YubiKey " + item.target;
+  request.management_key = &management_key;
+  if (info.fips) request.pin = !item.adopted ? &pin : ports.given.pin.empty() ? nullptr : &ports.given.pin;
+  try {
+    const auto made = ports.agent.generate_csr(request);
+    if (!made.attestation || !made.attestation_certificate)
+      throw Error(Code::attestation_refused, "the YubiKey " + item.target + " attests nothing");
+    return {*made.attestation, *made.attestation_certificate, parse_csr(made.csr.bytes).key.spki};
+  } catch (const Error& error) {
+    if (error.code() != Code::slot_used) throw;
+    return attested_again(item, ports, slot);  // made by a run that stopped, or by one before
+  }
+}
+
+}  // namespace
+
+Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
+  const auto info = ports.agent.info(item.target).device;
+  const auto statement = ask_statement(item, ports, info);
+  const auto trust = ports.bench.attestation_trust ? ports.bench.attestation_trust() : AttestationTrust();
+  const auto attested =
+      verify_attestation(statement.leaf.bytes, statement.device.bytes, trust.roots, trust.virtual_root, now());
+  AttestedKey wanted;
+  wanted.serial = item.target;
+  wanted.slot = static_cast<int>(piv::parse_slot(item.throw_away_slot).value());
+  wanted.spki = statement.key;
+  require_attested(attested, wanted);
+  if (attested.firmware != std::array{info.firmware.major, info.firmware.minor, info.firmware.patch})
+    throw Error(Code::attestation_refused,
+                "the attestation is that of other firmware than " + piv::to_string(info.firmware));
+  const Time at = now();
+  item.row = devices::find(ports.bench.db, item.target).value_or(row_from(info, at));
+  item.row.status = DeviceStatus::factory;
+  item.row.owner = item.owner;
+  item.row.pin_mode = item.pin_mode;
+  item.row.attestation = to_pem(statement.leaf, "CERTIFICATE") + to_pem(statement.device, "CERTIFICATE");
+  item.row.attestation_root = attested.root;
+  item.row.attested_at = item.row.updated_at = at;
+  return Progress::done;
+}
+
+Record record_attested(const DeviceItem& item) {
+  return [row = item.row](Recording& recording) {
+    devices::put(recording.db, row);
+    recording.audit = Json::object({{"firmware", row.firmware}, {"root", row.attestation_root}, {"owner", row.owner}});
+  };
+}
+
+/// Before 5.7 a key can't be deleted: it stays, without a certificate, and the next attestation finds the slot used.
+Progress remove_throw_away_key(DeviceItem& item, DevicePorts& ports, Attempt) {
+  if (ports.agent.info(item.target).device.firmware < deletes_keys_since) return Progress::done;
+  const auto slot = piv::parse_slot(item.throw_away_slot).value();
+  if (ports.agent.slot(item.target, slot).key)
+    ports.agent.delete_certificate(item.target, slot, current_management_key(ports, item.target),
+                                   agent::DeleteKey::destroy);
+  return Progress::done;
+}
+
+Progress set_retries(DeviceItem& item, DevicePorts& ports, Attempt) {
+  const auto info = ports.agent.info(item.target).device;
+  if (!is_blank(ports.secrets)) {
+    if (!all_factory(info)) return Progress::done;  // an enrollment before this one came further
+    ports.secrets.destroy();                        // and the card was reset since
+  }
+  const Secret pin(piv::factory_pin());
+  try {
+    if (info.firmware < tells_defaults_since)
+      ports.agent.verify_pin(item.target, pin, 2);  // the last try is not ours to spend
+    ports.agent.set_retries(item.target, item.pin_tries, item.puk_tries, pin,
+                            current_management_key(ports, item.target));
+  } catch (const Error& error) {
+    if (error.code() != Code::wrong_pin) throw;
+    throw_not_factory(item.target, "PIN");
+  }
+  return Progress::done;
+}
+
+Progress adopt_credentials(DeviceItem& item, DevicePorts& ports, Attempt) {
+  const auto& given = ports.given;
+  if (!given.management_key)
+    throw Error(Code::input_needed, "what the YubiKey " + item.target + " has is not kept here until it was checked",
+                "run 'ymgr enroll --adopt' again: it takes the files");
+  ports.agent.verify_management_key(item.target, *given.management_key);
+  if (!given.puk.empty()) ports.agent.verify_puk(item.target, given.puk, 2);
+  if (!given.pin.empty()) ports.agent.verify_pin(item.target, given.pin, 2);
+  ports.secrets.set_management_key(*given.management_key);
+  if (!given.puk.empty()) ports.secrets.set_puk(given.puk);
+  if (!given.pin.empty() && item.pin_mode == PinMode::escrow) ports.secrets.set_pin(given.pin);
+  return Progress::done;
+}
+
+Progress finish_enrollment(DeviceItem&, DevicePorts&, Attempt) {
+  return Progress::done;
+}
+
+Record record_enrolled(const DeviceItem& item) {
+  return [serial = item.target, owner = item.owner, adopted = item.adopted](Recording& recording) {
+    auto row = devices::get(recording.db, serial);
+    row.status = DeviceStatus::enrolled;
+    row.enrolled_at = row.updated_at = now();
+    row.enrolled_by = recording.actor;
+    row.note.clear();
+    devices::put(recording.db, row);
+    recording.audit = Json::object({{"owner", owner}, {"adopted", adopted}, {"firmware", row.firmware}});
+  };
+}
+
+}  // namespace ymgr

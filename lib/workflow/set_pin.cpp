@@ -1,0 +1,94 @@
+#include "workflow/set_pin.hpp"
+
+#include "base/crypto.hpp"
+#include "base/error.hpp"
+#include "secrets/credentials.hpp"
+#include "workflow/device_steps.hpp"
+
+namespace ymgr {
+namespace {
+
+enum class Need { nothing, new_pin, both_pins };
+
+/// What the person must give where the PIN is not kept here.
+void check_given(const DeviceRow& row, const GivenSecrets& given, Need need) {
+  if (!given.pin.empty()) check_chosen(given.pin, "PIN");
+  if (row.pin_mode == PinMode::escrow || need == Need::nothing) return;
+  if (given.pin.empty())
+    throw Error(Code::input_needed, "the PIN of the YubiKey " + row.serial + " is the person's own",
+                "--pin-prompt, --pin-stdin or --pin-file FILE");
+  if (need == Need::both_pins && given.current_pin.empty())
+    throw Error(Code::input_needed, "the present PIN of the YubiKey " + row.serial + " is needed",
+                "--current-pin-prompt, --current-pin-stdin or --current-pin-file FILE");
+}
+
+DeviceAnswer planned(const std::string& serial, const std::string& action) {
+  DeviceAnswer answer;
+  answer.serial = serial;
+  answer.action = action;
+  answer.state = answer.result = "planned";
+  return answer;
+}
+
+DeviceAnswer run_once(Workbench& bench, const DeviceRow& row, const char* action, const SecretsRequest& request,
+                      const DeviceOptions& options) {
+  DeviceItem item;
+  item.target = row.serial;
+  item.action = action;
+  item.owner = row.owner;
+  item.pin_mode = row.pin_mode;
+  const Json inputs = Json::object({{"pin", request.given.pin.empty() ? "generated" : "chosen"}});
+  return or_throw(run_device(bench, std::move(item), inputs, request.given, options));
+}
+
+/// An earlier run that was finished had another PIN on its way than the one that is wanted now.
+bool has_another_pin(Workbench& bench, const DeviceRow& row, const SecretsRequest& request) {
+  if (row.pin_mode == PinMode::user || request.given.pin.empty()) return false;
+  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
+  return !equal_constant_time(DeviceSecrets(*store, row.serial).pin().pin.reveal(), request.given.pin.reveal());
+}
+
+DeviceAnswer change(Workbench& bench, const char* action, Right right, Need need, const SecretsRequest& request,
+                    const DeviceOptions& options) {
+  bench.session.require(right);
+  const auto row = enrolled_row(bench, find_serial(bench, request.serial));
+  check_given(row, request.given, need);
+  if (options.dry_run) return planned(row.serial, action);
+  bench.agent().info(row.serial);  // absent: nothing is begun
+  const bool changes_pin = need != Need::nothing;
+  auto answer = run_once(bench, row, action, request, options);
+  if (changes_pin && options.request_id.empty() && has_another_pin(bench, row, request))
+    answer = run_once(bench, row, action, request, options);
+  if (right == Right::use_devices) change_exposed_puk(bench, row.serial);
+  return answer;
+}
+
+}  // namespace
+
+DeviceAnswer set_pin(Workbench& bench, const SecretsRequest& request, const DeviceOptions& options) {
+  return change(bench, "set-pin", Right::use_devices, Need::both_pins, request, options);
+}
+
+DeviceAnswer unblock(Workbench& bench, const SecretsRequest& request, const DeviceOptions& options) {
+  return change(bench, "unblock", Right::use_devices, Need::new_pin, request, options);
+}
+
+DeviceAnswer set_puk(Workbench& bench, const SecretsRequest& request, const DeviceOptions& options) {
+  return change(bench, "set-puk", Right::manage_devices, Need::nothing, request, options);
+}
+
+DeviceAnswer rotate_secrets(Workbench& bench, const SecretsRequest& request, const DeviceOptions& options) {
+  return change(bench, "rotate-secrets", Right::manage_devices, Need::nothing, request, options);
+}
+
+bool change_exposed_puk(Workbench& bench, const std::string& serial) {
+  if (!allows(bench.session.identity().role, Right::manage_devices)) return false;
+  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
+  const auto card = DeviceSecrets(*store, serial).card();
+  if (!card.puk_exposed || card.puk_stale || operations::find_open(bench.db, device_kind, serial)) return false;
+  run_once(bench, devices::get(bench.db, serial), "set-puk", {}, {});
+  bench.notices.warn("the PUK of " + serial + " was shown to somebody before: it is another one now");
+  return true;
+}
+
+}  // namespace ymgr
