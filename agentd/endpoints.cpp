@@ -21,10 +21,26 @@ void pubkey(const Call& call) {
   });
 }
 
+/// A folder's .json files stand for it.
+std::vector<std::string> key_files(const std::vector<std::string>& places) {
+  std::vector<std::string> files;
+  for (const std::string& place : places) {
+    if (!is_folder(place)) {
+      files.push_back(place);
+      continue;
+    }
+    require_private(place, 0755, "the folder of token keys");
+    for (const std::string& name : list_folder(place)) {
+      if (name.ends_with(".json") && !name.starts_with('.')) files.push_back(place + "/" + name);
+    }
+  }
+  return files;
+}
+
 /// Those that are there: `login` writes them anew, so they are read each time.
-std::vector<agent::TokenIssuer> read_token_keys(const std::vector<std::string>& files) {
+std::vector<agent::TokenIssuer> read_token_keys(const std::vector<std::string>& places) {
   std::vector<agent::TokenIssuer> issuers;
-  for (const std::string& file : files) {
+  for (const std::string& file : key_files(places)) {
     const auto text = read_file_if_there(file, 64UL * 1024);
     if (!text) continue;
     require_private(file, 0755, "the token keys");

@@ -142,7 +142,8 @@ Options read_options(const std::vector<std::string>& words) {
   options.socket = given.socket.value_or(default_socket());
   options.tcp = tcp_place(given.tcp.value_or(default_tcp));
   options.token_keys = std::move(given.token_keys);
-  if (options.token_keys.empty() && !own_folder().empty()) options.token_keys = {own_folder() + "/token-keys.json"};
+  if (options.token_keys.empty() && !own_folder().empty())
+    options.token_keys = {own_folder() + "/token-keys.json", own_folder() + "/token-keys.d"};
   options.origins = std::move(given.origins);
   options.log_level = given.log_level.value_or(options.log_level);
   check_level(options.log_level);
@@ -156,8 +157,8 @@ The only process that talks to your YubiKeys, and it talks to nothing else.
 
   --socket PATH           Unix socket ($XDG_RUNTIME_DIR/ymgr/agent.sock)
   --tcp ADDRESS:PORT|off  the published endpoints (127.0.0.1:56123)
-  --token-keys FILE       public keys of those who sign identity tokens; may be repeated
-                          ($XDG_CONFIG_HOME/ymgr/token-keys.json)
+  --token-keys FILE       public keys of those who sign identity tokens, or a folder of such files; may be
+                          repeated ($XDG_CONFIG_HOME/ymgr/token-keys.json and token-keys.d)
   --config FILE           configuration ($XDG_CONFIG_HOME/ymgr/agentd.yaml, else /etc/ymgr/agentd.yaml)
   --log-level LEVEL       error, warning, info or debug (info)
   --help, --version

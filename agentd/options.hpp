@@ -13,12 +13,13 @@ struct TcpPlace {
 };
 
 struct Options {
-  std::string socket;                   // path of the Unix socket
-  std::optional<TcpPlace> tcp;          // nullopt: off
-  std::vector<std::string> token_keys;  // files with the public keys of those who sign identity tokens
-  std::vector<std::string> origins;     // of web pages that may ask: exact, empty at first
-  std::string log_level = "info";       // error, warning, info, debug
-  bool journal = false;                 // standard error is the journal
+  std::string socket;           // path of the Unix socket
+  std::optional<TcpPlace> tcp;  // nullopt: off
+  std::vector<std::string>
+      token_keys;  // files, or folders of .json files, with the public keys of those who sign identity tokens
+  std::vector<std::string> origins;  // of web pages that may ask: exact, empty at first
+  std::string log_level = "info";    // error, warning, info, debug
+  bool journal = false;              // standard error is the journal
   enum class Ask { serve, help, version } ask = Ask::serve;
 };
 

@@ -12,6 +12,7 @@ extern const Command operation_list_command, operation_show_command, operation_a
 extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
     ca_rotate_command;
 extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
+extern const Command agent_status_command, agent_start_command, agent_register_command;
 extern const Command reconcile_command;
 extern const Command backup_create_command, backup_verify_command, backup_restore_command;
 extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
@@ -27,6 +28,7 @@ constexpr const Command* table[] = {
     &init_command, &login_command, &logout_command, &whoami_command,
     &issue_command, &renew_command, &revoke_command, &resume_command, &reconcile_command, &report_command,
     &cert_list_command, &cert_show_command, &cert_export_command, &cert_check_command, &cert_explain_command,
+    &agent_status_command, &agent_start_command, &agent_register_command,
     &policy_show_command, &policy_check_command, &policy_validate_command,
     &operation_list_command, &operation_show_command, &operation_abandon_command,
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
@@ -43,6 +45,7 @@ constexpr const Command* table[] = {
 constexpr Group group_table[] = {
     {"cert", "certificates in the inventory"},
     {"ca", "the certificate authority"},
+    {"agent", "the daemon beside you that talks to YubiKeys"},
     {"policy", "what may be issued"},
     {"audit", "what was done, by whom"},
     {"operation", "what was begun, and how far it came"},

@@ -53,6 +53,10 @@ constexpr ConfigKey keys[] = {
     {"jobs", "YMGR_JOBS", "", "number of processors", "workers of a bulk", check_jobs},
     {"renew_before", "", "", "33% of life, at most 30d", "when a certificate is due: a duration or a share of its life",
      check_renew_before},
+    {"agent.socket", "YMGR_AGENT_SOCKET", "", "$XDG_RUNTIME_DIR/ymgr/agent.sock", "Unix socket of the agent",
+     check_folder},
+    {"attestation.roots", "", "", "Yubico's alone", "PEM file of further roots whose attestations of keys are believed",
+     check_folder},
     {"session.folder", "", "", "$XDG_RUNTIME_DIR/ymgr", "folder of session files, best on a tmpfs", check_folder},
 };
 
@@ -69,17 +73,24 @@ class FileReader {
     YamlReader reader(document, path_, Code::config_invalid, "configuration");
     take(reader, "context", "context", file.settings);
     take_common(reader, file.settings);
-    if (const YamlNode* session = reader.node("session")) {
-      YamlReader inside(*session, path_, Code::config_invalid, "session");
-      take(inside, "folder", "session.folder", file.settings);
-      inside.finish();
-    }
+    take_section(reader, "agent", "socket", file.settings);
+    take_section(reader, "attestation", "roots", file.settings);
+    take_section(reader, "session", "folder", file.settings);
     if (const YamlNode* contexts = reader.node("contexts")) take_contexts(reader, *contexts, file);
     reader.finish();
     return file;
   }
 
  private:
+  /// `section:` with the one key there is in it.
+  void take_section(YamlReader& reader, const std::string& section, const std::string& key, Settings& into) {
+    const YamlNode* node = reader.node(section);
+    if (node == nullptr) return;
+    YamlReader inside(*node, path_, Code::config_invalid, section);
+    take(inside, key, section + "." + key, into);
+    inside.finish();
+  }
+
   void take_common(YamlReader& reader, Settings& into) {
     for (const std::string_view key : {"home", "output", "timeout", "jobs", "renew_before"})
       take(reader, key, key, into);
@@ -208,10 +219,13 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
       {"context", {"", "default"}},       {"home", {xdg_folder("XDG_DATA_HOME", ".local/share") + "/ymgr", "default"}},
       {"output", {"table", "default"}},   {"timeout", {"60s", "default"}},
       {"jobs", {"", "default"}},          {"renew_before", {"", "default"}},
+      {"agent.socket", {"", "default"}},  {"attestation.roots", {"", "default"}},
       {"session.folder", {"", "default"}}};
   apply(defaults, settings);
   settings["home"].value = without_final_slash(expand_home(settings["home"].value));
-  settings["session.folder"].value = without_final_slash(expand_home(settings["session.folder"].value));
+  for (const char* path : {"session.folder", "agent.socket", "attestation.roots"}) {
+    settings[path].value = without_final_slash(expand_home(settings[path].value));
+  }
   return config;
 }
 

@@ -27,6 +27,7 @@ constexpr Option options[] = {
     {.name = "--ca-key",
      .value = "ec-p256|ec-p384|rsa-3072|rsa-4096|ed25519",
      .help = "key algorithm of the CA, ec-p256 at first"},
+    {.name = "--demo", .value = "", .help = "mark the profile: it believes the virtual YubiKey's attestations"},
     {.name = "--permit",
      .value = "KIND:VALUE",
      .help = "name constraint of the issuing CA, such as dns:example.com",
@@ -58,6 +59,7 @@ constexpr Option options[] = {
 constexpr Field fields[] = {
     {"profile", "string", "folder of the profile"},
     {"profile_id", "?string", "its id; absent with --dry-run"},
+    {"demo", "boolean", "whether it is marked as a demo: software keys are believed to be YubiKeys"},
     {"admin", "string", "name of the first admin"},
     {"policy_version", "string", "version of the policy"},
     {"root_key", "string", "how the root key is kept: sealed-own-passphrase, sealed-admin-password, file, outside"},
@@ -140,6 +142,7 @@ InitPlan make_plan(Invocation& call) {
   plan.home = call.wiring().paths().home;
   plan.recovery_key_out = call.text("--recovery-key-out");
   plan.existing = call.has("--force") ? Existing::replace : Existing::refuse;
+  plan.demo = call.has("--demo");
   choose_policy(call, plan);
   choose_ca(call, plan);
   choose_admin(call, plan);
@@ -180,6 +183,7 @@ void set_file(Json& json, std::string_view name, const std::string& path) {
 
 Json plan_json(const InitPlan& plan) {
   Json json = Json::object({{"profile", plan.home},
+                            {"demo", plan.demo},
                             {"admin", plan.admin},
                             {"policy_version", Policy::parse(plan.policy, plan.policy_file).version()},
                             {"root_key", root_text(plan.ca.root)},
@@ -202,6 +206,8 @@ std::string describe(const InitPlan& plan, const InitResult& made) {
                                          ? "none: only another admin can replace a forgotten password; init "
                                            "--recovery-key-out FILE makes one"
                                          : plan.recovery_key_out);
+  if (plan.demo)
+    pairs.emplace_back("demo", "the virtual YubiKey is believed: nothing here proves that a key is in hardware");
   pairs.emplace_back("request", plan.csr_out);
   const std::string next = plan.csr_out.empty() ? "ymgr login --user " + plan.admin
                                                 : "have " + plan.csr_out + " signed, then ymgr ca import";
@@ -242,6 +248,9 @@ constinit const Command init_command = {
         "from `--root-passphrase-file`; in scripts without one the admin's password serves. With `--root-key-out` it "
         "is written to a "
         "file to be kept elsewhere; with `--ca-csr` there is no root, but a request for yours to sign.\n\n"
+        "`--demo` marks the profile for ever: it accepts the attestations of the virtual YubiKey, which is software, "
+        "and every "
+        "answer about the profile says so.\n\n"
         "With `--recovery-key-out` a forgotten password can be replaced by `ymgr user set-password NAME "
         "--recovery-key-file FILE`.",
     .arguments = {},

@@ -1,11 +1,17 @@
-#include "workflow/login.hpp"
+#include <algorithm>
+#include <chrono>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/config.hpp"
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/table.hpp"
+#include "session/identity.hpp"
+#include "workflow/agent_login.hpp"
+#include "workflow/init.hpp"
+#include "workflow/login.hpp"
 
 namespace ymgr::cli {
 
@@ -23,6 +29,18 @@ constexpr Field session_fields[] = {
     {"role", "string", "admin, operator, user or auditor"},
     {"expires_at", "time", "when the session ends"},
     {"session", "string", "file: until logout; command: for this command only"},
+    {"demo", "boolean", "whether the profile is marked as a demo: software keys are believed to be YubiKeys"},
+};
+constexpr Option whoami_options[] = {
+    {.name = "--identity-token", .value = "", .help = "print a token that proves to the agent who you are"},
+};
+constexpr Field whoami_fields[] = {
+    {"user", "string", "who is logged in"},
+    {"role", "string", "admin, operator, user or auditor"},
+    {"expires_at", "time", "when the session ends; with --identity-token, when the token does"},
+    {"session", "string", "file: until logout; command: for this command only"},
+    {"demo", "boolean", "whether the profile is marked as a demo: software keys are believed to be YubiKeys"},
+    {"identity_token", "?string", "with --identity-token: a JWT of 15 minutes at most, a secret"},
 };
 constexpr Example login_examples[] = {
     {"ymgr login --user alice", "asks for the password"},
@@ -32,18 +50,30 @@ constexpr Example login_examples[] = {
 };
 constexpr Field logout_fields[] = {{"ended", "boolean", "false: there was no session"}};
 constexpr Example logout_examples[] = {{"ymgr logout", "end the session of this profile"}};
-constexpr Example whoami_examples[] = {{"ymgr whoami", "user, role and end of the session"}};
+constexpr Example whoami_examples[] = {
+    {"ymgr whoami", "user, role and end of the session"},
+    {"ymgr whoami --identity-token", "for scripts that ask the agent themselves, with curl"},
+};
 
-Json to_json(const Session& session) {
+/// Login and logout do not wait longer for an agent than that.
+constexpr Duration agent_patience = std::chrono::seconds(5);
+
+Duration patience(Invocation& call) {
+  return std::min(agent_patience, call.wiring().config().timeout());
+}
+
+Json to_json(Invocation& call, const Session& session) {
   return Json::object({{"user", session.identity().user},
                        {"role", to_string(session.identity().role)},
                        {"expires_at", format_time(session.expires_at())},
-                       {"session", session.session_id().empty() ? "command" : "file"}});
+                       {"session", session.session_id().empty() ? "command" : "file"},
+                       {"demo", is_demo(call.wiring().database())}});
 }
 
-std::string describe(const Session& session) {
+std::string describe(Invocation& call, const Session& session) {
   return session.identity().user + " (" + std::string(to_string(session.identity().role)) + "), until " +
-         format_time(session.expires_at()) + ", " + describe_distance(now(), session.expires_at()) + "\n";
+         format_time(session.expires_at()) + ", " + describe_distance(now(), session.expires_at()) +
+         (is_demo(call.wiring().database()) ? ", in a demo profile\n" : "\n");
 }
 
 std::string user_name(Invocation& call) {
@@ -63,18 +93,30 @@ Result run_login(Invocation& call) {
   const SessionPlace place = call.wiring().session_place();
   std::string user = user_name(call);
   Secret secret = password(call, user);
+  const AgentPlace agent = call.wiring().agent_place();
   const Session session = login(db, place, {std::move(user), std::move(secret)});
-  return {.json = to_json(session), .text = "logged in: " + describe(session)};
+  forget_agent(place, agent, patience(call), call.notices());  // that of a login before
+  greet_agent(db, place, agent, session, patience(call), call.notices());
+  return {.json = to_json(call, session), .text = "logged in: " + describe(call, session)};
 }
 
 Result run_logout(Invocation& call) {
-  const bool ended = logout(call.wiring().database(), call.wiring().session_place());
+  const SessionPlace place = call.wiring().session_place();
+  forget_agent(place, call.wiring().agent_place(), patience(call), call.notices());
+  const bool ended = logout(call.wiring().database(), place);
   return {.json = Json::object({{"ended", ended}}), .text = ended ? "logged out\n" : "there was no session\n"};
 }
 
 Result run_whoami(Invocation& call) {
   const Session& session = call.wiring().session();
-  return {.json = to_json(session), .text = describe(session)};
+  Result result{.json = to_json(call, session), .text = describe(call, session)};
+  if (call.has("--identity-token")) {
+    const auto token = TokenSigner::open(call.wiring().database(), session.data_key()).token(session);
+    result.json.set("expires_at", format_time(token.expires_at)).set("identity_token", token.text);
+    result.text = token.text + "\n";
+    result.raw = true;
+  }
+  return result;
 }
 
 }  // namespace
@@ -89,6 +131,7 @@ constinit const Command login_command = {
         "another folder in "
         "memory, never in the profile; it ends by `ymgr logout`, by its time, and when the machine restarts.\n\n"
         "Five wrong passwords lock the user for a minute, each further one for twice as long, at most an hour.\n\n"
+        "Where `ymgr-agentd` listens, the login opens a session with it too, which `ymgr logout` ends.\n\n"
         "Unattended commands need no session: with `YMGR_USER` and `YMGR_PASSWORD_FILE` a command logs in for itself.",
     .arguments = {},
     .options = login_options,
@@ -111,10 +154,14 @@ constinit const Command logout_command = {
 constinit const Command whoami_command = {
     .path = "whoami",
     .summary = "show who is logged in",
-    .description = "Shows user and role, and when the session ends. Exits 4 without a session.",
+    .description =
+        "Shows user and role, and when the session ends. Exits 4 without a session.\n\n"
+        "With `--identity-token` it prints a token of at most 15 minutes with which a script opens a session of its "
+        "own "
+        "with `ymgr-agentd`. Whoever has it is you to your agent: pass it on by a file or a pipe, not as an argument.",
     .arguments = {},
-    .options = {},
-    .fields = session_fields,
+    .options = whoami_options,
+    .fields = whoami_fields,
     .examples = whoami_examples,
     .run = run_whoami,
 };

@@ -16,6 +16,7 @@
 #include "cli/environment.hpp"
 #include "sql/settings.hpp"
 #include "workflow/adopt_policy.hpp"
+#include "workflow/init.hpp"
 #include "workflow/login.hpp"
 
 namespace ymgr::cli {
@@ -115,6 +116,18 @@ struct Wiring::State {
   std::optional<audit::HeadSigner> signer{};
   std::unique_ptr<Authority> authority{};
   std::unique_ptr<Workbench> workbench{};
+  std::unique_ptr<agent::Client> agent{};
+
+  /// A session with the agent that was opened for one command ends with it.
+  void leave_agent() const noexcept {
+    if (!agent || !session || !session->session_id().empty()) return;
+    try {
+      agent->close_session();
+    } catch (const std::exception&) {
+      // It ends by its time; the command is done.
+    }
+  }
+  ~State() { leave_agent(); }
 };
 
 Wiring::Wiring(const Config& config, Notices& notices) : state_(new State{config, notices, make_paths(config)}) {}
@@ -194,6 +207,28 @@ const audit::HeadSigner* Wiring::head_signer() {
   return &*state_->signer;
 }
 
+AgentPlace Wiring::agent_place() const {
+  const std::string& chosen = state_->config.at("agent.socket").value;
+  return {chosen.empty() ? runtime_folder() + "/agent.sock" : chosen,
+          xdg_folder("XDG_CONFIG_HOME", ".config") + "/ymgr"};
+}
+
+agent::Client& Wiring::agent() {
+  if (!state_->agent) {
+    state_->agent =
+        open_agent(database(), session_place(), agent_place(), session(), state_->config.timeout(), state_->notices);
+  }
+  return *state_->agent;
+}
+
+AttestationTrust Wiring::attestation_trust() {
+  AttestationTrust trust;
+  const std::string& file = state_->config.at("attestation.roots").value;
+  if (!file.empty()) trust.roots = parse_pem_chain(read_file(file));
+  if (is_demo(database())) trust.virtual_root = VirtualRoot::accepted;
+  return trust;
+}
+
 Workbench& Wiring::workbench() {
   if (!state_->workbench) {
     state_->workbench.reset(new Workbench{.db = database(),
@@ -206,7 +241,9 @@ Workbench& Wiring::workbench() {
                                           .jobs = state_->config.jobs(),
                                           .ca_folder = state_->paths.ca,
                                           .installations = state_->paths.installations,
-                                          .environment = hook_environment()});
+                                          .environment = hook_environment(),
+                                          .open_agent = [this]() -> agent::Client& { return agent(); },
+                                          .attestation_trust = [this] { return attestation_trust(); }});
   }
   return *state_->workbench;
 }

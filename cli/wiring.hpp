@@ -10,6 +10,7 @@
 #include "policy/policy.hpp"
 #include "session/session.hpp"
 #include "sql/connection.hpp"
+#include "workflow/agent_login.hpp"
 #include "workflow/workbench.hpp"
 
 namespace ymgr::cli {
@@ -49,6 +50,12 @@ class Wiring {
   Authority& authority();
   /// nullptr when the session has no data key.
   const audit::HeadSigner* head_signer();
+  /// Where the agent listens: `agent.socket`, else XDG_RUNTIME_DIR/ymgr/agent.sock; and where it finds the keys for tokens.
+  AgentPlace agent_place() const;
+  /// Under this session; connected when first used. What a single command opened there is closed with it.
+  agent::Client& agent();
+  /// Roots of `attestation.roots`, and whether the profile is a demo.
+  AttestationTrust attestation_trust();
   /// All of it, for a workflow.
   Workbench& workbench();
 

@@ -10,6 +10,7 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "policy/policy.hpp"
+#include "session/identity.hpp"
 #include "session/session.hpp"
 #include "sql/connection.hpp"
 #include "sql/settings.hpp"
@@ -31,9 +32,10 @@ std::vector<audit::Event> first_events(const InitPlan& plan, const Policy& polic
     return audit::Event{
         .request_id = "", .event = std::move(name), .target = std::move(target), .data = std::move(data)};
   };
-  return {event("profile.created", profile_id, Json::object({{"policy_version", policy.version()}})),
-          event("ca.created", plan.ca.name, Json::object({{"key_algorithm", to_string(plan.ca.key)}})),
-          event("user.added", plan.admin, Json::object({{"role", "admin"}}))};
+  return {
+      event("profile.created", profile_id, Json::object({{"policy_version", policy.version()}, {"demo", plan.demo}})),
+      event("ca.created", plan.ca.name, Json::object({{"key_algorithm", to_string(plan.ca.key)}})),
+      event("user.added", plan.admin, Json::object({{"role", "admin"}}))};
 }
 
 /// Rows of the new database, in one transaction.
@@ -44,8 +46,10 @@ Built fill_database(sql::Connection& db, const InitPlan& plan, const Policy& pol
     const Time at = now();
     built.result.profile_id = new_id("profile", at);
     sql::write_setting(db, "profile_id", built.result.profile_id, at);
+    if (plan.demo) sql::write_setting(db, "demo", "true", at);
     record_first_policy(db, policy, plan.policy, at);
     const auto signer = audit::HeadSigner::create(db, data_key);
+    TokenSigner::open(db, data_key);
     users::add(db, plan.admin, Role::admin, users::hash_password(plan.admin, plan.password), data_key, plan.admin);
     LocalCaResult ca = create_local_ca(db, data_key, plan.ca, passphrase);
     built.root_key_pem = std::move(ca.root_key_pem);
@@ -124,6 +128,10 @@ void put_into_place(const InitPlan& plan, const Built& built, NewProfile& profil
 }
 
 }  // namespace
+
+bool is_demo(sql::Connection& db) {
+  return sql::read_setting(db, "demo") == "true";
+}
 
 void check_init(const InitPlan& plan) {
   users::check_user_name(plan.admin);

@@ -9,6 +9,7 @@
 #include "base/files.hpp"
 #include "base/notice.hpp"
 #include "base/secret.hpp"
+#include "sql/connection.hpp"
 
 namespace ymgr {
 
@@ -22,12 +23,16 @@ struct InitPlan {
   std::optional<Secret> root_passphrase;                // Root::sealed_own_passphrase
   std::string recovery_key_out, root_key_out, csr_out;  // files, 0600 (the request 0644); empty: none
   Existing existing = Existing::refuse;                 // of those files
+  bool demo = false;  // marked for ever: attestations of the virtual YubiKey are believed
 };
 
 struct InitResult {
   std::string profile_id, policy_version;
   std::vector<CaInfo> cas;  // newest first
 };
+
+/// Whether the profile was made as a demo.
+bool is_demo(sql::Connection&);
 
 /// Everything that can be wrong with a plan and is seen without making anything.
 /// @throws Error user-invalid, password-weak, policy-invalid, profile-exists, file-exists

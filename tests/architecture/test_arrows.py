@@ -25,7 +25,7 @@ ARROWS = {
     "audit": "secrets sql",
     "inventory": "sql x509",
     "authority": "secrets sql x509",
-    "session": "agent audit secrets sql",
+    "session": "agent audit secrets sql x509",
     "report": "inventory sql x509",
     "workflow": "agent audit authority inventory keys policy report secrets session sql x509",
     "cli": "workflow agent audit authority inventory keys policy report secrets session sql http x509",

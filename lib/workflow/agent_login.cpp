@@ -1,0 +1,74 @@
+#include "workflow/agent_login.hpp"
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "session/agent_session.hpp"
+#include "session/identity.hpp"
+
+namespace ymgr {
+namespace {
+
+std::string new_token(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent, const Session& session) {
+  const auto signer = TokenSigner::open(db, session.data_key());
+  publish_token_keys(agent.key_folder, signer.issuer(), place.profile_id);
+  return signer.token(session).text;
+}
+
+std::optional<agent::AgentSession> known_session(const SessionPlace& place, const Session& session) {
+  if (session.session_id().empty()) return std::nullopt;
+  auto file = session::read_agent_file(place);
+  if (!file || file->session_id != session.session_id()) return std::nullopt;
+  return std::move(file->session);
+}
+
+AgentFile file_of(const Session& session, const agent::AgentSession& opened) {
+  return {session.session_id(), {opened.secret.clone(), opened.public_key, opened.expires_at}};
+}
+
+void warn(Notices& notices, const char* what, const Error& error) {
+  notices.warn(std::string(what) + ": " + error.what() + "; " + error.suggestion());
+}
+
+}  // namespace
+
+std::unique_ptr<agent::Client> open_agent(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent,
+                                          const Session& session, Duration timeout, Notices& notices) {
+  agent::ClientSettings settings{.socket = agent.socket, .timeout = timeout, .token = {}};
+  settings.token = [&db, place, agent, &session] { return new_token(db, place, agent, session); };
+  settings.session = known_session(place, session);
+  if (!session.session_id().empty()) {
+    settings.on_session = [&db, place, &session](const agent::AgentSession& opened) {
+      session::remember_agent(db, place, file_of(session, opened));
+    };
+  }
+  settings.on_touch = [&notices](const std::string& serial) {
+    notices.warn("touch the YubiKey " + serial + ": it waits for your finger");
+  };
+  return std::make_unique<agent::Client>(std::move(settings));
+}
+
+void greet_agent(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent, const Session& session,
+                 Duration timeout, Notices& notices) {
+  if (!session.has_data_key()) return;
+  try {
+    publish_token_keys(agent.key_folder, TokenSigner::open(db, session.data_key()).issuer(), place.profile_id);
+    if (exists(agent.socket)) open_agent(db, place, agent, session, timeout, notices)->session();
+  } catch (const Error& error) {
+    if (error.code() == Code::agent_unreachable) return notices.detail(error.what());
+    warn(notices, "not registered with the agent", error);
+  }
+}
+
+void forget_agent(const SessionPlace& place, const AgentPlace& agent, Duration timeout, Notices& notices) {
+  auto file = session::read_agent_file(place);
+  session::remove_agent_file(place);
+  if (!file || !exists(agent.socket)) return;
+  try {
+    agent::Client({.socket = agent.socket, .timeout = timeout, .token = {}, .session = std::move(file->session)})
+        .close_session();
+  } catch (const Error& error) {
+    warn(notices, "the agent may know the session until it expires", error);
+  }
+}
+
+}  // namespace ymgr
