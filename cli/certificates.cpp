@@ -117,6 +117,18 @@ std::map<std::string, std::string> pairs_of(Invocation& call, std::string_view o
   return pairs;
 }
 
+std::function<std::optional<Secret>(const std::string& serial)> pin_asker(Invocation& call, PinPrompt prompt) {
+  return [&call, prompt, known = std::make_shared<std::map<std::string, Secret>>()](
+             const std::string& serial) -> std::optional<Secret> {
+    const bool from_file = call.has("--pin-file");
+    if (!from_file && (prompt == PinPrompt::never || !call.has_terminal())) return std::nullopt;
+    const std::string key = from_file ? "" : serial;  // a file holds one PIN, and standard input is read once
+    auto found = known->find(key);
+    if (found == known->end()) found = known->emplace(key, call.secret("--pin-file", "PIN of YubiKey " + serial)).first;
+    return found->second.clone();
+  };
+}
+
 std::optional<Installation> installation_of(Invocation& call, const std::string& out) {
   Installation place;
   place.out = absolute_path(out);

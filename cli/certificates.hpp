@@ -1,5 +1,6 @@
 // What issue, renew and resume share: the members of their answers and the way they are shown.
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,5 +32,11 @@ std::map<std::string, std::string> pairs_of(Invocation&, std::string_view option
 std::string read_input(const std::string& path);
 /// `path` made absolute against the working directory.
 std::string absolute_path(const std::string& path);
+
+inline constexpr Option card_pin_option = {
+    .name = "--pin-file", .value = "FILE", .help = "PIN of the YubiKey; - is standard input", .complete = "file"};
+enum class PinPrompt { at_terminal, never };
+/// Gives the PIN of --pin-file, else asks at the terminal, once a YubiKey; nullopt: neither.
+std::function<std::optional<Secret>(const std::string& serial)> pin_asker(Invocation&, PinPrompt);
 
 }  // namespace ymgr::cli

@@ -25,12 +25,21 @@ constexpr Option options[] = {
     {.name = "--validity", .value = "DURATION", .help = "how long it is valid, such as 90d"},
     {.name = "--profile",
      .value = "NAME",
-     .help = "certificate profile of the policy, tls-server at first",
+     .help = "certificate profile of the policy; tls-server at first, in slots piv-auth (9a), code-signing (9c), "
+             "card-auth (9e)",
      .complete = "profile"},
     {.name = "--key-store",
      .value = "sealed|file",
      .help = "where the key lives; file with --out or --pkcs12, else sealed",
      .complete = "sealed|file"},
+    {.name = "--device",
+     .value = "SERIAL",
+     .help = "the key is made in a slot of this YubiKey; with --slot alone the one that is plugged in",
+     .complete = "device"},
+    {.name = "--slot", .value = "SLOT", .help = "9a, 9c, 9d, 9e, 82 to 95", .complete = "9a|9c|9d|9e"},
+    {.name = "--pin-policy", .value = "default|never|once|always", .help = "when the key in the slot wants the PIN"},
+    {.name = "--touch-policy", .value = "default|never|always|cached", .help = "when it wants a finger"},
+    card_pin_option,
     {.name = "--csr",
      .value = "FILE",
      .help = "sign this request instead of making a key; - is standard input",
@@ -53,51 +62,56 @@ constexpr Option options[] = {
     {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
     {.name = "--ensure", .value = "", .help = "nothing to do when a good one is there"},
     {.name = "--another", .value = "", .help = "one more beside an active one of the same name"},
-    {.name = "--force", .value = "", .help = "replace another installation, or files that stand in its place"},
+    {.name = "--force",
+     .value = "",
+     .help = "replace another installation, files that stand in its place, or what the slot holds"},
     request_id_option};
 
-constexpr Field fields[] = {{"cert_id", "?string", "id of the certificate in the inventory"},
-                            {"certificate", "?string", "the certificate, PEM"},
-                            {"serial_number", "?string", "upper-case hex with colons"},
-                            {"expires_at", "?time", "last second of its validity"},
-                            {"audit_reference", "?string", "request id under which the audit trail has it"},
-                            {"result", "?string", "issued, unchanged or planned"},
-                            {"name", "?string", "name of the lineage"},
-                            {"subject", "?string", "subject DN"},
-                            {"sans", "?array of string", "subject alternative names, as kind:value"},
-                            {"status", "?string", "active, superseded, revoked or expired"},
-                            {"issuer", "?string", "subject DN of the CA"},
-                            {"ca_name", "?string", "name of the CA"},
-                            {"key", "?string", "new, reused or external"},
-                            {"key_reference", "?string", "where the key lives: sealed:NAME, file:PATH, external"},
-                            {"key_algorithm", "?string", "rsa-3072, ec-p256, …"},
-                            {"device", "?string", "serial number of the YubiKey that has the key"},
-                            {"slot", "?string", "its slot there: 9a"},
-                            {"attested", "?boolean", "the YubiKey attests that it made the key; null: the key is on none"},
-                            {"key_store", "?string", "in a dry run: sealed or file"},
-                            {"profile", "?string", "certificate profile"},
-                            {"owner", "?string", "person it belongs to"},
-                            {"labels", "?object", "name and value"},
-                            {"policy_version", "?string", "policy that approved it"},
-                            {"violations", "?any", "what today's policy would refuse; null: it complies"},
-                            {"issued_at", "?time", "when it was signed"},
-                            {"not_before", "?time", "first second of its validity"},
-                            {"renew_at", "?time", "when it becomes due"},
-                            {"renew_before", "?string", "as asked for; null: default"},
-                            {"renewed_from", "?string", "cert_id of the one it replaces"},
-                            {"revoked_at", "?time", "null unless revoked"},
-                            {"revocation_reason", "?string", "null unless revoked"},
-                            {"fingerprint", "?string", "SHA-256 of the certificate, hex"},
-                            {"host", "?string", "where it is installed"},
-                            {"installation", "?string", "name of its installation file"},
-                            {"hook_state", "?string", "ok or pending"},
-                            {"request_id", "?string", "operation that issued it"},
-                            {"issued_by", "?string", "actor"},
-                            {"files", "?object", "paths written"},
-                            {"state", "?string", "of the operation: done, open, failed"},
-                            {"items", "?array of object", "of many: one document a certificate"},
-                            {"summary", "?object", "of many: counts by result"},
-                            {"resume_id", "?string", "set when something is left to do"}};
+constexpr Field fields[] = {
+    {"cert_id", "?string", "id of the certificate in the inventory"},
+    {"certificate", "?string", "the certificate, PEM"},
+    {"serial_number", "?string", "upper-case hex with colons"},
+    {"expires_at", "?time", "last second of its validity"},
+    {"audit_reference", "?string", "request id under which the audit trail has it"},
+    {"result", "?string", "issued, unchanged or planned"},
+    {"name", "?string", "name of the lineage"},
+    {"subject", "?string", "subject DN"},
+    {"sans", "?array of string", "subject alternative names, as kind:value"},
+    {"status", "?string", "active, superseded, revoked or expired"},
+    {"issuer", "?string", "subject DN of the CA"},
+    {"ca_name", "?string", "name of the CA"},
+    {"key", "?string", "new, reused or external"},
+    {"key_reference", "?string", "where the key lives: sealed:NAME, file:PATH, yubikey:SERIAL:9a, external"},
+    {"key_algorithm", "?string", "rsa-3072, ec-p256, …"},
+    {"device", "?string", "serial number of the YubiKey that has the key"},
+    {"slot", "?string", "its slot there: 9a"},
+    {"attested", "?boolean", "the YubiKey attests that it made the key; null: the key is on none"},
+    {"key_store", "?string", "in a dry run: sealed, file or card"},
+    {"key_checked", "?string", "how the certificate in the slot was checked: signature, or without a PIN public-key"},
+    {"displaced", "?array of string", "cert_ids revoked because the slot's former key is gone"},
+    {"profile", "?string", "certificate profile"},
+    {"owner", "?string", "person it belongs to"},
+    {"labels", "?object", "name and value"},
+    {"policy_version", "?string", "policy that approved it"},
+    {"violations", "?any", "what today's policy would refuse; null: it complies"},
+    {"issued_at", "?time", "when it was signed"},
+    {"not_before", "?time", "first second of its validity"},
+    {"renew_at", "?time", "when it becomes due"},
+    {"renew_before", "?string", "as asked for; null: default"},
+    {"renewed_from", "?string", "cert_id of the one it replaces"},
+    {"revoked_at", "?time", "null unless revoked"},
+    {"revocation_reason", "?string", "null unless revoked"},
+    {"fingerprint", "?string", "SHA-256 of the certificate, hex"},
+    {"host", "?string", "where it is installed"},
+    {"installation", "?string", "name of its installation file"},
+    {"hook_state", "?string", "ok or pending"},
+    {"request_id", "?string", "operation that issued it"},
+    {"issued_by", "?string", "actor"},
+    {"files", "?object", "paths written"},
+    {"state", "?string", "of the operation: done, open, failed"},
+    {"items", "?array of object", "of many: one document a certificate"},
+    {"summary", "?object", "of many: counts by result"},
+    {"resume_id", "?string", "set when something is left to do"}};
 
 constexpr Example examples[] = {
     {"ymgr issue api.example.com", "a key sealed in the profile and a certificate of 90 days"},
@@ -105,6 +119,8 @@ constexpr Example examples[] = {
      "files for a server, and what renewal shall reload"},
     {"ymgr issue 'api-{1..10}.example.com' --jobs 2 --json", "ten certificates, one answer"},
     {"ymgr issue --batch servers.csv", "one certificate a row: name,sans,profile,key,validity,owner,out,csr,label.KEY"},
+    {"ymgr issue alice --device 12345678 --slot 9a --san upn:alice@corp.example",
+     "a key made in the YubiKey, attested, and its certificate beside it"},
     {"ymgr issue --csr request.pem --profile tls-client", "sign somebody else's request"}};
 
 KeyAlgorithm algorithm_of(const std::string& text) {
@@ -114,13 +130,40 @@ KeyAlgorithm algorithm_of(const std::string& text) {
               near ? "--key " + *near : "--key rsa-3072, rsa-4096, ec-p256, ec-p384 or ed25519");
 }
 
+piv::Slot slot_of(const std::string& text) {
+  if (const auto slot = piv::parse_slot(lower(text))) return *slot;
+  throw Error(Code::usage, "no slot " + printable(text), "--slot 9a, 9c, 9d, 9e, or 82 to 95");
+}
+
+/// nullopt: the key is not to be made on a YubiKey.
+std::optional<CardPlace> card_of(Invocation& call) {
+  const auto slot = call.maybe("--slot");
+  for (const auto* option : {"--device", "--pin-policy", "--touch-policy"})
+    if (!slot && call.has(option)) throw Error(Code::usage, std::string(option) + " goes with --slot", "add --slot 9a");
+  if (!slot) return std::nullopt;
+  for (const auto* option : {"--key-store", "--csr", "--batch"})
+    if (call.has(option))
+      throw Error(Code::usage, std::string(option) + " and --slot exclude each other", "leave out one of them");
+  CardPlace place;
+  place.serial = call.text("--device");
+  place.slot = slot_of(*slot);
+  place.overwrite = call.has("--force");
+  if (const auto text = call.maybe("--pin-policy")) place.pin_policy = piv::parse_pin_policy(*text).value();
+  if (const auto text = call.maybe("--touch-policy")) place.touch_policy = piv::parse_touch_policy(*text).value();
+  return place;
+}
+
 /// What the options say for every certificate of the call.
 IssueRequest common_request(Invocation& call) {
   IssueRequest request;
   for (const auto& text : call.list("--san")) request.sans.push_back(parse_san(text));
   if (const auto key = call.maybe("--key")) request.key = algorithm_of(*key);
   request.validity = call.duration("--validity");
-  if (const auto profile = call.maybe("--profile")) request.profile = *profile;
+  request.card = card_of(call);
+  if (const auto profile = call.maybe("--profile"))
+    request.profile = *profile;
+  else if (request.card)
+    request.profile = default_profile_of(request.card->slot);
   if (const auto store = call.maybe("--key-store")) request.key_place = parse_key_place(*store);
   request.owner = call.text("--owner");
   request.labels = pairs_of(call, "--label");
@@ -209,6 +252,8 @@ Wish wish_of(Invocation& call) {
   Wish wish = file ? batch_wish(call, *file) : named_wish(call);
   if (wish.many && call.has("--pkcs12"))
     throw Error(Code::usage, "--pkcs12 is for one certificate", "use --out DIR: each gets a folder of its own");
+  if (wish.many && call.has("--slot"))
+    throw Error(Code::usage, "a slot holds one certificate", "ymgr issue NAME --slot " + call.text("--slot"));
   return wish;
 }
 
@@ -224,6 +269,7 @@ Result run(Invocation& call) {
   how.dry_run = call.globals().dry_run;
   auto& bench = call.wiring().workbench();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
+  bench.ask_pin = pin_asker(call, PinPrompt::at_terminal);
   const auto answer = issue(bench, std::move(wish.requests), how);
   return wish.many ? batch_answer(answer) : flat_answer(answer);
 }
@@ -243,7 +289,21 @@ constinit const Command issue_command = {
         "written beside "
         "the certificate, four files at once, and the place is remembered in an installation file of this host, so "
         "that `ymgr renew` "
-        "finds it. Without it the key stays sealed in the profile.",
+        "finds it. Without it the key stays sealed in the profile.\n\n"
+        "With --slot the key is made inside an enrolled YubiKey and never leaves it: the YubiKey attests it and signs "
+        "the "
+        "request at "
+        "once, the certificate is written beside the key, read back, and tried out with a signature. The certificate "
+        "belongs to whom "
+        "the YubiKey belongs to. The PIN is the one that is kept; else it is asked for, or read from --pin-file. A "
+        "slot that "
+        "holds a key or certificate is left alone unless --force is given: then certificates of ours that lose their "
+        "key are "
+        "revoked as superseded. Slots 9d and 82 to 95 need --profile. Firmware before 5.7 makes neither RSA keys above "
+        "2048 bits nor "
+        "Ed25519. Before 5.7, a key that was destroyed leaves another in its slot, which nobody can use: --force takes "
+        "it "
+        "away.",
     .arguments = arguments,
     .options = options,
     .fields = fields,

@@ -9,7 +9,8 @@ namespace ymgr::cli {
 namespace {
 
 constexpr Argument arguments[] = {{"ID", "request id or resume id", Argument::Count::optional, "operation"}};
-constexpr Option options[] = {{.name = "--all", .value = "", .help = "every operation that nobody works on"}};
+constexpr Option options[] = {{.name = "--all", .value = "", .help = "every operation that nobody works on"},
+                              card_pin_option};
 constexpr Field fields[] = {{"operations", "array of object", "one an operation"},
                             {"operations.request_id", "string", "its id"},
                             {"operations.kind", "string", "issue, renew or revoke"},
@@ -66,6 +67,7 @@ Result run(Invocation& call) {
     throw Error(Code::usage, "name one operation, or use --all", "ymgr operation list");
   auto& bench = call.wiring().workbench();
   bench.session.require(Right::resume);
+  bench.ask_pin = pin_asker(call, id ? PinPrompt::at_terminal : PinPrompt::never);
   const auto ids = id ? std::vector<std::string>{operations::get(bench.db, *id).request_id} : resumable(bench);
   Result result{.json = Json::object({{"operations", Json::array()}}), .items = "operations", .columns = columns};
   if (call.globals().dry_run) {

@@ -124,7 +124,13 @@ constinit const Command revoke_command = {
         "is an error; repeating a revocation is harmless, and may raise its reason to keyCompromise.\n\n"
         "keyCompromise acts on the key: every unexpired certificate with the same public key is revoked, the key is "
         "denied for ever, "
-        "then destroyed. For other reasons --destroy-key destroys it, unless another active certificate uses it.",
+        "then destroyed. For other reasons --destroy-key destroys it, unless another active certificate uses it.\n\n"
+        "A key in a YubiKey is deleted with its certificate; firmware before 5.7 can't do that, so another key that "
+        "nobody can "
+        "use overwrites it. Where the "
+        "YubiKey is not plugged in, the certificate is revoked all the same, key_note says so, and the same command "
+        "destroys the key "
+        "later. For other reasons without --destroy-key, key and certificate stay in the slot.",
     .arguments = arguments,
     .options = options,
     .fields = fields,

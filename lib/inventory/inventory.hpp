@@ -69,6 +69,8 @@ std::optional<CertificateRow> by_id(sql::Connection&, std::string_view cert_id);
 std::vector<CertificateRow> by_name(sql::Connection&, std::string_view name);
 /// Neither superseded nor revoked nor expired at `at`.
 std::optional<CertificateRow> active_by_name(sql::Connection&, std::string_view name, Time at);
+/// Neither superseded nor revoked nor expired, with a key in that slot of that YubiKey. Index certificates_device.
+std::vector<CertificateRow> active_in_slot(sql::Connection&, std::string_view device, std::string_view slot, Time at);
 std::vector<CertificateRow> by_public_key(sql::Connection&, std::string_view public_key_sha256);
 /// `row`, what it was renewed from and what was renewed from it, newest first.
 std::vector<CertificateRow> lineage(sql::Connection&, const CertificateRow& row);

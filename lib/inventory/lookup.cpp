@@ -78,6 +78,14 @@ std::optional<CertificateRow> active_by_name(sql::Connection& db, std::string_vi
   return first(actives_by_name(db, name, at));
 }
 
+// The signs keep SQLite from the indexes of all active ones.
+std::vector<CertificateRow> active_in_slot(sql::Connection& db, std::string_view device, std::string_view slot,
+                                           Time at) {
+  static const std::string text =
+      select("WHERE device = $1 AND slot = $2 AND +status = 'active' AND +expires_at >= $3 ORDER BY cert_id");
+  return fetch(db, text, {device, slot, to_micros(at)});
+}
+
 std::vector<CertificateRow> by_public_key(sql::Connection& db, std::string_view public_key_sha256) {
   static const std::string text = select("WHERE public_key_sha256 = $1 ORDER BY issued_at DESC, cert_id DESC");
   return fetch(db, text, {public_key_sha256});

@@ -4,6 +4,8 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/ca.hpp"
+#include "workflow/card_steps.hpp"
 
 namespace ymgr {
 namespace {
@@ -68,30 +70,6 @@ Progress make_request(CertificateItem& item, CertificatePorts& ports, Attempt) {
   return Progress::done;
 }
 
-Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt) {
-  const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
-  if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
-  auto issued = ports.signer->sign(*der, item.plan);
-  item.certificate = std::move(issued.certificate);
-  item.issuer_id = std::move(issued.issuer_id);
-  item.ca_name = std::move(issued.ca_name);
-  return Progress::done;
-}
-
-Progress deliver(CertificateItem& item, CertificatePorts& ports, Attempt) {
-  if (item.place) {
-    Secret pem;
-    if (item.key_place == KeyPlace::file && item.place->with_key)
-      pem = ports.file_keys->export_pem(key_of(item, ports));
-    const auto chain = chain_above(ports.cas, *item.certificate);
-    installation::deliver(*item.place, {item.cert_id, *item.certificate, chain, pem.empty() ? nullptr : &pem});
-  }
-  if (item.key) store_of(item, ports).forget(*item.key);
-  item.key.reset();
-  item.key_box.clear();  // the key stands where it belongs
-  return Progress::done;
-}
-
 CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
   const auto& certificate = *item.certificate;
   CertificateRow row;
@@ -126,6 +104,11 @@ CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
     row.host = recording.host;
     row.installation = item.installation;
   }
+  if (item.card) {
+    row.device = item.card->place.serial;
+    row.slot = piv::to_string(item.card->place.slot);
+    row.attestation = item.card->attestation;
+  }
   row.request_id = recording.request_id;
   row.issued_by = recording.actor;
   return row;
@@ -137,6 +120,7 @@ std::string_view to_string(KeyPlace place) noexcept {
   switch (place) {
     case KeyPlace::sealed: return "sealed";
     case KeyPlace::file: return "file";
+    case KeyPlace::card: return "card";
     case KeyPlace::external: return "external";
   }
   return "sealed";
@@ -145,7 +129,42 @@ std::string_view to_string(KeyPlace place) noexcept {
 KeyPlace parse_key_place(std::string_view text) {
   if (text == "sealed") return KeyPlace::sealed;
   if (text == "file") return KeyPlace::file;
-  throw Error(Code::usage, "no key store " + printable(text), "--key-store sealed or --key-store file");
+  throw Error(Code::usage, "no key store " + printable(text),
+              text == "card" ? "--device SERIAL --slot 9a" : "--key-store sealed or --key-store file");
+}
+
+Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt) {
+  const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
+  if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
+  auto issued = ports.signer->sign(*der, item.plan);
+  item.certificate = std::move(issued.certificate);
+  item.issuer_id = std::move(issued.issuer_id);
+  item.ca_name = std::move(issued.ca_name);
+  return Progress::done;
+}
+
+Progress deliver(CertificateItem& item, CertificatePorts& ports, Attempt) {
+  if (item.place) {
+    Secret pem;
+    if (item.key_place == KeyPlace::file && item.place->with_key)
+      pem = ports.file_keys->export_pem(key_of(item, ports));
+    const auto chain = chain_above(ports.cas, *item.certificate);
+    installation::deliver(*item.place, {item.cert_id, *item.certificate, chain, pem.empty() ? nullptr : &pem});
+  }
+  if (item.key) store_of(item, ports).forget(*item.key);
+  item.key.reset();
+  item.key_box.clear();  // the key stands where it belongs
+  return Progress::done;
+}
+
+/// A renewed certificate whose installation has a deploy hook owes one run of it; the hook ledger says so from here on.
+Record record_delivered(const CertificateItem& item) {
+  const bool owes_hook = item.place && !item.place->deploy_hook.empty() && !item.renewed_from.empty();
+  return [owes_hook, cert_id = item.cert_id, installation = item.installation](Recording& recording) {
+    if (owes_hook) inventory::set_hook_result(recording.db, cert_id, "pending", "", now());
+    if (!installation.empty()) recording.audit.set("installation", installation);
+    recording.audit.set("cert_id", cert_id);
+  };
 }
 
 Json CertificateItem::journal() const {
@@ -171,6 +190,7 @@ Json CertificateItem::journal() const {
   const bool issued = certificate.has_value();
   if (!key_box.empty() && !key_reused && !(issued && key_place == KeyPlace::sealed)) json.set("key_box", key_box);
   if (!csr.empty() && !issued) json.set("csr", csr);
+  if (card) json.set("card", card->journal());
   return json;
 }
 
@@ -188,7 +208,7 @@ CertificateItem CertificateItem::from(const StoredItem& stored) {
   item.installation = json.at("installation").text();
   for (const auto& [name, value] : json.at("labels").members()) item.labels[name] = value.text();
   const auto& place = json.at("key_place").text();
-  item.key_place = place == "external" ? KeyPlace::external : parse_key_place(place);
+  item.key_place = place == "external" ? KeyPlace::external : place == "card" ? KeyPlace::card : parse_key_place(place);
   item.algorithm = parse_key_algorithm(json.at("algorithm").text()).value_or(KeyAlgorithm::ec_p256);
   item.key_reused = json.at("key_reused").boolean();
   item.key_created_at = from_micros(json.at("key_created_at").integer());
@@ -198,6 +218,7 @@ CertificateItem CertificateItem::from(const StoredItem& stored) {
   item.csr = json.text_or("csr", "");
   item.csr_given = json.at("csr_given").boolean();
   item.plan = plan_from(json.at("plan"));
+  if (const auto* card = json.find("card")) item.card = CardKey::from(*card);
   return item;
 }
 
@@ -234,16 +255,6 @@ Record record_issued(const CertificateItem& from) {
   };
 }
 
-/// A renewed certificate whose installation has a deploy hook owes one run of it; the hook ledger says so from here on.
-Record record_delivered(const CertificateItem& item) {
-  const bool owes_hook = item.place && !item.place->deploy_hook.empty() && !item.renewed_from.empty();
-  return [owes_hook, cert_id = item.cert_id, installation = item.installation](Recording& recording) {
-    if (owes_hook) inventory::set_hook_result(recording.db, cert_id, "pending", "", now());
-    if (!installation.empty()) recording.audit.set("installation", installation);
-    recording.audit.set("cert_id", cert_id);
-  };
-}
-
 bool has_place(const CertificateItem& item) {
   return item.place.has_value();
 }
@@ -254,26 +265,83 @@ constexpr Step<CertificateItem, CertificatePorts> steps[] = {
     {"issued", Durability::before_next, sign, record_issued},
     {"delivered", Durability::grouped, deliver, record_delivered, has_place}};
 
+// The same states. Each of these steps is on disk before the next: a card can't be asked twice.
+constexpr Step<CertificateItem, CertificatePorts> card_steps[] = {
+    {"displaced", Durability::before_next, announce_displaced, record_displaced},
+    {"key_created", Durability::before_next, make_on_card},
+    {"csr_created", Durability::grouped, keep_request},
+    {"issued", Durability::before_next, sign_for_card, record_issued},
+    {"delivered", Durability::before_next, put_on_card, record_put_on_card}};
+
+bool is_on_card(const CertificateItem& item) {
+  return item.card.has_value();
+}
+
+}  // namespace
+
 bool is_issued(const CertificateItem& item) {
   return item.state == "issued" || item.state == "delivered";
 }
 
-Json failed(const CertificateItem& item, const Error& error) {
-  return failed_item(Json::object({{"name", item.name}, {"state", item.state}}), error);
+namespace {
+
+std::unique_ptr<CertificatePorts> open_ports(Workbench& bench, bool delivers) {
+  auto ports = std::make_unique<CertificatePorts>();
+  ports->sealed_keys = open_sealed_keys(bench.session.data_key());
+  ports->file_keys = open_file_keys(bench.session.data_key());
+  ports->signer = bench.authority.open_signer();
+  if (delivers) ports->cas = list_cas(bench.db);  // after the signer: its CA is among them
+  return ports;
+}
+
+void run_on_workers(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
+  const bool delivers = std::ranges::any_of(items, has_place);
+  run_items<CertificateItem, CertificatePorts>(bench, request_id, items, steps,
+                                               [&] { return open_ports(bench, delivers); });
+}
+
+void run_on_card(Workbench& bench, const std::string& request_id, CertificateItem& item) {
+  constexpr Duration longest = std::chrono::minutes(15);  // an RSA key, and fingers
+  within_operation(request_id, [&] {
+    bench.db.transaction(sql::Access::write, [&] { operations::keep_lease(bench, request_id, longest); });
+  });
+  std::vector<CertificateItem> one;
+  one.push_back(std::move(item));
+  const auto steps_of_it = std::span(card_steps).subspan(one.front().card->displaced.empty() ? 1 : 0);
+  run_items<CertificateItem, CertificatePorts>(bench, request_id, one, steps_of_it, [&] {
+    auto ports = open_ports(bench, has_place(one.front()));
+    ports->cards = &bench;
+    return ports;
+  });
+  item = std::move(one.front());
+}
+
+/// Certificates that lost their keys are revoked by now: the CRL shall say so.
+void publish_lost_keys(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items) {
+  const auto revokes = [](const CertificateItem& item) {
+    return item.card && (is_lost(item) || !item.card->displaced.empty());
+  };
+  if (std::ranges::none_of(items, revokes)) return;
+  bench.db.transaction(sql::Access::write, [&] { sign_crls(bench, request_id, false); });
+  publish_ca_files(bench.db, bench.ca_folder);
 }
 
 }  // namespace
 
 void run_certificate_items(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
-  const bool delivers = std::ranges::any_of(items, has_place);
-  run_items<CertificateItem, CertificatePorts>(bench, request_id, items, steps, [&] {
-    auto ports = std::make_unique<CertificatePorts>();
-    ports->sealed_keys = open_sealed_keys(bench.session.data_key());
-    ports->file_keys = open_file_keys(bench.session.data_key());
-    ports->signer = bench.authority.open_signer();
-    if (delivers) ports->cas = list_cas(bench.db);  // after the signer: its CA is among them
-    return ports;
-  });
+  if (std::ranges::none_of(items, is_on_card)) return run_on_workers(bench, request_id, items);
+  std::vector<CertificateItem> others;
+  for (auto& item : items)
+    if (!is_on_card(item)) others.push_back(item);
+  run_on_workers(bench, request_id, others);
+  std::size_t next = 0;
+  for (auto& item : items) {
+    if (is_on_card(item))
+      run_on_card(bench, request_id, item);
+    else
+      item = std::move(others[next++]);
+  }
+  publish_lost_keys(bench, request_id, items);
 }
 
 namespace {
@@ -321,104 +389,6 @@ void plan_certificate(CertificateItem& item, const ProfileRules& rules, Duration
   item.plan.not_after = item.plan.not_before + validity - std::chrono::seconds(1);
   item.plan.eku = rules.eku;
   item.plan.key_usage = rules.key_usage;
-}
-
-Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view outcome) {
-  const auto row = inventory::by_id(bench.db, item.cert_id);
-  if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id);
-  Json json = inventory::to_json(*row, now(), inventory::WithPem::yes);
-  json.set("success", true);
-  json.set("result", outcome);
-  json.set("key", item.key_reused ? "reused" : item.key_place == KeyPlace::external ? "external" : "new");
-  if (item.place) json.set("files", installation::to_json(*item.place));
-  return json;
-}
-
-namespace {
-
-/// Neither done nor failed, and nothing is known to stand in its way.
-Error unfinished(const CertificateItem& item, const std::string& request_id) {
-  return Error(Code::resumable, item.name + " stopped half-way, at " + item.state,
-               "ymgr resume " + resume_id(request_id));
-}
-
-/// This process changed something that stays.
-bool has_changed(const CertificateItem& item) {
-  return item.status == Item::Status::done || (is_issued(item) && !item.issuer_id.empty());
-}
-
-CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items,
-                            std::string_view outcome) {
-  CertificateAnswer answer;
-  answer.request_id = request_id;
-  for (const auto& item : items) {
-    if (item.status == Item::Status::done) {
-      answer.items.push_back(answer_item(bench, item, outcome));
-      answer.exits.push_back(0);
-    } else {
-      const Error error = item.error ? *item.error : unfinished(item, request_id);
-      answer.items.push_back(failed(item, error));
-      answer.exits.push_back(exit_status(error.kind()));
-    }
-  }
-  answer.exit = batch_exit(answer.exits);
-  return answer;
-}
-
-std::vector<CertificateItem> journaled_items(Workbench& bench, const std::string& request_id) {
-  std::vector<CertificateItem> items;
-  for (const auto& stored : operations::items(bench.db, request_id)) {
-    auto item = CertificateItem::from(stored);
-    if (stored.error.is_object()) item.error = failure_from(stored.error);
-    if (item.status == Item::Status::done && !item.installation.empty())
-      item.place = installation::load(bench.installations, item.installation);
-    items.push_back(std::move(item));
-  }
-  return items;
-}
-
-/// `ran`: those of `items` that this process worked on.
-CertificateAnswer finish(Workbench& bench, const StoredOperation& op, const std::vector<CertificateItem>& items,
-                         const std::vector<CertificateItem>& ran, std::string_view outcome) {
-  const TraceSpan span("answer");
-  auto answer = answer_of(bench, op.request_id, items, outcome);
-  answer.changed = std::ranges::any_of(ran, has_changed);
-  answer.state = operations::end(bench, op.request_id, op.kind, op.target,
-                                 Json::object({{"items", items.size()}, {"exit", answer.exit}}));
-  answer.resumable = answer.state == "open";
-  return answer;
-}
-
-}  // namespace
-
-CertificateAnswer finish_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
-                                      const std::string& target, const std::vector<CertificateItem>& items,
-                                      std::string_view outcome) {
-  StoredOperation op;
-  op.request_id = request_id;
-  op.kind = kind;
-  op.target = target;
-  return within_operation(request_id, [&] { return finish(bench, op, items, items, outcome); });
-}
-
-CertificateAnswer finish_resumed(Workbench& bench, const std::string& request_id,
-                                 const std::vector<CertificateItem>& ran, std::string_view outcome) {
-  return within_operation(request_id, [&] {
-    auto items = journaled_items(bench, request_id);
-    for (const auto& item : ran) items.at(item.position) = item;  // knows more than a journal that can't be written
-    return finish(bench, operations::get(bench.db, request_id), items, ran, outcome);
-  });
-}
-
-CertificateAnswer stored_answer(Workbench& bench, const std::string& request_id, std::string_view outcome) {
-  const auto op = operations::get(bench.db, request_id);
-  if (op.state == "refused") throw failure_from(op.result);
-  if (op.state == "abandoned")
-    throw Error(Code::operation_ended, "the operation " + request_id + " was abandoned",
-                "ask again under another request id");
-  auto answer = answer_of(bench, request_id, journaled_items(bench, request_id), outcome);
-  answer.state = op.state;
-  return answer;
 }
 
 }  // namespace ymgr

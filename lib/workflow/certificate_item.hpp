@@ -7,15 +7,16 @@
 #include <vector>
 
 #include "inventory/inventory.hpp"
+#include "workflow/card_key.hpp"
 #include "workflow/engine.hpp"
 #include "workflow/installation.hpp"
 #include "workflow/operation.hpp"
 
 namespace ymgr {
 
-enum class KeyPlace { sealed, file, external };  // external: somebody else's, we only have a request
+enum class KeyPlace { sealed, file, card, external };  // external: somebody else's, we only have a request
 std::string_view to_string(KeyPlace) noexcept;
-/// "sealed" or "file". @throws Error usage
+/// "sealed" or "file"; a card is named by device and slot. @throws Error usage
 KeyPlace parse_key_place(std::string_view text);
 
 /// One certificate on its way. Everything but `place` and the part after it is journaled.
@@ -32,6 +33,7 @@ struct CertificateItem : Item {
   std::string csr;      // PEM
   PlannedCertificate plan;
   bool csr_given = false;
+  std::optional<CardKey> card;  // of a key on a YubiKey
 
   std::optional<Installation> place;  // read from this host's installation file
   std::optional<Certificate> certificate;
@@ -42,14 +44,18 @@ struct CertificateItem : Item {
   static CertificateItem from(const StoredItem&);
 };
 
+bool is_issued(const CertificateItem&);  // and recorded
+
 /// What a worker has.
 struct CertificatePorts {
   std::unique_ptr<KeyStore> sealed_keys, file_keys;
   std::unique_ptr<Signer> signer;
-  std::vector<CaInfo> cas;  // to find the chain of what is delivered
+  std::vector<CaInfo> cas;     // to find the chain of what is delivered
+  Workbench* cards = nullptr;  // for keys on cards; set on the command's own thread alone
 };
 
-/// Runs the items of an operation that this process holds, to the end of each.
+/// Runs the items of an operation that this process holds, to the end of each. Those on cards go one after the other on this
+/// thread, which has the secrets.
 void run_certificate_items(Workbench&, const std::string& request_id, std::vector<CertificateItem>&);
 /// Reads the open items of an operation and what they need to go on: certificates already issued, installations of this
 /// host, sealed boxes of keys to be reused. One that lacks it gets its error noted and is left out.

@@ -46,7 +46,8 @@ struct Item {
 };
 
 /// `run` touches only the item and ports, on a worker. Run twice with Attempt::again = run once. `record`, if any, is asked
-/// right after it for what the command's thread writes with the mark; it captures copies.
+/// right after it for what the command's thread writes with the mark; it captures copies. A step that must record something
+/// although it fails sets the item's status to failed, with its error and a state of its own, and returns done.
 template <class I, class Ports>
 struct Step {
   const char* state;  // what JSON shows when the step is done ("csr_created")
@@ -108,10 +109,12 @@ void run_step(I& item, const Step<I, Ports>& step, bool last, Ports& ports, Jour
     return journal.park(item.position);
   }
   failpoint(step.state, "after");
-  item.state = step.state;
-  if (last) item.status = Item::Status::done;
+  const bool given_up = item.status == Item::Status::failed;
+  if (!given_up) item.state = step.state;
+  if (last && !given_up) item.status = Item::Status::done;
   journal.mark({item.position, item.target, item.state, dump_json(item.journal()), item.status,
                 step.record ? step.record(item) : Record{}});
+  if (given_up && item.error) journal.stop(item.position, item.target, *item.error);
 }
 
 /// Puts on disk what this chunk has marked. false: it can't be, and nothing of it is known to be there: every item goes back to

@@ -15,11 +15,31 @@ struct Wanted {
   CertificateItem item;
   Duration validity{};
   std::optional<Csr> csr;
+  std::optional<SlotState> slot;  // what it holds now; not read for a run that was begun before
   std::optional<CertificateRow> unchanged;
 };
 
 void add_san(std::vector<San>& sans, const San& san) {
   if (std::find(sans.begin(), sans.end(), san) == sans.end()) sans.push_back(san);
+}
+
+/// A key on a card belongs to whom the card belongs to.
+void take_card(Workbench& bench, CertificateItem& item, const IssueRequest& request, const ProfileRules& rules) {
+  if (!request.csr.empty())
+    throw Error(Code::usage, "a request has its key already", "leave out --csr, or --device and --slot");
+  const auto device = usable_device(bench, request.card->serial);
+  if (!request.owner.empty() && request.owner != device.owner)
+    throw Error(Code::usage,
+                "the YubiKey " + device.serial + " belongs to " + device.owner + ", not to " + request.owner,
+                "leave out --owner, or give it to them: ymgr device assign " + device.serial + " " +
+                    shell_quote(request.owner));
+  require_algorithm(device, item.algorithm, rules);
+  item.owner = device.owner;
+  item.key_place = KeyPlace::card;
+  item.card.emplace();
+  item.card->place = *request.card;
+  item.card->place.serial = device.serial;
+  item.key_reference = item.card->reference();
 }
 
 Wanted fill_in(Workbench& bench, IssueRequest request) {
@@ -41,9 +61,10 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
     item.csr = to_pem(wanted.csr->der, "CERTIFICATE REQUEST");
     item.csr_given = true;
     item.key_reference = "external";
-  } else {
+  } else if (!request.card) {
     item.key_place = request.key_place.value_or(request.place ? KeyPlace::file : KeyPlace::sealed);
   }
+  if (request.card) take_card(bench, item, request, rules);
   if (request.place) {
     request.place->name = item.name;
     request.place->with_key = item.key_place == KeyPlace::file;
@@ -52,12 +73,21 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
   }
   if (item.place && !item.place->pkcs12.empty() && item.key_place != KeyPlace::file)
     throw Error(Code::usage, "a PKCS#12 file holds its key, but the key of " + item.name + " is not to be a file",
-                wanted.csr ? "leave out --pkcs12: who made the request has its key" : "--key-store file");
+                wanted.csr     ? "leave out --pkcs12: who made the request has its key"
+                : request.card ? "leave out --pkcs12: the key never leaves the YubiKey"
+                               : "--key-store file");
   if (item.key_place == KeyPlace::file && !item.place)
     throw Error(Code::usage, "--key-store file needs a place for the key", "--out DIR or --pkcs12 FILE");
   wanted.validity = request.validity.value_or(bench.policy.default_validity(rules, now()));
   wanted.request = std::move(request);
   return wanted;
+}
+
+Json card_inputs(const CardPlace& place) {
+  return Json::object({{"device", place.serial},
+                       {"slot", piv::to_string(place.slot)},
+                       {"pin_policy", piv::to_string(place.pin_policy)},
+                       {"touch_policy", piv::to_string(place.touch_policy)}});
 }
 
 /// What must be equal for a second run to be the same run.
@@ -69,7 +99,7 @@ Json inputs_of(const std::vector<Wanted>& all, const IssueOptions& options) {
     for (const auto& san : item.plan.names.sans) sans.push(to_string(san));
     Json labels = Json::object();
     for (const auto& [name, value] : item.labels) labels.set(name, value);
-    list.push(
+    Json one =
         Json::object({{"name", item.name},
                       {"sans", sans},
                       {"profile", item.profile},
@@ -79,9 +109,15 @@ Json inputs_of(const std::vector<Wanted>& all, const IssueOptions& options) {
                       {"labels", labels},
                       {"key_store", to_string(item.key_place)},
                       {"renew_before", item.renew_before},
-                      {"installation", item.place ? hex(sha256(installation::to_yaml(*item.place))) : std::string()}}));
+                      {"installation", item.place ? hex(sha256(installation::to_yaml(*item.place))) : std::string()}});
+    if (item.card) one.set("card", card_inputs(item.card->place));
+    list.push(std::move(one));
   }
   return Json::object({{"certificates", list}, {"another", options.when_active == WhenActive::another}});
+}
+
+bool holds(const std::optional<SlotState>& slot, const CertificateRow& row) {
+  return slot && slot->certificate == row.fingerprint && slot->key == row.public_key_sha256;
 }
 
 /// The certificate that stands there is what is asked for, and not due.
@@ -90,6 +126,7 @@ bool is_good(const CertificateRow& row, const Wanted& wanted, Time at) {
   if (row.profile != item.profile || row.renew_at <= at || row.sans != item.plan.names.sans) return false;
   if (wanted.request.key && row.key_algorithm != to_string(*wanted.request.key)) return false;
   if (wanted.csr && row.public_key_sha256 != hex(wanted.csr->key.sha256)) return false;
+  if (item.card && (row.key_reference != item.card->reference() || !holds(wanted.slot, row))) return false;
   return !item.place || installation::is_delivered(*item.place, parse_certificate(row.pem));
 }
 
@@ -119,6 +156,25 @@ void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOpti
               {{"names", dump_json(Json::texts(active))}});
 }
 
+/// A slot that is used is left alone, unless what it holds is what this certificate replaces.
+void plan_slot(Workbench& bench, Wanted& wanted, Time at) {
+  auto& item = wanted.item;
+  auto& card = *item.card;
+  if (!wanted.slot) return;
+  card.before = *wanted.slot;
+  const auto replaced = inventory::by_id(bench.db, item.renewed_from);
+  const bool own = replaced && replaced->key_reference == card.reference() && holds(wanted.slot, *replaced);
+  card.place.overwrite = card.before.used() && (own || wanted.request.card->overwrite);
+  if (card.before.used() && !card.place.overwrite)
+    throw Error(Code::slot_used,
+                card.name() + " holds a " + (card.before.certificate.empty() ? "key" : "certificate") + " already",
+                "choose another slot, or overwrite it with --force",
+                {{"serial", card.place.serial}, {"slot", piv::to_string(card.place.slot)}});
+  card.displaced.clear();
+  for (const auto& row : inventory::active_in_slot(bench.db, card.place.serial, piv::to_string(card.place.slot), at))
+    if (row.cert_id != item.renewed_from) card.displaced.push_back(row.cert_id);
+}
+
 NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
   NewOperation op;
   op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
@@ -138,6 +194,8 @@ NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const Is
     } else if (item.key_place == KeyPlace::file) {
       item.key_reference = installation::key_reference(*item.place);
       item.key_name = item.key_reference.substr(item.key_reference.find(':') + 1);
+    } else if (item.card) {
+      plan_slot(bench, wanted, at);
     }
     op.items.push_back({item.target, item.journal()});
   }
@@ -210,6 +268,19 @@ void save_installations(Workbench& bench, const std::vector<Wanted>& all) {
     if (wanted.item.place) installation::save(bench.installations, *wanted.item.place, Existing::replace);
 }
 
+/// What the slots hold, before anything is planned. A run that was begun before may have changed them itself.
+void look_at_slots(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options) {
+  for (auto& wanted : all) {
+    if (!wanted.item.card) continue;
+    const bool begun = operations::find_open(bench.db, "issue", wanted.item.target) ||
+                       (!options.request_id.empty() && operations::find(bench.db, options.request_id));
+    if (begun) continue;
+    const auto& place = wanted.item.card->place;
+    wanted.slot = read_slot(bench.agent(), place);
+    if (!options.dry_run) require_pin(bench, place);
+  }
+}
+
 CertificateAnswer planned_answer(const std::vector<CertificateItem>& items) {
   CertificateAnswer answer;
   answer.state = "planned";
@@ -224,6 +295,9 @@ CertificateAnswer planned_answer(const std::vector<CertificateItem>& items) {
                                          {"owner", item.owner},
                                          {"key_algorithm", to_string(item.algorithm)},
                                          {"key_store", to_string(item.key_place)},
+                                         {"device", item.card ? Json(item.card->place.serial) : Json()},
+                                         {"slot", item.card ? Json(piv::to_string(item.card->place.slot)) : Json()},
+                                         {"displaced", item.card ? Json::texts(item.card->displaced) : Json()},
                                          {"policy_version", item.policy_version},
                                          {"renewed_from", item.renewed_from.empty() ? Json() : Json(item.renewed_from)},
                                          {"not_before", format_time(item.plan.not_before)},
@@ -246,6 +320,7 @@ std::vector<Wanted> fill_in_all(Workbench& bench, std::vector<IssueRequest> requ
     all.push_back(fill_in(bench, std::move(request)));
     const auto& item = all.back().item;
     require_single(seen, "the name ", item.name);
+    if (item.card) require_single(seen, "the slot ", item.key_reference);
     if (!item.place) continue;
     require_single(seen, "the folder ", item.place->out);
     require_single(seen, "the file ", item.place->pkcs12);
@@ -320,6 +395,16 @@ std::string free_key_name(Workbench& bench, const CertificateItem& item) {
   return taken(longer) ? plain + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1) : longer;
 }
 
+std::string default_profile_of(piv::Slot slot) {
+  switch (slot) {
+    case piv::Slot::authentication: return "piv-auth";
+    case piv::Slot::signature: return "code-signing";
+    case piv::Slot::card_authentication: return "card-auth";
+    default: break;
+  }
+  throw Error(Code::usage, "slot " + piv::to_string(slot) + " has no profile of its own", "name one with --profile");
+}
+
 std::string requested_name(const std::string& name, const std::optional<Csr>& csr) {
   if (!name.empty()) return check_certificate_name(name);
   if (csr && !csr->common_name.empty()) return check_certificate_name(csr->common_name);
@@ -338,69 +423,11 @@ RequestedNames requested_names(const ProfileRules& rules, const std::string& nam
   return names;
 }
 
-PolicyRequest policy_request(sql::Connection& db, const Identity& actor, const CertificateItem& item,
-                             PolicyRequest::Action action) {
-  PolicyRequest request;
-  request.action = action;
-  request.name = item.name;
-  request.profile = item.profile;
-  request.role = to_string(actor.role);
-  request.actor = actor.user;
-  request.owner = item.owner;
-  request.common_name = item.plan.names.common_name;
-  request.sans = item.plan.names.sans;
-  request.validity = item.plan.not_after - item.plan.not_before + std::chrono::seconds(1);
-  request.key_reused = item.key_reused;
-  if (item.key_reused) request.key_age = now() - item.key_created_at;
-  if (item.csr_given) {
-    const auto key = parse_csr(item.csr).key;
-    request.key_family = key.family;
-    request.key_bits = key.bits;
-    request.algorithm =
-        key.algorithm ? std::string(to_string(*key.algorithm)) : lower(key.family) + "-" + std::to_string(key.bits);
-    request.public_key_sha256 = hex(key.sha256);
-    request.key_denied = inventory::is_key_denied(db, request.public_key_sha256);
-  } else {
-    request.algorithm = to_string(item.algorithm);
-    request.key_bits = key_bits(item.algorithm);
-    request.key_family = key_family(item.algorithm);
-    const auto reused = item.key_reused ? inventory::by_id(db, item.renewed_from) : std::nullopt;
-    if (reused) {
-      request.public_key_sha256 = reused->public_key_sha256;
-      request.key_denied = inventory::is_key_denied(db, request.public_key_sha256);
-    }
-  }
-  return request;
-}
-
-std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateItem>& items,
-                                PolicyRequest::Action action, const std::string& request_id,
-                                std::vector<audit::Event>& events) {
-  Decision all;
-  for (const auto& item : items) {
-    auto decision = bench.policy.decide(policy_request(bench.db, bench.session.identity(), item, action), now());
-    all.policy_version = decision.policy_version;
-    Json data = Json::object({{"policy_version", decision.policy_version}});
-    if (!decision.approved()) data.set("violations", to_json(decision.violations));
-    events.push_back(
-        {request_id, decision.approved() ? "policy.approved" : "policy.refused", item.name, std::move(data)});
-    for (auto& violation : decision.violations) {
-      violation.name = item.name;
-      all.violations.push_back(std::move(violation));
-    }
-  }
-  if (all.approved()) return std::nullopt;
-  try {
-    throw_violation(all, request_id);
-  } catch (const Error& error) {
-    return error;
-  }
-}
-
 CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, const IssueOptions& options) {
   bench.session.require(Right::issue);
   require_ca(bench.db);  // before an operation is planned that could only wait for it
   auto all = fill_in_all(bench, std::move(requests));
+  look_at_slots(bench, all, options);
   Plan plan;
   if (options.dry_run) {
     plan_new(bench, all, options, plan);

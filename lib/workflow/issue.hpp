@@ -23,6 +23,7 @@ struct IssueRequest {
   std::string csr;                    // PEM or DER; empty: we make the key
   std::string renew_before;           // "30d", "33%"; empty: default
   std::optional<Installation> place;  // out, pkcs12, hooks; its name is filled in
+  std::optional<CardPlace> card;      // the key is made in that slot; the owner is the YubiKey's
 };
 
 enum class WhenActive { refuse, ensure, another };  // an active certificate of that name is there
@@ -35,8 +36,12 @@ struct IssueOptions {
 };
 
 /// Plans all of them, asks the policy once for all, and only then makes keys. Items come back in the order of `requests`.
-/// @throws Error policy-violation (audited, with every violation), name-active, operation-open, name-invalid, profile-unknown
+/// @throws Error policy-violation (audited, with every violation), name-active, operation-open, name-invalid, profile-unknown; for
+/// a key on a card also what usable_device, require_algorithm and require_pin throw, and slot-used
 CertificateAnswer issue(Workbench&, std::vector<IssueRequest> requests, const IssueOptions&);
+
+/// A slot's own profile: piv-auth of 9a, code-signing of 9c, card-auth of 9e. @throws Error usage: the others have none
+std::string default_profile_of(piv::Slot);
 
 /// NAME, else the common name or first SAN of the request. @throws Error usage: none of them; name-invalid
 std::string requested_name(const std::string& name, const std::optional<Csr>&);

@@ -1,11 +1,13 @@
 #include "workflow/renew.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "workflow/explain.hpp"
 #include "workflow/issue.hpp"
+#include "workflow/renew_card.hpp"
 
 namespace ymgr {
 namespace {
@@ -25,9 +27,10 @@ CertificateItem item_from(const CertificateRow& row) {
   item.key_created_at = row.key_created_at;
   item.key_reference = row.key_reference;
   item.key_reused = true;
-  item.key_place = row.key_reference.starts_with("file:")     ? KeyPlace::file
-                   : row.key_reference.starts_with("sealed:") ? KeyPlace::sealed
-                                                              : KeyPlace::external;
+  item.key_place = row.key_reference.starts_with("file:")      ? KeyPlace::file
+                   : row.key_reference.starts_with("sealed:")  ? KeyPlace::sealed
+                   : row.key_reference.starts_with("yubikey:") ? KeyPlace::card
+                                                               : KeyPlace::external;
   item.csr = row.csr;
   item.csr_given = !row.csr.empty();
   item.plan.names.common_name = row.name.size() <= 64 ? row.name : std::string();
@@ -50,12 +53,14 @@ void take_fresh_key(CertificateItem& item, const std::optional<KeyAlgorithm>& al
 }
 
 /// Names, serial, validity and key of the new certificate.
-void plan_item(Workbench& bench, CertificateItem& item, const RenewOptions& options, KeyChoice key, Time at) {
+void plan_item(Workbench& bench, CertificateItem& item, const RenewOptions& options, KeyChoice key,
+               const CardLook* card, Time at) {
   const auto& rules = bench.policy.profile(item.profile);
   if (!options.csr.empty()) take_request(item, options.csr);
   const bool only_pkcs12 = item.place && item.place->out.empty();  // its key can't be read back for another certificate
   if (item.key_place != KeyPlace::external && (key == KeyChoice::fresh || only_pkcs12))
     take_fresh_key(item, options.algorithm, at);
+  if (card) plan_card(bench, item, *card);
   item.policy_version = bench.policy.version();
   plan_certificate(item, rules, options.validity.value_or(bench.policy.default_validity(rules, at)), at);
   if (item.key_place == KeyPlace::sealed && !item.key_reused) item.key_name = free_key_name(bench, item);
@@ -207,6 +212,12 @@ KeyChoice choice_for(Workbench& bench, const CertificateItem& item, const Certif
   return rules.key_reuse && !too_old ? KeyChoice::reuse : KeyChoice::fresh;
 }
 
+/// What is due and on cards: which of them are here, and what they hold. Read before the plan, whose transaction waits for nobody.
+struct DueCards {
+  std::map<std::string, CardLook> looks;  // by cert_id
+  std::map<std::string, Error> failed;    // could not be read
+};
+
 struct DuePlan {
   std::vector<CertificateItem> items;
   std::vector<Json> failed;  // could not be planned
@@ -214,7 +225,8 @@ struct DuePlan {
   std::int64_t elsewhere = 0, waiting = 0;
 };
 
-void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at, DuePlan& plan) {
+void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, const DueCards& cards,
+                  Time at, DuePlan& plan) {
   if (!bench.session.may_touch(row.owner) || (!options.force && renewed_recently(bench, row, at))) return;
   if (operations::find_open(bench.db, "renew", row.name)) {
     ++plan.elsewhere;
@@ -223,11 +235,15 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOption
   auto item = item_from(row);
   try {
     find_place(bench, item, row);
-    if (needs_request(bench, item, options)) {
+    if (const auto failed = cards.failed.find(row.cert_id); failed != cards.failed.end()) throw Error(failed->second);
+    const auto look = cards.looks.find(row.cert_id);
+    const bool absent = item.key_place == KeyPlace::card && look == cards.looks.end();
+    if (absent || needs_request(bench, item, options)) {
       ++plan.waiting;
       return;
     }
-    plan_item(bench, item, options, choice_for(bench, item, row, options, at), at);
+    plan_item(bench, item, options, choice_for(bench, item, row, options, at),
+              look == cards.looks.end() ? nullptr : &look->second, at);
   } catch (const Error& error) {  // one certificate that can't be planned must not keep the others from being renewed
     plan.failed.push_back(failed_item(Json::object({{"name", row.name}, {"cert_id", row.cert_id}}), error));
     plan.exits.push_back(exit_status(error.kind()));
@@ -236,8 +252,7 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOption
   plan.items.push_back(std::move(item));
 }
 
-DuePlan plan_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, Time at) {
-  DuePlan plan;
+inventory::DueQuery query_of(const Workbench& bench, const DueOptions& due, Time at) {
   inventory::DueQuery query;
   query.at = at;
   query.selection = due.selection;
@@ -245,10 +260,37 @@ DuePlan plan_due(Workbench& bench, const DueOptions& due, const RenewOptions& op
   query.host = bench.self.host;
   query.only_host = due.scope == Scope::host;
   query.limit = due.limit;
+  return query;
+}
+
+DuePlan plan_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards, Time at) {
+  DuePlan plan;
+  const auto query = query_of(bench, due, at);
   std::vector<CertificateRow> rows;
   inventory::due(bench.db, query, [&](const CertificateRow& row) { rows.push_back(row); });
-  for (const auto& row : rows) plan_due_row(bench, row, options, at, plan);
+  for (const auto& row : rows) plan_due_row(bench, row, options, cards, at, plan);
   return plan;
+}
+
+DueCards look_at_cards(Workbench& bench, const DueOptions& due, const RenewOptions& options, PluggedIn& plugged) {
+  DueCards cards;
+  const Time at = now();
+  std::vector<CertificateRow> rows;
+  inventory::due(bench.db, query_of(bench, due, at), [&](const CertificateRow& row) {
+    if (!row.device.empty() && bench.session.may_touch(row.owner)) rows.push_back(row);
+  });
+  for (const auto& row : rows) {
+    if (!plugged.has(row.device) || operations::find_open(bench.db, "renew", row.name)) continue;
+    try {
+      auto look = look_at_card(bench, row, choice_for(bench, item_from(row), row, options, at));
+      if (!needs_pin(look.card.place) || known_pin(bench, row.device))
+        cards.looks.emplace(row.cert_id, std::move(look));
+    } catch (const Error& error) {  // one card that can't be read must not keep the others from being renewed
+      if (error.code() == Code::interrupted) throw;
+      cards.failed.emplace(row.cert_id, error);
+    }
+  }
+  return cards;
 }
 
 /// Each item alone before the policy: what it refuses fails, the rest goes on.
@@ -278,9 +320,13 @@ Json stuck_item(const StoredOperation& op, const Error& error) {
 }
 
 /// Renewals that a process began and did not live to end, all but the one of our own request id.
-void finish_orphans(Workbench& bench, const std::string& but, RenewAnswer& answer) {
+void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged, RenewAnswer& answer) {
   for (const auto& op : operations::list(bench.db, bench.session, true, 1000)) {
     if (op.kind != "renew" || op.request_id == but) continue;
+    if (waits_for_card(bench, op.request_id, plugged)) {
+      ++answer.waiting;
+      continue;
+    }
     try {
       operations::take_over(bench, op.request_id);
     } catch (const Error& error) {
@@ -334,6 +380,19 @@ std::optional<operations::Earlier> find_earlier_renewal(Workbench& bench, const 
   return operations::Earlier{open->request_id, false};
 }
 
+/// Not of a renewal that was begun before: what it did to the card is its own.
+std::optional<CardLook> look_for_renewal(Workbench& bench, const CertificateRow& row, const RenewOptions& options) {
+  bench.session.require_touch(row.owner, "the certificate of " + row.name);
+  const bool begun = operations::find_open(bench.db, "renew", row.name) ||
+                     (!options.request_id.empty() && operations::find(bench.db, options.request_id));
+  if (begun) return CardLook{card_key_of(bench, row), {}};
+  const Time at = now();
+  require_renewable(bench, row, options, at);
+  auto look = look_at_card(bench, row, choice_for(bench, item_from(row), row, options, at));
+  if (!options.dry_run) require_pin(bench, look.card.place);
+  return look;
+}
+
 struct DueRun {
   DuePlan plan;
   NewOperation op;
@@ -341,14 +400,14 @@ struct DueRun {
 };
 
 /// In one transaction, so that several processes at the same time share the work out.
-DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards) {
   DueRun run;
   bench.db.transaction(sql::Access::write, [&] {
     const Time at = now();
     run = DueRun();
     run.op = operation_of({}, options, inputs_of(due, options), at);
     if (!options.request_id.empty() && (run.earlier = operations::find_earlier(bench, run.op))) return;
-    run.plan = plan_due(bench, due, options, at);
+    run.plan = plan_due(bench, due, options, cards, at);
     std::vector<audit::Event> events;
     drop_refused(bench, run.plan, run.op.request_id, events);
     add_items(run.op, run.plan.items);
@@ -364,7 +423,8 @@ DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& op
 RenewAnswer plan_only(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   RenewAnswer answer;
   std::vector<audit::Event> unused;
-  auto plan = plan_due(bench, due, options, now());
+  PluggedIn plugged(bench);
+  auto plan = plan_due(bench, due, options, look_at_cards(bench, due, options, plugged), now());
   drop_refused(bench, plan, "", unused);
   planned(answer, plan.items);
   answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
@@ -385,6 +445,9 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
   std::optional<Error> refused;
   std::optional<operations::Earlier> earlier;
   NewOperation op;
+  std::optional<CardLook> card;
+  if (const auto row = inventory::resolve(bench.db, argument, now()); !row.device.empty())
+    card = look_for_renewal(bench, row, options);
   const auto plan = [&] {
     const Time at = now();
     items.clear();
@@ -400,7 +463,8 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
     if (needs_request(bench, item, options))
       throw Error(Code::certificate_state, "the key of " + row.name + " is not ours, and its policy wants a new one",
                   "ymgr renew " + shell_quote(row.name) + " --csr FILE");
-    plan_item(bench, item, options, options.key, at);
+    const auto key = card ? choice_for(bench, item, row, options, at) : options.key;
+    plan_item(bench, item, options, key, card ? &*card : nullptr, at);
     op = operation_of({item}, options, inputs, at);
     items.push_back(std::move(item));
     refused = ask_policy(bench, items, PolicyRequest::Action::renew, op.request_id, op.events);
@@ -442,8 +506,9 @@ RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOption
   bench.session.require(Right::renew);
   if (options.dry_run) return plan_only(bench, due, options);
   RenewAnswer answer, orphans;
-  finish_orphans(bench, options.request_id, orphans);
-  auto run = begin_due(bench, due, options);
+  PluggedIn plugged(bench);
+  finish_orphans(bench, options.request_id, plugged, orphans);
+  auto run = begin_due(bench, due, options, look_at_cards(bench, due, options, plugged));
   if (run.earlier)
     repeat_renewal(bench, *run.earlier, answer);
   else if (!run.plan.items.empty())
@@ -463,7 +528,7 @@ RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOption
   for (const auto& failure : answer.upkeep.failures) exits.push_back(exit_status(failure.kind()));
   answer.exit = batch_exit(exits);
   answer.elsewhere = run.plan.elsewhere;
-  answer.waiting = run.plan.waiting;
+  answer.waiting = run.plan.waiting + orphans.waiting;
   answer.next_expiry = next_expiry(bench.db);
   set_exit(answer);
   return answer;

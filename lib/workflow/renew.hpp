@@ -41,11 +41,14 @@ struct RenewAnswer : CertificateAnswer {
 };
 
 /// `argument`: cert_id, name or serial.
-/// @throws Error certificate-not-found, certificate-state: revoked or superseded · renewed-recently · policy-violation
+/// A key on a card is used again where the policy allows it, else its slot gets a new one, which ends the old one.
+/// @throws Error certificate-not-found, certificate-state: revoked or superseded · renewed-recently · policy-violation ·
+/// device-not-found, key-not-found, slot-used and what require_pin throws: of a key on a card
 RenewAnswer renew(Workbench&, const std::string& argument, const RenewOptions&);
 /// Goes on with a renewal that this process has taken over, pre- and post-hooks included. @throws Error as resume
 RenewAnswer resume_renewal(Workbench&, const std::string& request_id);
-/// What is due now, by one plan; unfinished renewals of processes that died are finished first. Nothing due: an empty answer, exit 0.
+/// What is due now, by one plan; unfinished renewals of processes that died are finished first. What needs a card that is not
+/// plugged in, or a PIN that nobody can be asked for, is counted as waiting. Nothing due: an empty answer, exit 0.
 /// Also retries hooks that are owed, and looks after the CA; what fails there counts like a certificate that failed.
 RenewAnswer renew_due(Workbench&, const DueOptions&, const RenewOptions&);
 

@@ -41,6 +41,7 @@ RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Ti
   item.issuer = row.issuer;
   item.public_key_sha256 = row.public_key_sha256;
   item.key_reference = row.key_reference;
+  item.fingerprint = row.fingerprint;
   item.installation = row.installation;
   item.host = row.host;
   item.not_after = row.expires_at;
@@ -120,6 +121,25 @@ void tell_items(const std::vector<RevokeItem>& items, RevokeAnswer& answer) {
   answer.exit = batch_exit(answer.exits);
 }
 
+/// Keys on cards are destroyed one after the other on this thread, which has the secrets.
+void settle_keys(Workbench& bench, const std::string& request_id, std::vector<RevokeItem>& items, std::mutex& files) {
+  std::vector<RevokeItem> others;
+  for (const auto& item : items)
+    if (!is_on_card(item)) others.push_back(item);
+  run_items<RevokeItem, RevokePorts>(bench, request_id, others, revoke_steps(), [&] {
+    return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files});
+  });
+  std::size_t next = 0;
+  for (auto& item : items) {
+    std::vector<RevokeItem> one{is_on_card(item) ? item : std::move(others[next++])};
+    if (is_on_card(one.front()))
+      run_items<RevokeItem, RevokePorts>(bench, request_id, one, revoke_steps(), [&] {
+        return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files, &bench});
+      });
+    item = std::move(one.front());
+  }
+}
+
 /// @param entries  what the CRLs must list besides
 void run_and_finish(Workbench& bench, const std::string& request_id, const std::string& target,
                     std::vector<RevokeItem> items, std::vector<Entry> entries, RevokeAnswer& answer) {
@@ -134,7 +154,7 @@ void run_and_finish(Workbench& bench, const std::string& request_id, const std::
   publish_revocations(bench, request_id, entries, answer);
   failpoint("crl_signed", "after");
   look_at_keys(bench, items);
-  run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports);
+  settle_keys(bench, request_id, items, files);
   answer.request_id = request_id;
   answer.state =
       operations::end(bench, request_id, "revoke", target,

@@ -1,6 +1,7 @@
 #include "workflow/revoke_item.hpp"
 
 #include "base/files.hpp"
+#include "workflow/card_key.hpp"
 #include "workflow/installation.hpp"
 
 namespace ymgr {
@@ -56,6 +57,32 @@ void destroy_files(RevokeItem& item, const RevokePorts& ports) {
   if (item.key_found || is_here) item.destroyed = "yes";
 }
 
+/// The slot holds that key, or its certificate: the one is destroyed, the other deleted.
+void destroy_in_slot(Workbench& bench, RevokeItem& item, const CardPlace& place) {
+  const auto there = read_slot(bench.agent(), place);
+  const bool has_key = there.key == item.public_key_sha256;
+  if (!has_key && there.certificate != item.fingerprint) return;
+  const auto key = management_key(bench, place.serial);
+  bench.agent().delete_certificate(place.serial, place.slot, key,
+                                   has_key ? agent::DeleteKey::destroy : agent::DeleteKey::keep);
+  item.key_found = has_key;
+}
+
+/// A card that is absent or does not want to keeps no certificate from being revoked.
+void destroy_on_card(RevokeItem& item, const RevokePorts& ports) {
+  const auto place = parse_card_reference(item.key_reference);
+  if (!place) throw Error(Code::internal, "not a key on a card: " + item.key_reference);
+  try {
+    destroy_in_slot(*ports.cards, item, *place);
+    item.destroyed = "yes";
+  } catch (const Error& error) {  // becomes part of the answer
+    if (error.code() == Code::interrupted) throw;
+    item.destroyed = error.code() == Code::device_not_found
+                         ? "no: the YubiKey " + place->serial + " is not plugged in; repeat the command when it is"
+                         : std::string("no: ") + error.what();
+  }
+}
+
 Progress destroy(RevokeItem& item, RevokePorts& ports, Attempt) {
   if (!item.destroy_key) return Progress::done;
   if (!item.key_user.empty()) {
@@ -63,6 +90,8 @@ Progress destroy(RevokeItem& item, RevokePorts& ports, Attempt) {
   } else if (item.key_reference.starts_with("sealed:")) {
     item.key_found = true;
     item.destroyed = "yes";
+  } else if (is_on_card(item)) {
+    destroy_on_card(item, ports);
   } else {
     destroy_files(item, ports);
   }
@@ -113,6 +142,10 @@ bool is_newest_key(Workbench& bench, const RevokeItem& item) {
 
 }  // namespace
 
+bool is_on_card(const RevokeItem& item) {
+  return parse_card_reference(item.key_reference).has_value();
+}
+
 std::span<const Step<RevokeItem, RevokePorts>> revoke_steps() {
   return steps;
 }
@@ -124,6 +157,7 @@ Json RevokeItem::journal() const {
                        {"issuer", issuer},
                        {"public_key_sha256", public_key_sha256},
                        {"key_reference", key_reference},
+                       {"fingerprint", fingerprint},
                        {"installation", installation},
                        {"host", host},
                        {"not_after", to_micros(not_after)},
@@ -145,6 +179,7 @@ RevokeItem item_from(const StoredItem& stored) {
   item.issuer = json.at("issuer").text();
   item.public_key_sha256 = json.at("public_key_sha256").text();
   item.key_reference = json.at("key_reference").text();
+  item.fingerprint = json.text_or("fingerprint", "");
   item.installation = json.at("installation").text();
   item.host = json.text_or("host", "");
   item.not_after = from_micros(json.at("not_after").integer());

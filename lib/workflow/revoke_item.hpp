@@ -14,7 +14,7 @@
 namespace ymgr {
 
 struct RevokeItem : Item {
-  std::string cert_id, name, serial, issuer, public_key_sha256, key_reference, installation, host;
+  std::string cert_id, name, serial, issuer, public_key_sha256, key_reference, fingerprint, installation, host;
   Time not_after, revoked_at;
   Reason reason = Reason::unspecified;
   std::optional<Time> invalidity_date;
@@ -36,11 +36,14 @@ struct RevokeItem : Item {
 struct RevokePorts {
   const std::string &installations, &host;
   std::mutex& files;
+  Workbench* cards = nullptr;  // for keys on cards; set on the command's own thread alone
 };
 
 /// The first step only changes the database; key files are touched in the second, when the CRL is out.
 inline constexpr std::size_t steps_before_crl = 1;
 std::span<const Step<RevokeItem, RevokePorts>> revoke_steps();
+
+bool is_on_card(const RevokeItem&);
 
 /// With the error of an item that failed or was given up.
 RevokeItem item_from(const StoredItem&);

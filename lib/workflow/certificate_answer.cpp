@@ -1,0 +1,117 @@
+// What issue and renew answer of their items, now and when asked again.
+#include <algorithm>
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "workflow/card_steps.hpp"
+#include "workflow/certificate_item.hpp"
+
+namespace ymgr {
+
+Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view outcome) {
+  const auto row = inventory::by_id(bench.db, item.cert_id);
+  if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id);
+  Json json = inventory::to_json(*row, now(), inventory::WithPem::yes);
+  json.set("success", true);
+  json.set("result", outcome);
+  json.set("key", item.key_reused ? "reused" : item.key_place == KeyPlace::external ? "external" : "new");
+  if (item.place) json.set("files", installation::to_json(*item.place));
+  if (item.card) {
+    json.set("key_checked", item.card->checked);
+    json.set("displaced", Json::texts(item.card->displaced));
+  }
+  return json;
+}
+
+namespace {
+
+Json failed(const CertificateItem& item, const Error& error) {
+  return failed_item(Json::object({{"name", item.name}, {"state", item.state}}), error);
+}
+
+/// Neither done nor failed, and nothing is known to stand in its way.
+Error unfinished(const CertificateItem& item, const std::string& request_id) {
+  return Error(Code::resumable, item.name + " stopped half-way, at " + item.state,
+               "ymgr resume " + resume_id(request_id));
+}
+
+/// This process changed something that stays.
+bool has_changed(const CertificateItem& item) {
+  return item.status == Item::Status::done || ((is_issued(item) || is_lost(item)) && !item.issuer_id.empty());
+}
+
+CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items,
+                            std::string_view outcome) {
+  CertificateAnswer answer;
+  answer.request_id = request_id;
+  for (const auto& item : items) {
+    if (item.status == Item::Status::done) {
+      answer.items.push_back(answer_item(bench, item, outcome));
+      answer.exits.push_back(0);
+    } else {
+      const Error error = item.error ? *item.error : unfinished(item, request_id);
+      answer.items.push_back(failed(item, error));
+      answer.exits.push_back(exit_status(error.kind()));
+    }
+  }
+  answer.exit = batch_exit(answer.exits);
+  return answer;
+}
+
+std::vector<CertificateItem> journaled_items(Workbench& bench, const std::string& request_id) {
+  std::vector<CertificateItem> items;
+  for (const auto& stored : operations::items(bench.db, request_id)) {
+    auto item = CertificateItem::from(stored);
+    if (stored.error.is_object()) item.error = failure_from(stored.error);
+    if (item.status == Item::Status::done && !item.installation.empty())
+      item.place = installation::load(bench.installations, item.installation);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+/// `ran`: those of `items` that this process worked on.
+CertificateAnswer finish(Workbench& bench, const StoredOperation& op, const std::vector<CertificateItem>& items,
+                         const std::vector<CertificateItem>& ran, std::string_view outcome) {
+  const TraceSpan span("answer");
+  auto answer = answer_of(bench, op.request_id, items, outcome);
+  answer.changed = std::ranges::any_of(ran, has_changed);
+  answer.state = operations::end(bench, op.request_id, op.kind, op.target,
+                                 Json::object({{"items", items.size()}, {"exit", answer.exit}}));
+  answer.resumable = answer.state == "open";
+  return answer;
+}
+
+}  // namespace
+
+CertificateAnswer finish_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
+                                      const std::string& target, const std::vector<CertificateItem>& items,
+                                      std::string_view outcome) {
+  StoredOperation op;
+  op.request_id = request_id;
+  op.kind = kind;
+  op.target = target;
+  return within_operation(request_id, [&] { return finish(bench, op, items, items, outcome); });
+}
+
+CertificateAnswer finish_resumed(Workbench& bench, const std::string& request_id,
+                                 const std::vector<CertificateItem>& ran, std::string_view outcome) {
+  return within_operation(request_id, [&] {
+    auto items = journaled_items(bench, request_id);
+    for (const auto& item : ran) items.at(item.position) = item;  // knows more than a journal that can't be written
+    return finish(bench, operations::get(bench.db, request_id), items, ran, outcome);
+  });
+}
+
+CertificateAnswer stored_answer(Workbench& bench, const std::string& request_id, std::string_view outcome) {
+  const auto op = operations::get(bench.db, request_id);
+  if (op.state == "refused") throw failure_from(op.result);
+  if (op.state == "abandoned")
+    throw Error(Code::operation_ended, "the operation " + request_id + " was abandoned",
+                "ask again under another request id");
+  auto answer = answer_of(bench, request_id, journaled_items(bench, request_id), outcome);
+  answer.state = op.state;
+  return answer;
+}
+
+}  // namespace ymgr
