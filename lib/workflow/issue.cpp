@@ -395,6 +395,18 @@ std::string free_key_name(Workbench& bench, const CertificateItem& item) {
   return taken(longer) ? plain + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1) : longer;
 }
 
+CertificateAnswer issue_to_slot(Workbench& bench, const CardPlace& place, std::string name, std::string profile,
+                                std::vector<San> sans) {
+  IssueRequest request;
+  request.name = name.empty() ? devices::get(bench.db, place.serial).owner : std::move(name);
+  request.profile = profile.empty() ? default_profile_of(place.slot) : std::move(profile);
+  request.sans = std::move(sans);
+  request.card = place;
+  IssueOptions options;
+  options.when_active = WhenActive::ensure;
+  return issue(bench, {std::move(request)}, options);
+}
+
 std::string default_profile_of(piv::Slot slot) {
   switch (slot) {
     case piv::Slot::authentication: return "piv-auth";

@@ -40,6 +40,10 @@ struct IssueOptions {
 /// a key on a card also what usable_device, require_algorithm and require_pin throw, and slot-used
 CertificateAnswer issue(Workbench&, std::vector<IssueRequest> requests, const IssueOptions&);
 
+/// What an enrollment goes on to: one certificate with a new key in the slot, or the good one that is there already.
+/// @param name, profile  empty: the owner's user name, the slot's own profile
+CertificateAnswer issue_to_slot(Workbench&, const CardPlace&, std::string name, std::string profile,
+                                std::vector<San> sans = {});
 /// A slot's own profile: piv-auth of 9a, code-signing of 9c, card-auth of 9e. @throws Error usage: the others have none
 std::string default_profile_of(piv::Slot);
 
