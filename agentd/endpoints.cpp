@@ -1,9 +1,12 @@
 #include "agentd/endpoints.hpp"
 
 #include <algorithm>
+#include <array>
 
+#include "agentd/cards.hpp"
 #include "agentd/guard.hpp"
 #include "agentd/log.hpp"
+#include "agentd/piv_endpoints.hpp"
 #include "agentd/problem.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
@@ -54,7 +57,7 @@ std::vector<agent::TokenIssuer> read_token_keys(const std::vector<std::string>& 
 }
 
 void open_session(const Call& call) {
-  allow_members(call.body, {"key_id"});
+  allow_members(call.body, std::array{std::string_view("key_id")});
   const auto issuers = read_token_keys(call.agent.settings().token_keys);
   const auto token = agent::verify_token(bearer_of(call.request, Code::token_refused), issuers, now());
   const Time end = Sessions::end_of(token);  // before the key is taken
@@ -78,15 +81,33 @@ void nonce(const Call& call) {
   call.reply.json(Json::object({{"nonce", call.agent.sessions().new_nonce(*call.session)}}));
 }
 
+// clang-format off
 constexpr Endpoint table[] = {
-    {"GET", "/.well-known/yubimgr-agent", Needs::nothing, Over::both, health},
-    {"GET", "/.well-known/kleidia-agent", Needs::nothing, Over::both, health},
-    {"GET", "/health", Needs::nothing, Over::both, health},
-    {"GET", "/pubkey", Needs::nothing, Over::both, pubkey},
-    {"POST", "/session", Needs::identity_token, Over::both, open_session},
-    {"DELETE", "/session", Needs::session, Over::both, close_session},
-    {"POST", "/nonce", Needs::session, Over::both, nonce},
+    {"GET", "/.well-known/yubimgr-agent", Needs::nothing, Over::both, Query::none, health},
+    {"GET", "/.well-known/kleidia-agent", Needs::nothing, Over::both, Query::none, health},
+    {"GET", "/health", Needs::nothing, Over::both, Query::none, health},
+    {"GET", "/pubkey", Needs::nothing, Over::both, Query::none, pubkey},
+    {"POST", "/session", Needs::identity_token, Over::both, Query::none, open_session},
+    {"DELETE", "/session", Needs::session, Over::both, Query::none, close_session},
+    {"POST", "/nonce", Needs::session, Over::both, Query::none, nonce},
+    {"GET", "/discover", Needs::session, Over::both, Query::none, discover},
+    {"GET", "/touch", Needs::session, Over::both, Query::none, touch},
+    {"GET", "/piv/info", Needs::session, Over::both, Query::serial, piv_info},
+    {"GET", "/piv/check-defaults", Needs::session, Over::both, Query::serial, check_defaults},
+    {"GET", "/piv/slots", Needs::session, Over::both, Query::serial_and_slot, slots},
+    {"POST", "/piv/verify", Needs::session, Over::both, Query::none, verify},
+    {"POST", "/piv/set-pin", Needs::session, Over::both, Query::none, set_pin},
+    {"POST", "/piv/set-puk", Needs::session, Over::unix_socket_only, Query::none, set_puk},
+    {"POST", "/piv/unblock-pin", Needs::session, Over::both, Query::none, unblock_pin},
+    {"POST", "/piv/set-retries", Needs::session, Over::unix_socket_only, Query::none, set_retries},
+    {"POST", "/piv/rotate-management-key", Needs::session, Over::unix_socket_only, Query::none, rotate_management_key},
+    {"POST", "/piv/generate-csr", Needs::session, Over::both, Query::none, generate_csr},
+    {"POST", "/piv/import-certificate", Needs::session, Over::both, Query::none, import_certificate},
+    {"POST", "/piv/attest", Needs::session, Over::both, Query::none, attest},
+    {"POST", "/piv/delete-certificate", Needs::session, Over::both, Query::none, delete_certificate},
+    {"POST", "/piv/reset", Needs::session, Over::unix_socket_only, Query::none, reset},
 };
+// clang-format on
 
 /// The methods of a path: "GET, POST"; empty: there is no such path.
 std::string methods_of(const std::string& path) {
@@ -123,6 +144,9 @@ void run(const Endpoint& endpoint, Agent& agent, const http::Request& request, c
   if (endpoint.over == Over::unix_socket_only && request.transport != http::Transport::unix_socket) {
     throw Error(Code::endpoint_unknown, "this endpoint is served over the Unix socket only");
   }
+  if (endpoint.query == Query::none && !request.query.empty()) {
+    throw Error(Code::request_invalid, "the endpoint takes no query");
+  }
   Call call{agent, request, {}, nullptr, reply};
   if (endpoint.needs == Needs::session) {
     call.session = agent.sessions().find(bearer_of(request, Code::agent_session_unknown));
@@ -157,7 +181,7 @@ std::string_view bearer_of(const http::Request& request, Code missing) {
   return std::string_view(*text).substr(scheme.size());
 }
 
-void allow_members(const Json& body, std::initializer_list<std::string_view> names) {
+void allow_members(const Json& body, std::span<const std::string_view> names) {
   for (const auto& [name, value] : body.members()) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     throw Error(Code::request_invalid, "unknown member " + printable(name));
@@ -165,7 +189,12 @@ void allow_members(const Json& body, std::initializer_list<std::string_view> nam
 }
 
 Agent::Agent(AgentSettings settings, std::function<void()> changed)
-    : settings_(std::move(settings)), sessions_(std::move(changed)) {}
+    : settings_(std::move(settings)), sessions_(std::move(changed)), cards_(std::make_unique<Cards>()) {}
+Agent::~Agent() = default;
+
+Cards& Agent::cards() noexcept {
+  return *cards_;
+}
 
 void Agent::handle(const http::Request& request, http::Answer answer) {
   if (auto refused = guard(request, settings_)) {

@@ -12,6 +12,7 @@ namespace ymgr::agentd {
 
 enum class Needs { nothing, identity_token, session };
 enum class Over { both, unix_socket_only };
+enum class Query { none, serial, serial_and_slot };
 
 /// One answer, from any thread. Copies share it.
 class Reply {
@@ -39,6 +40,7 @@ struct Endpoint {
   std::string_view method, path;
   Needs needs;
   Over over;
+  Query query;
   /// Answers now, or hands a copy of the call to whom it may answer later. Must not block. What it throws (Error) is answered.
   void (*run)(const Call&);
 };
@@ -47,6 +49,6 @@ std::span<const Endpoint> endpoints() noexcept;
 /// The bearer of the request. @throws Error `missing`
 std::string_view bearer_of(const http::Request&, Code missing);
 /// @throws Error request-invalid: members that are not listed
-void allow_members(const Json& body, std::initializer_list<std::string_view> names);
+void allow_members(const Json& body, std::span<const std::string_view> names);
 
 }  // namespace ymgr::agentd

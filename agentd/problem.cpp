@@ -24,7 +24,9 @@ int status_of(const Error& error) noexcept {
     case Code::token_refused:
     case Code::agent_session_unknown: return 401;
     case Code::sealed_invalid: return 400;
-    case Code::agent_key_changed: return 409;
+    case Code::agent_key_changed:
+    case Code::slot_used:
+    case Code::pair_mismatch: return 409;
     default: break;
   }
   switch (error.kind()) {
@@ -51,11 +53,11 @@ http::Response problem(int status, const Error& error) {
                             {"status", status},
                             {"detail", error.what()},
                             {"code", row.text},
-                            {"suggestion", error.suggestion()}});
+                            {"hint", error.suggestion()}});
   for (const auto& [name, value] : error.details()) {
     if (body.find(name) == nullptr) body.set(name, value);
   }
-  if (error.outcome_unknown()) body.set("outcome_unknown", true);
+  if (error.outcome_unknown()) body.set("outcome", "unknown");
   auto response = guarded(status, "application/problem+json", body);
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;

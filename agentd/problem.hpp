@@ -7,7 +7,7 @@
 namespace ymgr::agentd {
 
 http::Response json_response(const Json& body);
-/// `type` urn:ymgr:error:CODE, `title`, `status`, `detail`, `code`, `suggestion`, and the error's own details.
+/// `type` urn:ymgr:error:CODE, `title`, `status`, `detail`, `code`, `hint`, the error's own details, and `outcome` "unknown".
 http::Response problem(int status, const Error&);
 /// With the status that goes with the code.
 http::Response problem(const Error&);

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "agentd/agent.hpp"
+#include "agentd/cards.hpp"
 #include "agentd/log.hpp"
 #include "agentd/problem.hpp"
 #include "agentd/systemd.hpp"
@@ -22,6 +24,8 @@ namespace ymgr::agentd {
 namespace {
 
 constexpr unsigned request_seconds = 10;  // from the connection to the end of the request
+// Longer than a card waits for touch, shorter than TimeoutStopSec= of the units.
+constexpr std::chrono::seconds end_limit{35};
 
 sigset_t ending_signals() {
   sigset_t set;
@@ -124,7 +128,7 @@ int shorter(std::optional<std::chrono::milliseconds> a, std::optional<std::chron
 }
 
 /// Sleeps until a signal, but for the watchdog and the end of a session.
-void wait_for_end(Sessions& sessions, const Bell& changed) {
+void wait_for_end(Sessions& sessions, http::Server& server, const Bell& changed) {
   const sigset_t ending = ending_signals();
   const Fd signals(::signalfd(-1, &ending, SFD_CLOEXEC));
   if (!signals) throw system_error("make", "a signalfd", errno);
@@ -133,9 +137,18 @@ void wait_for_end(Sessions& sessions, const Bell& changed) {
   while (watched[0].revents == 0) {
     ::poll(watched, 2, shorter(watchdog, sessions.next_expiry()));
     changed.clear();
-    if (watchdog) systemd::notify("WATCHDOG=1");
+    if (watchdog && server.alive()) systemd::notify("WATCHDOG=1");
     if (const std::size_t ended = sessions.sweep()) log::info(std::to_string(ended) + " sessions expired");
   }
+}
+
+/// What was begun on a card is finished and answered; what was not is answered too.
+void end_cards(Agent& agent, std::unique_ptr<http::Server> server, Listeners& listeners) {
+  if (agent.cards().stop(end_limit)) return;
+  log::warning("an operation on a card did not end in time: it is left alone");
+  server.reset();  // sends the answers
+  listeners.file.reset();
+  std::_Exit(0);  // its thread can't be waited for
 }
 
 }  // namespace
@@ -149,16 +162,15 @@ void serve(const Options& options) {
   Listeners listeners = open_listeners(options);
   const Bell changed;
   Agent agent({own_hosts(listeners.sockets), options.origins, options.token_keys}, [&] { changed.ring(); });
-  {
-    const http::Server server(
-        server_settings(), std::move(listeners.sockets),
-        [&](const http::Request& request, http::Answer answer) { agent.handle(request, std::move(answer)); });
-    log::info("ready");
-    systemd::notify("READY=1");
-    wait_for_end(agent.sessions(), changed);
-    systemd::notify("STOPPING=1");
-    log::info("stopping");
-  }
+  auto server = std::make_unique<http::Server>(
+      server_settings(), std::move(listeners.sockets),
+      [&](const http::Request& request, http::Answer answer) { agent.handle(request, std::move(answer)); });
+  log::info("ready");
+  systemd::notify("READY=1");
+  wait_for_end(agent.sessions(), *server, changed);
+  systemd::notify("STOPPING=1");
+  log::info("stopping");
+  end_cards(agent, std::move(server), listeners);
 }
 
 }  // namespace ymgr::agentd

@@ -29,8 +29,10 @@ Error Card::State::not_used(Slot slot) {
     Answer holder;
     const auto elements = metadata(static_cast<std::uint8_t>(slot), holder);
     const auto policies = elements ? find(*elements, 0x02) : std::nullopt;
-    finger = verified && policies && policies->size() == 2 &&
-             TouchPolicy{static_cast<std::uint8_t>((*policies)[1])} != TouchPolicy::never;
+    const bool told = policies && policies->size() == 2;
+    const bool needs_no_pin =
+        verified || (told && PinPolicy{static_cast<std::uint8_t>((*policies)[0])} == PinPolicy::never);
+    finger = told && needs_no_pin && TouchPolicy{static_cast<std::uint8_t>((*policies)[1])} != TouchPolicy::never;
   }
   const std::string what = "the key in slot " + to_string(slot) + " of " + name();
   if (finger) return Error(Code::touch_timeout, what + " was not touched in time");

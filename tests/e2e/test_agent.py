@@ -130,7 +130,7 @@ def test_what_is_refused(agent):
         elif raw and b"application/problem+json" in raw and not request.startswith("HEAD"):
             body = parse_answers(raw)[0].json
             assert body["status"] == got and body["type"] == f"urn:ymgr:error:{body['code']}", name
-            assert body["title"] and body["detail"] and body["suggestion"], name
+            assert body["title"] and body["detail"] and body["hint"], name
     assert not wrong, "\n".join(wrong)
     assert len(REFUSED) >= 60
     assert agent.get("/health", over="tcp").status == 200

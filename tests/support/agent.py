@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import time
+import uuid
 
 from harness import BUILD, free_port, run
 
@@ -167,7 +168,7 @@ def open_session(agent, issuer, over="unix", **changes):
 
 def sealed_body(box, path, body, secrets, nonce, public_key):
     """A body with sealed members, made with openssl alone."""
-    key = box.file("session.pem", public_key)
+    key = box.file(f"session-{uuid.uuid4()}.pem", public_key)
     empty = {**body, "encrypted": True, "nonce": nonce, **dict.fromkeys(secrets, "")}
     digest = hashlib.sha256(json.dumps(empty).encode()).digest()
     for field, secret in secrets.items():
@@ -177,3 +178,24 @@ def sealed_body(box, path, body, secrets, nonce, public_key):
         argv += [word for option in options for word in ("-pkeyopt", option)]
         empty[field] = base64.b64encode(run(argv, input=secret.encode(), text=False).stdout).decode()
     return json.dumps(empty)
+
+
+class Caller:
+    """A client with a session: `caller.post("/piv/set-pin", {"serial": "1001"}, pin="111111", current_pin="123456")` seals
+    what is named. `.json` of a refusal has its code."""
+
+    def __init__(self, agent, issuer, over="unix"):
+        self.agent, self.over = agent, over
+        opened = open_session(agent, issuer, over=over).json
+        self.session, self.public_key = opened["session"], opened["public_key"]
+
+    def get(self, path):
+        return self.agent.get(path, headers={"Authorization": f"Bearer {self.session}"}, over=self.over)
+
+    def seal(self, path, body, **secrets):
+        nonce = self.agent.post("/nonce", {}, self.session, over=self.over).json["nonce"]
+        return sealed_body(self.agent.box, path, body, secrets, nonce, self.public_key)
+
+    def post(self, path, body=None, **secrets):
+        text = self.seal(path, body or {}, **secrets) if secrets else body or {}
+        return self.agent.post(path, text, self.session, over=self.over)

@@ -1,6 +1,6 @@
 """Speaks to the card in the named reader: APDUs in hex from stdin, a line each; answers on stdout, `!` when there is none.
 
-The first line is the card's ATR. `!reset` resets the card, `!reconnect` connects again.
+The first line is the card's ATR. `!reset` resets the card, `!reconnect` connects again, `!begin` begins a transaction.
 """
 
 import sys
@@ -13,6 +13,7 @@ from smartcard.scard import (
     SCARD_SHARE_SHARED,
     SCARD_STATE_PRESENT,
     SCARD_STATE_UNAWARE,
+    SCardBeginTransaction,
     SCardConnect,
     SCardEstablishContext,
     SCardGetErrorMessage,
@@ -49,6 +50,8 @@ def answer(context, reader, card, line):
         return card, "9000"
     if line == "!reconnect":
         return connect(context, reader), "9000"
+    if line == "!begin":
+        return card, "9000" if SCardBeginTransaction(card) == 0 else "6f00"
     return card, bytes(good(*SCardTransmit(card, SCARD_PCI_T1, list(bytes.fromhex(line))))).hex()
 
 
