@@ -7,106 +7,10 @@
 #include "base/text.hpp"
 #include "workflow/explain.hpp"
 #include "workflow/issue.hpp"
-#include "workflow/renew_card.hpp"
+#include "workflow/renew_plan.hpp"
 
 namespace ymgr {
 namespace {
-
-/// A renewal of `row` with nothing planned yet.
-CertificateItem item_from(const CertificateRow& row) {
-  CertificateItem item;
-  item.name = row.name;
-  item.target = row.name;
-  item.profile = row.profile;
-  item.owner = row.owner;
-  item.labels = row.labels;
-  item.renew_before = row.renew_before;
-  item.renewed_from = row.cert_id;
-  item.installation = row.installation;
-  item.algorithm = parse_key_algorithm(row.key_algorithm).value_or(KeyAlgorithm::ec_p256);
-  item.key_created_at = row.key_created_at;
-  item.key_reference = row.key_reference;
-  item.key_reused = true;
-  item.key_place = row.key_reference.starts_with("file:")      ? KeyPlace::file
-                   : row.key_reference.starts_with("sealed:")  ? KeyPlace::sealed
-                   : row.key_reference.starts_with("yubikey:") ? KeyPlace::card
-                                                               : KeyPlace::external;
-  item.csr = row.csr;
-  item.csr_given = !row.csr.empty();
-  item.plan.names.common_name = row.name.size() <= 64 ? row.name : std::string();
-  item.plan.names.sans = row.sans;
-  return item;
-}
-
-void take_request(CertificateItem& item, const std::string& text) {
-  if (item.key_place != KeyPlace::external)
-    throw Error(Code::usage, "the key of " + item.name + " is kept here, it needs no request", "renew without --csr");
-  const auto csr = parse_csr(text);
-  item.csr = to_pem(csr.der, "CERTIFICATE REQUEST");
-  item.key_reused = false;
-}
-
-void take_fresh_key(CertificateItem& item, const std::optional<KeyAlgorithm>& algorithm, Time at) {
-  item.key_reused = false;
-  item.key_created_at = at;
-  if (algorithm) item.algorithm = *algorithm;
-}
-
-/// Names, serial, validity and key of the new certificate.
-void plan_item(Workbench& bench, CertificateItem& item, const RenewOptions& options, KeyChoice key,
-               const CardLook* card, Time at) {
-  const auto& rules = bench.policy.profile(item.profile);
-  if (!options.csr.empty()) take_request(item, options.csr);
-  const bool only_pkcs12 = item.place && item.place->out.empty();  // its key can't be read back for another certificate
-  if (item.key_place != KeyPlace::external && (key == KeyChoice::fresh || only_pkcs12))
-    take_fresh_key(item, options.algorithm, at);
-  if (card) plan_card(bench, item, *card);
-  item.policy_version = bench.policy.version();
-  plan_certificate(item, rules, options.validity.value_or(bench.policy.default_validity(rules, at)), at);
-  if (item.key_place == KeyPlace::sealed && !item.key_reused) item.key_name = free_key_name(bench, item);
-  if (item.key_place == KeyPlace::file && item.place) {
-    item.key_reference = installation::key_reference(*item.place);
-    item.key_name = item.key_reference.substr(item.key_reference.find(':') + 1);
-  }
-}
-
-/// The installation of this host, if the certificate is installed here.
-void find_place(Workbench& bench, CertificateItem& item, const CertificateRow& row) {
-  if (row.installation.empty() || row.host != bench.self.host) {
-    if (item.key_place == KeyPlace::file)
-      throw Error(Code::installation_invalid, "the key of " + row.name + " is a file of host " + row.host,
-                  "renew it there");
-    item.installation.clear();
-    return;
-  }
-  item.place = installation::load(bench.installations, row.installation);
-  if (!item.place)
-    throw Error(Code::installation_invalid,
-                "no installation file for " + row.installation + " in " + bench.installations,
-                "write it again, or issue the certificate anew");
-}
-
-bool renewed_recently(const Workbench& bench, const CertificateRow& row, Time at) {
-  return !row.renewed_from.empty() && row.issued_at + min_interval(bench.policy, row) > at;
-}
-
-void require_renewable(Workbench& bench, const CertificateRow& row, const RenewOptions& options, Time at) {
-  if (row.status != CertificateStatus::active)
-    throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is " + std::string(to_string(row.status)),
-                row.status == CertificateStatus::revoked ? "ymgr issue " + shell_quote(row.name)
-                                                         : "ymgr renew " + shell_quote(row.name));
-  if (!options.force && renewed_recently(bench, row, at))
-    throw Error(Code::renewed_recently,
-                row.name + " was renewed " + describe_distance(at, row.issued_at) + ", less than " +
-                    format_duration(min_interval(bench.policy, row)),
-                "wait, or renew now with --force");
-}
-
-/// Signing somebody else's stored request again needs a policy that lets keys be reused.
-bool needs_request(Workbench& bench, const CertificateItem& item, const RenewOptions& options) {
-  return item.key_place == KeyPlace::external && options.csr.empty() &&
-         (item.csr.empty() || !bench.policy.profile(item.profile).key_reuse);
-}
 
 /// What the new certificate depends on, besides the old one.
 Json manner_of(const RenewOptions& options) {
@@ -199,19 +103,6 @@ void repeat_renewal(Workbench& bench, const operations::Earlier& earlier, RenewA
     answer = resume_renewal(bench, earlier.request_id);
 }
 
-/// Keys that may not be used again get a successor without anybody's asking: nothing may expire for want of a flag.
-KeyChoice choice_for(Workbench& bench, const CertificateItem& item, const CertificateRow& row,
-                     const RenewOptions& options, Time at) {
-  if (options.key == KeyChoice::fresh) return KeyChoice::fresh;
-  if (item.key_place == KeyPlace::external) return KeyChoice::reuse;
-  if (inventory::is_key_denied(bench.db, row.public_key_sha256) || bench.policy.denies_key(row.public_key_sha256)) {
-    return KeyChoice::fresh;
-  }
-  const auto& rules = bench.policy.profile(item.profile);
-  const bool too_old = rules.max_key_age && at - row.key_created_at > *rules.max_key_age;
-  return rules.key_reuse && !too_old ? KeyChoice::reuse : KeyChoice::fresh;
-}
-
 /// What is due and on cards: which of them are here, and what they hold. Read before the plan, whose transaction waits for nobody.
 struct DueCards {
   std::map<std::string, CardLook> looks;  // by cert_id
@@ -232,7 +123,7 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOption
     ++plan.elsewhere;
     return;
   }
-  auto item = item_from(row);
+  auto item = renewal_of(row);
   try {
     find_place(bench, item, row);
     if (const auto failed = cards.failed.find(row.cert_id); failed != cards.failed.end()) throw Error(failed->second);
@@ -282,7 +173,7 @@ DueCards look_at_cards(Workbench& bench, const DueOptions& due, const RenewOptio
   for (const auto& row : rows) {
     if (!plugged.has(row.device) || operations::find_open(bench.db, "renew", row.name)) continue;
     try {
-      auto look = look_at_card(bench, row, choice_for(bench, item_from(row), row, options, at));
+      auto look = look_at_card(bench, row, choice_for(bench, renewal_of(row), row, options, at));
       if (!needs_pin(look.card.place) || known_pin(bench, row.device))
         cards.looks.emplace(row.cert_id, std::move(look));
     } catch (const Error& error) {  // one card that can't be read must not keep the others from being renewed
@@ -388,7 +279,7 @@ std::optional<CardLook> look_for_renewal(Workbench& bench, const CertificateRow&
   if (begun) return CardLook{card_key_of(bench, row), {}};
   const Time at = now();
   require_renewable(bench, row, options, at);
-  auto look = look_at_card(bench, row, choice_for(bench, item_from(row), row, options, at));
+  auto look = look_at_card(bench, row, choice_for(bench, renewal_of(row), row, options, at));
   if (!options.dry_run) require_pin(bench, look.card.place);
   return look;
 }
@@ -454,7 +345,7 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
     refused.reset();
     const auto row = inventory::resolve(bench.db, argument, at);
     bench.session.require_touch(row.owner, "the certificate of " + row.name);
-    auto item = item_from(row);
+    auto item = renewal_of(row);
     find_place(bench, item, row);
     const Json inputs = inputs_of(row.name, options);
     op = NewOperation{options.request_id, "renew", row.name, inputs, {{row.name, Json()}}, {}};
