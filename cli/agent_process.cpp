@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <system_error>
 #include <vector>
 
 #include "base/error.hpp"
@@ -70,7 +70,7 @@ AgentUnit find_agent_unit(const std::string& socket) {
 void start_agent_unit() {
   const pid_t pid = spawn_detached({"systemctl", "--user", "start", socket_unit});
   int status = 0;
-  if (pid < 0) throw not_started(std::string("systemctl: ") + std::strerror(-pid), "start ymgr-agentd yourself");
+  if (pid < 0) throw not_started("systemctl: " + std::generic_category().message(-pid), "start ymgr-agentd yourself");
   if (::waitpid(pid, &status, 0) == pid && status == 0) return;
   throw not_started("systemctl --user start " + std::string(socket_unit) + " failed",
                     "look at: systemctl --user status " + std::string(socket_unit));
@@ -78,7 +78,7 @@ void start_agent_unit() {
 
 long start_agent_process(const std::string& socket) {
   const pid_t pid = spawn_detached({agent_program(), "--socket", socket});
-  if (pid < 0) throw not_started(std::string("ymgr-agentd: ") + std::strerror(-pid), "install it, or put it into PATH");
+  if (pid < 0) throw not_started("ymgr-agentd: " + std::generic_category().message(-pid), "install it, or put it into PATH");
   return pid;
 }
 

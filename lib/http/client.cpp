@@ -8,10 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <limits>
 #include <optional>
-#include <span>
+#include <system_error>
 
 #include "http/curl.hpp"
 #include "http/listen.hpp"
@@ -162,10 +161,10 @@ class Transfer {
   std::string why_not_connected() const {
     long number = 0;
     curl().easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
-    if (settings_.unix_socket.empty()) return std::strerror(static_cast<int>(number));
+    if (settings_.unix_socket.empty()) return std::generic_category().message(static_cast<int>(number));
     if (number == ENOENT) return "there is no socket " + settings_.unix_socket;
     if (number == ECONNREFUSED) return "nobody listens on " + settings_.unix_socket;
-    return settings_.unix_socket + ": " + std::strerror(static_cast<int>(number));
+    return settings_.unix_socket + ": " + std::generic_category().message(static_cast<int>(number));
   }
 
   void throw_failure() const {

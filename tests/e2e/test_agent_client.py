@@ -30,9 +30,14 @@ GARBAGE = [
 
 
 @pytest.fixture
-def agent(box):
+def agent(request, box):
+    """The real one, which believes what `ymgr login` writes; with the readers of a test that has some."""
+    pcscd = "/nonexistent/pcscd.comm"
+    if "readers" in request.fixturenames:
+        pcscd = request.getfixturevalue("readers").env["PCSCLITE_CSOCK_NAME"]
     keys = box.root / "config/ymgr"
-    with Agent(box, "--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d") as agent:
+    options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
+    with Agent(box, *options, env={"PCSCLITE_CSOCK_NAME": pcscd}) as agent:
         yield agent
 
 
@@ -270,7 +275,8 @@ def test_a_demo_profile_says_so(bare):
 def test_the_published_flow_by_curl_and_openssl_sets_a_pin(client, agent, box, key):
     old, new = box.secret("old", "123456\n"), box.secret("new", "28405517\n")
     client("agent", "register")
+    wait_for(lambda: client.json("agent", "status")["devices"] == 1, "the key")
     env = {**client.env, "PATH": f"{client.program.parent}:{client.env['PATH']}"}
-    script = [TOP / "examples/agent-set-pin.sh", key.serial, old, new, f"http://127.0.0.1:{agent.port}"]
+    script = [TOP / "examples/agent-set-pin.sh", "1001", old, new, f"http://127.0.0.1:{agent.port}"]
     assert json.loads(run(script, env=env).stdout)["success"]
     assert json.loads(run(script, env=env, exit=22).stdout)["code"] == "wrong-pin"
