@@ -78,7 +78,8 @@ void start_agent_unit() {
 
 long start_agent_process(const std::string& socket) {
   const pid_t pid = spawn_detached({agent_program(), "--socket", socket});
-  if (pid < 0) throw not_started("ymgr-agentd: " + std::generic_category().message(-pid), "install it, or put it into PATH");
+  if (pid < 0)
+    throw not_started("ymgr-agentd: " + std::generic_category().message(-pid), "install it, or put it into PATH");
   return pid;
 }
 

@@ -36,6 +36,8 @@ struct FakeAgent {
   std::vector<std::string> bodies;
   std::map<std::string, std::function<http::Response(const http::Request&)>> extra;
   int sessions = 0, refuse_keys = 0;
+  std::string held_path;  // its answer is for the test to give
+  http::Answer held;
   std::optional<http::Server> server;
 
   FakeAgent() {
@@ -46,6 +48,10 @@ struct FakeAgent {
                      const std::lock_guard lock(mutex);
                      asked.push_back(request.method + " " + request.path);
                      bodies.push_back(request.body);
+                     if (request.path == held_path) {
+                       held = std::move(answer);
+                       return;
+                     }
                      answer(respond(request));
                    });
   }
@@ -106,8 +112,7 @@ TEST_CASE("a key that somebody else took meanwhile is asked for again once") {
 TEST_CASE("a session that the agent does not know is opened anew once, and the request made again under it") {
   FakeAgent fake;
   auto settings = fake.settings();
-  settings.session =
-      AgentSession{Secret("forgotten"), fake.key.public_key().spki, parse_time("2999-01-01T00:00:00Z")};
+  settings.session = AgentSession{Secret("forgotten"), fake.key.public_key().spki, parse_time("2999-01-01T00:00:00Z")};
   Client client(std::move(settings));
   client.set_pin("1001", Secret("123456"), Secret("28405517"));
   CHECK(fake.count("POST /session") == 1);
@@ -200,6 +205,23 @@ TEST_CASE("an answer that makes no sense leaves a question after a change alone"
   }
 }
 
+TEST_CASE("a finger that is waited for is asked for once, and only for the key that was meant") {
+  FakeAgent fake;
+  fake.held_path = "/piv/reset";
+  int looks = 0;
+  fake.extra["/touch"] = [&](const auto&) {
+    const char* const waiting[] = {"2002", "1001", "1001"};
+    auto answer = Json::object({{"waiting", Json::texts({waiting[looks++]})}});
+    if (looks == 3) fake.held(json(Json::object({{"success", true}})));
+    return json(answer);
+  };
+  auto settings = fake.settings();
+  std::vector<std::string> told;
+  settings.on_touch = [&](const std::string& serial) { told.push_back(serial); };
+  Client(std::move(settings)).reset("1001");
+  CHECK(told == std::vector<std::string>{"1001"});
+}
+
 TEST_CASE("a serial number that is no number never reaches a query") {
   FakeAgent fake;
   Client client(fake.settings());
@@ -215,8 +237,7 @@ TEST_CASE("a closed session is closed for good, and one that the agent lost is n
   CHECK(client.close_session());
   CHECK(fake.count("DELETE /session") == 1);
   auto settings = fake.settings();
-  settings.session =
-      AgentSession{Secret("forgotten"), fake.key.public_key().spki, parse_time("2999-01-01T00:00:00Z")};
+  settings.session = AgentSession{Secret("forgotten"), fake.key.public_key().spki, parse_time("2999-01-01T00:00:00Z")};
   CHECK(!Client(std::move(settings)).close_session());
 }
 
