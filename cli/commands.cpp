@@ -7,6 +7,10 @@ extern const Command issue_command, renew_command, revoke_command, resume_comman
 extern const Command report_command;
 extern const Command cert_list_command, cert_show_command, cert_export_command, cert_check_command,
     cert_explain_command;
+extern const Command enroll_command, set_pin_command;
+extern const Command device_list_command, device_show_command, device_attest_command, device_unblock_command,
+    device_set_puk_command, device_rotate_secrets_command, device_reveal_command, device_assign_command,
+    device_lost_command, device_found_command, device_retire_command, device_replace_command, device_reset_command;
 extern const Command policy_show_command, policy_check_command, policy_validate_command;
 extern const Command operation_list_command, operation_show_command, operation_abandon_command;
 extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
@@ -27,7 +31,11 @@ namespace {
 constexpr const Command* table[] = {
     &init_command, &login_command, &logout_command, &whoami_command,
     &issue_command, &renew_command, &revoke_command, &resume_command, &reconcile_command, &report_command,
+    &enroll_command, &set_pin_command,
     &cert_list_command, &cert_show_command, &cert_export_command, &cert_check_command, &cert_explain_command,
+    &device_list_command, &device_show_command, &device_unblock_command, &device_set_puk_command,
+    &device_rotate_secrets_command, &device_reveal_command, &device_attest_command, &device_assign_command,
+    &device_lost_command, &device_found_command, &device_replace_command, &device_retire_command, &device_reset_command,
     &agent_status_command, &agent_start_command, &agent_register_command,
     &policy_show_command, &policy_check_command, &policy_validate_command,
     &operation_list_command, &operation_show_command, &operation_abandon_command,
@@ -44,6 +52,7 @@ constexpr const Command* table[] = {
 
 constexpr Group group_table[] = {
     {"cert", "certificates in the inventory"},
+    {"device", "YubiKeys"},
     {"ca", "the certificate authority"},
     {"agent", "the daemon beside you that talks to YubiKeys"},
     {"policy", "what may be issued"},

@@ -6,6 +6,7 @@
 #include "cli/completion.hpp"
 #include "cli/config.hpp"
 #include "cli/invocation.hpp"
+#include "inventory/devices.hpp"
 #include "inventory/inventory.hpp"
 #include "policy/policy.hpp"
 #include "session/session.hpp"
@@ -58,6 +59,7 @@ class ProfileValues {
     if (kind == "profile") return profiles();
     if (kind == "certificate") return certificates(prefix);
     if (kind == "user") return all_users();
+    if (kind == "device") return all_devices();
     return kind == "operation" ? open_operations() : std::vector<Candidate>();
   }
 
@@ -98,6 +100,13 @@ class ProfileValues {
   std::vector<Candidate> all_users() {
     std::vector<Candidate> found;
     for (const User& user : users::list(database())) found.push_back({user.name, std::string(to_string(user.role))});
+    return found;
+  }
+
+  std::vector<Candidate> all_devices() {
+    std::vector<Candidate> found;
+    for (const auto& row : devices::list(database()))
+      found.push_back({row.serial, row.owner + ", " + std::string(to_string(row.status))});
     return found;
   }
 

@@ -44,6 +44,20 @@ void check_name(const std::string& value) {
   if (value.empty()) throw Error(Code::config_invalid, "a context needs a name");
 }
 
+void check_pin_mode(const std::string& value) {
+  parse_pin_mode(value);
+}
+void check_tries(const std::string& value) {
+  const auto tries = parse_number(value);
+  if (!tries || *tries < 3 || *tries > 15)
+    throw Error(Code::config_invalid, "'" + value + "' is not a number of tries from 3 to 15");
+}
+/// Paths one after another with colons between them, as in $PATH.
+void check_files(const std::string& value) {
+  if (value.empty()) return;
+  for (const auto& path : split(value, ':')) check_folder(path);
+}
+
 constexpr ConfigKey keys[] = {
     {"context", "YMGR_CONTEXT", "--context", "", "name of the context to use", check_name},
     {"home", "YMGR_HOME", "", "~/.local/share/ymgr", "folder of the profile", check_folder},
@@ -55,9 +69,13 @@ constexpr ConfigKey keys[] = {
      check_renew_before},
     {"agent.socket", "YMGR_AGENT_SOCKET", "", "$XDG_RUNTIME_DIR/ymgr/agent.sock", "Unix socket of the agent",
      check_folder},
-    {"attestation.roots", "", "", "Yubico's alone", "PEM file of further roots whose attestations of keys are believed",
-     check_folder},
     {"session.folder", "", "", "$XDG_RUNTIME_DIR/ymgr", "folder of session files, best on a tmpfs", check_folder},
+    {"secrets.pin", "", "", "escrow",
+     "who knows the PINs of YubiKeys: escrow (the profile too) or user (the person alone)", check_pin_mode},
+    {"secrets.pin_tries", "", "", "5", "wrong PINs that an enrolled YubiKey takes before it blocks", check_tries},
+    {"secrets.puk_tries", "", "", "5", "the same for PUKs", check_tries},
+    {"attestation.roots", "", "", "Yubico's alone",
+     "PEM files of further roots whose attestations of keys are believed", check_files},
 };
 
 const ConfigKey& key_named(std::string_view name) {
@@ -73,27 +91,28 @@ class FileReader {
     YamlReader reader(document, path_, Code::config_invalid, "configuration");
     take(reader, "context", "context", file.settings);
     take_common(reader, file.settings);
-    take_section(reader, "agent", "socket", file.settings);
-    take_section(reader, "attestation", "roots", file.settings);
-    take_section(reader, "session", "folder", file.settings);
+    take_section(reader, "agent", {"socket"}, file.settings);
+    take_section(reader, "session", {"folder"}, file.settings);
+    take_section(reader, "secrets", {"pin", "pin_tries", "puk_tries"}, file.settings);
+    take_section(reader, "attestation", {"roots"}, file.settings);
     if (const YamlNode* contexts = reader.node("contexts")) take_contexts(reader, *contexts, file);
     reader.finish();
     return file;
   }
 
  private:
-  /// `section:` with the one key there is in it.
-  void take_section(YamlReader& reader, const std::string& section, const std::string& key, Settings& into) {
-    const YamlNode* node = reader.node(section);
-    if (node == nullptr) return;
-    YamlReader inside(*node, path_, Code::config_invalid, section);
-    take(inside, key, section + "." + key, into);
-    inside.finish();
-  }
-
   void take_common(YamlReader& reader, Settings& into) {
     for (const std::string_view key : {"home", "output", "timeout", "jobs", "renew_before"})
       take(reader, key, key, into);
+  }
+
+  void take_section(YamlReader& reader, std::string_view section, std::initializer_list<std::string_view> names,
+                    Settings& into) {
+    const YamlNode* node = reader.node(section);
+    if (!node) return;
+    YamlReader inside(*node, path_, Code::config_invalid, section);
+    for (const auto name : names) take(inside, name, std::string(section) + "." + std::string(name), into);
+    inside.finish();
   }
 
   void take_contexts(YamlReader& reader, const YamlNode& contexts, ConfigFile& file) {
@@ -106,8 +125,12 @@ class FileReader {
   }
 
   void take(YamlReader& reader, std::string_view yaml_key, std::string_view name, Settings& into) {
-    auto value = reader.text(yaml_key);
     const YamlNode* node = reader.node(yaml_key);
+    std::optional<std::string> value;
+    if (node && node->type == YamlNode::Type::sequence && name == "attestation.roots")
+      value = join(reader.texts(yaml_key).value_or(std::vector<std::string>()), ":");
+    else
+      value = reader.text(yaml_key);
     if (!value || !node) return;
     try {
       key_named(name).check(*value);
@@ -215,15 +238,21 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
   Settings& settings = config.settings;
   settings = given_settings(flags);
   if (files) apply_files(*files, settings);
-  const Settings defaults = {
-      {"context", {"", "default"}},       {"home", {xdg_folder("XDG_DATA_HOME", ".local/share") + "/ymgr", "default"}},
-      {"output", {"table", "default"}},   {"timeout", {"60s", "default"}},
-      {"jobs", {"", "default"}},          {"renew_before", {"", "default"}},
-      {"agent.socket", {"", "default"}},  {"attestation.roots", {"", "default"}},
-      {"session.folder", {"", "default"}}};
+  const Settings defaults = {{"context", {"", "default"}},
+                             {"home", {xdg_folder("XDG_DATA_HOME", ".local/share") + "/ymgr", "default"}},
+                             {"output", {"table", "default"}},
+                             {"timeout", {"60s", "default"}},
+                             {"jobs", {"", "default"}},
+                             {"renew_before", {"", "default"}},
+                             {"session.folder", {"", "default"}},
+                             {"agent.socket", {"", "default"}},
+                             {"secrets.pin", {"escrow", "default"}},
+                             {"secrets.pin_tries", {"5", "default"}},
+                             {"secrets.puk_tries", {"5", "default"}},
+                             {"attestation.roots", {"", "default"}}};
   apply(defaults, settings);
   settings["home"].value = without_final_slash(expand_home(settings["home"].value));
-  for (const char* path : {"session.folder", "agent.socket", "attestation.roots"}) {
+  for (const char* path : {"session.folder", "agent.socket"}) {
     settings[path].value = without_final_slash(expand_home(settings[path].value));
   }
   return config;
@@ -240,6 +269,21 @@ Duration Config::timeout() const {
 std::size_t Config::jobs() const {
   const auto jobs = parse_number(at("jobs").value);
   return jobs ? static_cast<std::size_t>(*jobs) : processor_count();
+}
+
+PinMode Config::pin_mode() const {
+  return parse_pin_mode(at("secrets.pin").value);
+}
+
+int Config::tries(std::string_view key) const {
+  return static_cast<int>(parse_number(at(key).value).value_or(5));
+}
+
+std::vector<std::string> Config::attestation_roots() const {
+  std::vector<std::string> paths;
+  if (const auto& value = at("attestation.roots").value; !value.empty())
+    for (const auto& path : split(value, ':')) paths.push_back(expand_home(path));
+  return paths;
 }
 
 std::optional<RenewBefore> Config::renew_before() const {

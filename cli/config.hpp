@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "cli/args.hpp"
 #include "cli/format.hpp"
+#include "inventory/devices.hpp"
 
 namespace ymgr::cli {
 
@@ -52,6 +53,10 @@ struct Config {
   std::size_t jobs() const;
   /// nullopt: the default rule (33% of life or 30 days).
   std::optional<RenewBefore> renew_before() const;
+  PinMode pin_mode() const;
+  /// @param key  "secrets.pin_tries" or "secrets.puk_tries"
+  int tries(std::string_view key) const;
+  std::vector<std::string> attestation_roots() const;
   /// Empty: the runtime folder.
   const std::string& session_folder() const { return at("session.folder").value; }
 };

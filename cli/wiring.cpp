@@ -223,8 +223,8 @@ agent::Client& Wiring::agent() {
 
 AttestationTrust Wiring::attestation_trust() {
   AttestationTrust trust;
-  const std::string& file = state_->config.at("attestation.roots").value;
-  if (!file.empty()) trust.roots = parse_pem_chain(read_file(file));
+  for (const auto& file : state_->config.attestation_roots())
+    for (auto& root : parse_pem_chain(read_file(file))) trust.roots.push_back(std::move(root));
   if (is_demo(database())) trust.virtual_root = VirtualRoot::accepted;
   return trust;
 }

@@ -172,11 +172,10 @@ std::vector<DeviceRow> grace_ended(sql::Connection& db, Time at) {
 
 std::vector<std::string> active_certificates(sql::Connection& db, std::string_view serial, Time at) {
   std::vector<std::string> ids;
-  const std::string prefix = "yubikey:" + std::string(serial) + ":";
   db.run(
       "SELECT cert_id FROM certificates WHERE status = 'active' AND expires_at > $2 "
-      "AND substr(key_reference, 1, length($1)) = $1 ORDER BY cert_id",
-      {prefix, to_micros(at)}, [&](const sql::Row& row) { ids.emplace_back(row.text(0)); });
+      "AND device = $1 ORDER BY cert_id",
+      {serial, to_micros(at)}, [&](const sql::Row& row) { ids.emplace_back(row.text(0)); });
   return ids;
 }
 

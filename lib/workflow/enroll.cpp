@@ -138,7 +138,7 @@ DeviceRow row_from(const piv::DeviceInfo& info, Time at) {
   return row;
 }
 
-EnrollAnswer enroll(Workbench& bench, const EnrollRequest& request, const DeviceOptions& options) {
+EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions& options) {
   bench.session.require(Right::manage_devices);
   const std::string owner = request.owner.empty() ? bench.session.identity().user : request.owner;
   users::get(bench.db, owner);
@@ -146,6 +146,8 @@ EnrollAnswer enroll(Workbench& bench, const EnrollRequest& request, const Device
   const std::string serial = find_serial(bench, request.serial);
   auto row = devices::find(bench.db, serial);
   if (auto answer = enrolled_before(row)) return std::move(*answer);
+  if (request.adopt && request.given.management_key && request.given.management_key->bytes.size() == 24)
+    request.given.management_key->algorithm = bench.agent().info(serial).device.management_algorithm;
   auto item = item_of(request, serial, owner);
   const Json inputs = inputs_of(item);
   if (!operations::find_open(bench.db, device_kind, serial)) {

@@ -24,7 +24,7 @@ struct EnrollAnswer {
 /// @throws Error role-denied, user-not-found, device-not-found, device-ambiguous, device-unsupported: firmware before 4.3 ·
 /// credentials-unknown: not the factory's · device-state: lost · pin-unusable, input-needed: a chosen PIN · attestation-refused ·
 /// operation-open, operation-running, and what the agent throws
-EnrollAnswer enroll(Workbench&, const EnrollRequest&, const DeviceOptions&);
+EnrollAnswer enroll(Workbench&, EnrollRequest, const DeviceOptions&);
 
 /// What the card tells of itself without a secret, as a row that is not written yet.
 DeviceRow row_from(const piv::DeviceInfo& info, Time at);

@@ -1,0 +1,301 @@
+#include "base/text.hpp"
+#include "cli/devices.hpp"
+#include "workflow/device_admin.hpp"
+#include "workflow/device_reset.hpp"
+
+namespace ymgr::cli {
+namespace {
+
+constexpr std::string_view reasons =
+    "unspecified|keyCompromise|affiliationChanged|superseded|cessationOfOperation|certificateHold|privilegeWithdrawn";
+constexpr Option reason_option = {.name = "--reason",
+                                  .value = "NAME",
+                                  .help = "why its certificates are revoked; cessationOfOperation at first",
+                                  .complete = reasons};
+constexpr Option with_note[] = {note_option};
+constexpr Option with_reason[] = {reason_option, note_option};
+constexpr Option reset_options[] = {
+    reason_option,
+    {.name = "--device", .value = "SERIAL", .help = "with --yes: the serial number once more", .complete = "device"},
+    request_id_option};
+
+constexpr Field fields[] = {{"serial", "string", "serial number"},
+                            {"owner", "string", "whose it is"},
+                            {"status", "string", "enrolled, factory, lost or retired"},
+                            {"revoked", "array of string", "certificates that were revoked"},
+                            {"changed", "boolean", "false: it was so already, or --dry-run"},
+                            {"audit_reference", "string", "request id under which the audit trail has it"}};
+constexpr Example assign_examples[] = {{"ymgr device assign 12345678 bob", "bob has it now"}};
+constexpr Example lost_examples[] = {
+    {"ymgr device lost 12345678", "its certificates are revoked, its secrets kept"},
+    {"ymgr device lost 12345678 --reason certificateHold", "it may turn up: `ymgr revoke --unhold` takes that back"},
+    {"ymgr device lost 12345678 --reason keyCompromise", "somebody has it, and its PIN: the keys are denied for ever"}};
+constexpr Example found_examples[] = {{"ymgr device found 12345678", "it turned up again"}};
+constexpr Example retire_examples[] = {{"ymgr device retire 12345678 --note 'alice left'", "out of use"}};
+
+Reason reason_from(Invocation& call) {
+  const auto text = call.maybe("--reason");
+  return text ? parse_reason(*text) : Reason::cessation_of_operation;
+}
+
+AdminOptions admin_options(Invocation& call) {
+  return {call.text("--note"), call.globals().dry_run};
+}
+
+Result admin_answer(const AdminAnswer& answer) {
+  Result result;
+  result.json = Json::object({{"serial", answer.row.serial},
+                              {"owner", answer.row.owner},
+                              {"status", to_string(answer.row.status)},
+                              {"revoked", Json::texts(answer.revoked)},
+                              {"changed", answer.changed},
+                              {"audit_reference", answer.request_id}});
+  result.text =
+      "YubiKey " + answer.row.serial + ", of " + answer.row.owner + ": " + std::string(to_string(answer.row.status)) +
+      (answer.revoked.empty() ? "" : ", " + std::to_string(answer.revoked.size()) + " certificates revoked") + "\n";
+  result.changed = answer.changed;
+  return result;
+}
+
+void confirm_revocations(Invocation& call, Workbench& bench, const std::string& question) {
+  const auto serial = call.text("SERIAL");
+  const auto count = devices::active_certificates(bench.db, serial, now()).size();
+  if (call.globals().dry_run || count == 0) return;
+  call.confirm(question + " " + std::to_string(count) + (count == 1 ? " certificate" : " certificates") +
+               " on it for " + std::string(to_string(reason_from(call))) + "?");
+}
+
+Result run_assign(Invocation& call) {
+  return admin_answer(
+      assign_device(call.wiring().workbench(), call.text("SERIAL"), call.text("USER"), admin_options(call)));
+}
+
+Result run_lost(Invocation& call) {
+  auto& bench = call.wiring().workbench();
+  confirm_revocations(call, bench, "Note the YubiKey " + call.text("SERIAL") + " as lost and revoke");
+  return admin_answer(lose_device(bench, call.text("SERIAL"), reason_from(call), admin_options(call)));
+}
+
+Result run_retire(Invocation& call) {
+  auto& bench = call.wiring().workbench();
+  confirm_revocations(call, bench, "Retire the YubiKey " + call.text("SERIAL") + " and revoke");
+  return admin_answer(retire_device(bench, call.text("SERIAL"), reason_from(call), admin_options(call)));
+}
+
+Result run_found(Invocation& call) {
+  return admin_answer(find_device(call.wiring().workbench(), call.text("SERIAL"), admin_options(call)));
+}
+
+// ---- replace
+
+constexpr Option replace_options[] = {
+    {.name = "--with", .value = "SERIAL", .help = "the enrolled YubiKey that takes its place", .complete = "device"},
+    {.name = "--grace", .value = "DURATION", .help = "how long the old certificates stay good, 7d at first"},
+    note_option};
+constexpr Field replace_fields[] = {
+    {"serial", "string", "the old one"},
+    {"with", "string", "the new one"},
+    {"owner", "string", "whose both are"},
+    {"superseded_at", "?time", "when the certificates on the old one become superseded"},
+    {"reissues", "array of object", "what is still to be issued on the new one"},
+    {"reissues.name", "string", "name of the certificate"},
+    {"reissues.profile", "string", "its profile"},
+    {"reissues.slot", "string", "its slot"},
+    {"reissues.owner", "string", "its owner"},
+    {"reissues.command", "string", "the command that does it"},
+    {"changed", "boolean", "false: it was so already, or --dry-run"},
+    {"audit_reference", "string", "request id under which the audit trail has it"}};
+constexpr Example replace_examples[] = {
+    {"ymgr device replace 12345678 --with 23456789", "a week for the change"},
+    {"ymgr device replace 12345678 --with 23456789 --grace 0s", "the old ones end with the next renewal run"}};
+constexpr Column replace_columns[] = {
+    {"NAME", "name"}, {"PROFILE", "profile"}, {"SLOT", "slot"}, {"COMMAND", "command"}};
+
+Result run_replace(Invocation& call) {
+  const auto with = call.maybe("--with");
+  if (!with) throw Error(Code::usage, "what takes its place?", "--with SERIAL");
+  const Duration grace = call.duration("--grace").value_or(std::chrono::hours(7 * 24));
+  const auto answer = replace_device(call.wiring().workbench(), call.text("SERIAL"), *with, grace, admin_options(call));
+  Json reissues = Json::array();
+  for (const auto& one : answer.reissues) {
+    const std::string command = "ymgr issue " + shell_quote(one.name) + " --profile " + one.profile + " --owner " +
+                                shell_quote(one.owner) + " --device " + answer.with + " --slot " + one.slot +
+                                " --another";
+    reissues.push(Json::object({{"name", one.name},
+                                {"profile", one.profile},
+                                {"slot", one.slot},
+                                {"owner", one.owner},
+                                {"command", command}}));
+  }
+  const auto& row = answer.admin.row;
+  Result result;
+  result.json = Json::object({{"serial", row.serial},
+                              {"with", answer.with},
+                              {"owner", row.owner},
+                              {"superseded_at", row.superseded_at ? Json(format_time(*row.superseded_at)) : Json()},
+                              {"reissues", std::move(reissues)},
+                              {"changed", answer.admin.changed},
+                              {"audit_reference", answer.admin.request_id}});
+  result.items = "reissues";
+  result.columns = replace_columns;
+  result.changed = answer.admin.changed;
+  return result;
+}
+
+// ---- reset
+
+constexpr Field reset_fields[] = {{"serial", "string", "serial number"},
+                                  {"result", "string", "reset or planned"},
+                                  {"state", "string", "of the operation: done, planned"},
+                                  {"revoked", "array of string", "certificates that were revoked"},
+                                  {"audit_reference", "?string", "request id under which the audit trail has it"}};
+constexpr Example reset_examples[] = {{"ymgr device reset 12345678", "asks for the serial number"},
+                                      {"ymgr device reset 12345678 --yes --device 12345678", "in a script"}};
+
+/// Typed by hand, or named twice.
+void confirm_reset(Invocation& call, const std::string& serial) {
+  if (call.globals().dry_run) return;
+  if (call.globals().yes && call.text("--device") == serial) return;
+  if (call.globals().yes)
+    throw Error(Code::usage, "a reset destroys all keys on the YubiKey " + serial, "--yes --device " + serial);
+  const auto typed = call.ask("--yes --device " + serial,
+                              "All keys on it are destroyed. Type the serial number " + serial + " to reset it:");
+  if (trim(typed) != serial) throw Error(Code::usage, "not confirmed, nothing was changed", "Type the serial number");
+}
+
+Result run_reset(Invocation& call) {
+  auto& bench = call.wiring().workbench();
+  const std::string serial = call.text("SERIAL");
+  reset_device(bench, serial, reason_from(call), {"", true});  // what would refuse it, before a question is asked
+  confirm_reset(call, serial);
+  const auto answer = reset_device(bench, serial, reason_from(call), {call.request_id(), call.globals().dry_run});
+  auto result = secrets_answer(answer.operation, "PIV application");
+  result.json.set("revoked", Json::texts(answer.revoked));
+  return result;
+}
+
+// ---- reveal
+
+constexpr Option reveal_options[] = {{.name = "--what", .value = "pin|puk", .help = "which of the two"}, note_option};
+constexpr Field reveal_fields[] = {
+    {"serial", "string", "serial number"}, {"what", "string", "pin or puk"}, {"value", "string", "the secret"}};
+constexpr Example reveal_examples[] = {{"ymgr device reveal 12345678 --what pin --note 'handed over to alice'",
+                                        "prints it, once it is in the audit trail"}};
+
+Result run_reveal(Invocation& call) {
+  const std::string what = call.text("--what");
+  if (what.empty()) throw Error(Code::usage, "which secret?", "--what pin, or --what puk");
+  const auto credential = what == "pin" ? Credential::pin : Credential::puk;
+  Result result;
+  const Secret value = reveal_secret(call.wiring().workbench(), call.text("SERIAL"), credential, call.text("--note"));
+  result.json = Json::object({{"serial", call.text("SERIAL")}, {"what", what}, {"value", value.reveal()}});
+  result.text = std::string(value.reveal()) + "\n";
+  result.raw = true;
+  return result;
+}
+
+constexpr Argument assign_arguments[] = {{"SERIAL", "serial number of the YubiKey", Argument::Count::one, "device"},
+                                         {"USER", "whose it is from now on", Argument::Count::one, "user"}};
+
+}  // namespace
+
+extern const Command device_assign_command, device_lost_command, device_found_command, device_retire_command,
+    device_replace_command, device_reset_command, device_reveal_command;
+constinit const Command device_assign_command = {
+    .path = "device assign",
+    .summary = "give a YubiKey to another person",
+    .description =
+        "Changes whose it is. Certificates with a key on it stay as they are; its PIN does, too: `ymgr device "
+        "rotate-secrets` makes new ones.",
+    .arguments = assign_arguments,
+    .options = with_note,
+    .fields = fields,
+    .examples = assign_examples,
+    .run = run_assign,
+    .effect = Effect::changes,
+};
+constinit const Command device_lost_command = {
+    .path = "device lost",
+    .summary = "note a YubiKey as lost and revoke its certificates",
+    .description =
+        "Nothing is done with a lost YubiKey any more, and its certificates are revoked. Their keys can't be copied "
+        "off "
+        "it and the PIN guards them, so the reason is cessationOfOperation, unless --reason says keyCompromise (the "
+        "keys "
+        "are then denied for ever) or certificateHold (which can be taken back). Its secrets are kept.",
+    .arguments = serial_argument,
+    .options = with_reason,
+    .fields = fields,
+    .examples = lost_examples,
+    .run = run_lost,
+    .effect = Effect::changes,
+};
+constinit const Command device_found_command = {
+    .path = "device found",
+    .summary = "take a lost YubiKey into use again",
+    .description =
+        "It is worked with again. Certificates that were revoked stay so; issue new ones, or take a "
+        "certificateHold off with `ymgr revoke --unhold`.",
+    .arguments = serial_argument,
+    .options = with_note,
+    .fields = fields,
+    .examples = found_examples,
+    .run = run_found,
+    .effect = Effect::changes,
+};
+constinit const Command device_retire_command = {
+    .path = "device retire",
+    .summary = "take a YubiKey out of use",
+    .description =
+        "Its certificates are revoked and nothing is done with it any more. Its secrets are kept, so that it "
+        "can be reset, or enrolled again.",
+    .arguments = serial_argument,
+    .options = with_reason,
+    .fields = fields,
+    .examples = retire_examples,
+    .run = run_retire,
+    .effect = Effect::changes,
+};
+constinit const Command device_replace_command = {
+    .path = "device replace",
+    .summary = "let another YubiKey take the place of one",
+    .description =
+        "The new one, which must be enrolled, gets the same owner; the answer lists the certificates that are to be "
+        "issued on it. When the grace has ended, `ymgr renew --due` or `ymgr reconcile` makes the certificates on the "
+        "old one superseded and retires it.",
+    .arguments = serial_argument,
+    .options = replace_options,
+    .fields = replace_fields,
+    .examples = replace_examples,
+    .run = run_replace,
+    .effect = Effect::changes,
+};
+constinit const Command device_reset_command = {
+    .path = "device reset",
+    .summary = "make the PIV application of a YubiKey as it came from the factory",
+    .description =
+        "Destroys all its keys and certificates. It is asked first whether it can be done at all; certificates are "
+        "revoked and recorded before, and the secrets are kept until the card confirms. Other applications of the "
+        "YubiKey (FIDO, OATH, OpenPGP) are not touched.",
+    .arguments = serial_argument,
+    .options = reset_options,
+    .fields = reset_fields,
+    .examples = reset_examples,
+    .run = run_reset,
+    .effect = Effect::changes,
+};
+constinit const Command device_reveal_command = {
+    .path = "device reveal",
+    .summary = "print the PIN or PUK of a YubiKey",
+    .description =
+        "Prints the secret on standard output once the audit trail has who asked for it, and why (--note). It is "
+        "marked "
+        "as exposed; a PUK is changed the next time an operator has the key at hand.",
+    .arguments = serial_argument,
+    .options = reveal_options,
+    .fields = reveal_fields,
+    .examples = reveal_examples,
+    .run = run_reveal,
+};
+
+}  // namespace ymgr::cli

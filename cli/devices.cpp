@@ -1,0 +1,40 @@
+#include "cli/devices.hpp"
+
+#include "base/text.hpp"
+
+namespace ymgr::cli {
+
+std::optional<piv::Firmware> parse_firmware(const std::string& text) {
+  const auto parts = split(text, '.');
+  if (parts.size() != 3) return std::nullopt;
+  int numbers[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto number = parse_number(parts[i]);
+    if (!number || *number > 255) return std::nullopt;
+    numbers[i] = static_cast<int>(*number);
+  }
+  return piv::Firmware{numbers[0], numbers[1], numbers[2]};
+}
+
+Json device_json(const DeviceRow& row) {
+  Json json = devices::to_json(row);
+  Json weaknesses = Json::array();
+  if (const auto firmware = parse_firmware(row.firmware))
+    for (const auto& weakness : piv::weaknesses(*firmware))
+      weaknesses.push(Json::object({{"id", weakness.id}, {"text", weakness.text}}));
+  json.set("weaknesses", std::move(weaknesses));
+  return json;
+}
+
+Result secrets_answer(const DeviceAnswer& answer, const std::string& what) {
+  Result result;
+  result.json = Json::object({{"serial", answer.serial},
+                              {"result", answer.result},
+                              {"state", answer.state},
+                              {"audit_reference", answer.request_id.empty() ? Json() : Json(answer.request_id)}});
+  result.text = what + " of the YubiKey " + answer.serial + ": " + answer.result + "\n";
+  result.changed = answer.changed;
+  return result;
+}
+
+}  // namespace ymgr::cli

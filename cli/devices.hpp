@@ -1,0 +1,23 @@
+// What the commands on YubiKeys share.
+#pragma once
+#include <string>
+
+#include "cli/command.hpp"
+#include "cli/invocation.hpp"
+#include "workflow/device_item.hpp"
+
+namespace ymgr::cli {
+
+inline constexpr Option device_option = {
+    .name = "--device", .value = "SERIAL", .help = "which YubiKey, if there are several", .complete = "device"};
+inline constexpr Option note_option = {.name = "--note", .value = "TEXT", .help = "free text for the audit trail"};
+inline constexpr Argument serial_argument[] = {
+    {"SERIAL", "serial number of the YubiKey", Argument::Count::one, "device"}};
+
+/// A row with what is known to be wrong with its firmware.
+Json device_json(const DeviceRow& row);
+/// serial, action, result, state, audit_reference: what changes of secrets answer.
+Result secrets_answer(const DeviceAnswer& answer, const std::string& what);
+std::optional<piv::Firmware> parse_firmware(const std::string& text);
+
+}  // namespace ymgr::cli

@@ -1,0 +1,117 @@
+#include "workflow/enroll.hpp"
+
+#include "base/text.hpp"
+#include "cli/config.hpp"
+#include "cli/devices.hpp"
+#include "cli/output/table.hpp"
+#include "cli/pin_options.hpp"
+
+namespace ymgr::cli {
+namespace {
+
+constexpr Option options[] = {
+    device_option,
+    {.name = "--owner", .value = "USER", .help = "whose it is, yours at first", .complete = "user"},
+    pin_prompt_option,
+    pin_stdin_option,
+    pin_file_option,
+    {.name = "--adopt", .value = "", .help = "keep the credentials that it has, and give them"},
+    {.name = "--puk-file", .value = "FILE", .help = "with --adopt: its PUK", .complete = "file"},
+    {.name = "--management-key-file",
+     .value = "FILE",
+     .help = "with --adopt: its management key, as hex",
+     .complete = "file"},
+    request_id_option};
+
+constexpr Field fields[] = {{"serial", "string", "serial number of the YubiKey"},
+                            {"result", "string", "enrolled, adopted, already_enrolled or planned"},
+                            {"owner", "string", "whose it is"},
+                            {"status", "string", "enrolled; factory: it has default credentials, or may have"},
+                            {"firmware", "string", "its firmware"},
+                            {"form_factor", "?string", "usb-a-keychain, usb-c-nano, …"},
+                            {"fips", "boolean", "a FIPS key"},
+                            {"pin_mode", "string", "who knows the PIN: escrow or user"},
+                            {"attested", "boolean", "Yubico's root, or one of attestation.roots, stands for it"},
+                            {"attested_at", "?time", "when that was verified"},
+                            {"attestation_root", "?string", "name of that root"},
+                            {"default_pin", "?boolean", "the PIN was the factory's; null: not told"},
+                            {"default_puk", "?boolean", "the same of the PUK"},
+                            {"default_management_key", "?boolean", "the same of the management key"},
+                            {"enrolled_at", "?time", "when"},
+                            {"enrolled_by", "?string", "by whom"},
+                            {"note", "?string", "of the last change of its status"},
+                            {"replaced_by", "?string", "serial number of the one that replaced it"},
+                            {"superseded_at", "?time", "when its certificates become superseded"},
+                            {"updated_at", "time", "last change"},
+                            {"weaknesses", "array of object", "what is known to be wrong with its firmware"},
+                            {"weaknesses.id", "string", "ROCA, EUCLEAK"},
+                            {"weaknesses.text", "string", "one sentence"},
+                            {"state", "string", "of the operation: done, planned"},
+                            {"audit_reference", "?string", "request id under which the audit trail has it"}};
+
+constexpr Example examples[] = {
+    {"ymgr enroll", "the YubiKey that is plugged in, for yourself"},
+    {"ymgr enroll --device 12345678 --owner alice", "one of several, for somebody else"},
+    {"ymgr enroll --pin-prompt", "with a PIN of your choice"},
+    {"ymgr enroll --adopt --management-key-file mgm.hex --puk-file puk --pin-file pin", "one that is in use already"}};
+
+EnrollRequest request_from(Invocation& call) {
+  const Config& config = call.wiring().config();
+  EnrollRequest request;
+  request.serial = call.text("--device");
+  request.owner = call.text("--owner");
+  request.pin_mode = config.pin_mode();
+  request.pin_tries = config.tries("secrets.pin_tries");
+  request.puk_tries = config.tries("secrets.puk_tries");
+  request.adopt = call.has("--adopt");
+  if (!request.adopt && (call.has("--puk-file") || call.has("--management-key-file")))
+    throw Error(Code::usage, "--puk-file and --management-key-file tell what the YubiKey has", "add --adopt");
+  request.given.pin = pin_from(call, "--pin", "PIN:", request.adopt ? Asked::once : Asked::twice);
+  if (call.has("--puk-file")) request.given.puk = call.secret("--puk-file", "PUK:");
+  request.given.management_key = management_key_from(call, "--management-key-file");
+  return request;
+}
+
+Result run(Invocation& call) {
+  auto request = request_from(call);
+  auto& bench = call.wiring().workbench();
+  const auto answer = enroll(bench, std::move(request), {call.request_id(), call.globals().dry_run});
+  Result result{.json = device_json(answer.row)};
+  result.json.set("result", answer.operation.result).set("state", answer.operation.state);
+  result.json.set("audit_reference", answer.operation.request_id.empty() ? Json() : Json(answer.operation.request_id));
+  const auto& row = answer.row;
+  result.text = "YubiKey " + row.serial + ": " +
+                (answer.was_enrolled ? std::string("already enrolled") : answer.operation.result) + ", of " +
+                row.owner + (row.attested_at ? ", attested by " + row.attestation_root : "") + "\n";
+  result.changed = !answer.was_enrolled && !call.globals().dry_run;
+  return result;
+}
+
+}  // namespace
+
+extern const Command enroll_command;
+constinit const Command enroll_command = {
+    .path = "enroll",
+    .summary = "take a YubiKey into use",
+    .description =
+        "Proves that the key is a genuine YubiKey (it makes a key in an unused retired slot and attests it; from "
+        "firmware 5.7 on that key is deleted again), then gives it a PIN, a PUK and a management key out of the random "
+        "generator and notes it in the inventory. It must have the factory's credentials, or be given with --adopt "
+        "what it has.\n\n"
+        "PUK and management key are kept sealed in the profile, and so is the PIN, unless `secrets.pin` is `user`: "
+        "then "
+        "the person chooses it with --pin-prompt, --pin-stdin or --pin-file and nobody else ever has it. No try of a "
+        "PIN is spent to find out whether it is the factory's; firmware before 5.3 does not tell, so that one try is "
+        "spent there if it is not.\n\n"
+        "Repeated, the command finishes what was begun, or says that the key is already enrolled. Until all is done "
+        "the "
+        "status is `factory`: the key has default credentials, or may have.",
+    .arguments = {},
+    .options = options,
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .effect = Effect::changes,
+};
+
+}  // namespace ymgr::cli

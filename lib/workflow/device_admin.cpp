@@ -1,0 +1,196 @@
+#include "workflow/device_admin.hpp"
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "inventory/inventory.hpp"
+#include "workflow/device_reset.hpp"
+#include "x509/attestation.hpp"
+
+namespace ymgr {
+namespace {
+
+void append(Workbench& bench, const std::string& request_id, const std::string& event, const std::string& serial,
+            Json data) {
+  audit::append(bench.db, bench.session.identity().user, {{request_id, event, serial, std::move(data)}},
+                bench.head_signer);
+}
+
+AdminAnswer begin(Workbench& bench, const std::string& serial) {
+  bench.session.require(Right::manage_devices);
+  AdminAnswer answer;
+  answer.row = devices::get(bench.db, serial);
+  answer.request_id = new_id("req", now());
+  return answer;
+}
+
+/// One change of the row with its audit event.
+void change(Workbench& bench, AdminAnswer& answer, const std::string& event, Json data,
+            const std::function<void(Time at)>& write) {
+  const std::string serial = answer.row.serial;
+  bench.db.transaction(sql::Access::write, [&] {
+    write(now());
+    append(bench, answer.request_id, event, serial, data);
+  });
+  answer.row = devices::get(bench.db, serial);
+  answer.changed = true;
+}
+
+AdminAnswer take_out(Workbench& bench, const std::string& serial, DeviceStatus status, Reason reason,
+                     const AdminOptions& options) {
+  auto answer = begin(bench, serial);
+  if (options.dry_run) {
+    answer.revoked = devices::active_certificates(bench.db, serial, now());
+    answer.row.status = status;
+    return answer;
+  }
+  // The row first: whatever stops the revocation, nobody works with the key any more, and the same command goes on.
+  const std::string word(to_string(status));
+  if (answer.row.status != status)
+    change(bench, answer, "device." + word,
+           Json::object({{"note", options.note}, {"reason", to_string(reason)}, {"was", to_string(answer.row.status)}}),
+           [&](Time at) { devices::set_status(bench.db, serial, status, options.note, at); });
+  const auto note = "YubiKey " + serial + " " + word + (options.note.empty() ? "" : ": " + options.note);
+  answer.revoked = revoke_certificates_of(bench, serial, reason, note);
+  answer.changed = answer.changed || !answer.revoked.empty();
+  return answer;
+}
+
+std::vector<Reissue> reissues_for(Workbench& bench, const std::string& serial) {
+  std::vector<Reissue> found;
+  const std::string prefix = "yubikey:" + serial + ":";
+  for (const auto& id : devices::active_certificates(bench.db, serial, now()))
+    if (const auto row = inventory::by_id(bench.db, id))
+      found.push_back({row->name, row->profile, row->key_reference.substr(prefix.size()), row->owner});
+  return found;
+}
+
+}  // namespace
+
+AdminAnswer assign_device(Workbench& bench, const std::string& serial, const std::string& owner,
+                          const AdminOptions& options) {
+  auto answer = begin(bench, serial);
+  users::get(bench.db, owner);
+  if (answer.row.owner == owner) return answer;
+  const std::string was = answer.row.owner;
+  answer.row.owner = owner;
+  if (options.dry_run) return answer;
+  change(bench, answer, "device.assigned", Json::object({{"owner", owner}, {"was", was}, {"note", options.note}}),
+         [&](Time at) { devices::set_owner(bench.db, serial, owner, at); });
+  return answer;
+}
+
+AdminAnswer lose_device(Workbench& bench, const std::string& serial, Reason reason, const AdminOptions& options) {
+  return take_out(bench, serial, DeviceStatus::lost, reason, options);
+}
+
+AdminAnswer retire_device(Workbench& bench, const std::string& serial, Reason reason, const AdminOptions& options) {
+  return take_out(bench, serial, DeviceStatus::retired, reason, options);
+}
+
+AdminAnswer find_device(Workbench& bench, const std::string& serial, const AdminOptions& options) {
+  auto answer = begin(bench, serial);
+  if (answer.row.status == DeviceStatus::enrolled) return answer;
+  if (answer.row.status != DeviceStatus::lost)
+    throw Error(Code::device_state,
+                "the YubiKey " + serial + " is " + std::string(to_string(answer.row.status)) + ", not lost",
+                "ymgr device show " + serial);
+  // One that was lost before its enrollment had ended has the factory's credentials, or may have.
+  const auto status = answer.row.enrolled_at ? DeviceStatus::enrolled : DeviceStatus::factory;
+  answer.row.status = status;
+  if (options.dry_run) return answer;
+  change(bench, answer, "device.found", Json::object({{"note", options.note}}),
+         [&](Time at) { devices::set_status(bench.db, serial, status, options.note, at); });
+  return answer;
+}
+
+ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const std::string& with, Duration grace,
+                             const AdminOptions& options) {
+  ReplaceAnswer answer;
+  answer.with = with;
+  answer.admin = begin(bench, serial);
+  if (serial == with) throw Error(Code::usage, "a YubiKey can't replace itself", "name the new one with --with");
+  const auto next = devices::get(bench.db, with);
+  if (next.status != DeviceStatus::enrolled)
+    throw Error(Code::device_state, "the YubiKey " + with + " is " + std::string(to_string(next.status)),
+                "ymgr enroll --device " + with);
+  answer.reissues = reissues_for(bench, serial);
+  const bool was_asked = answer.admin.row.replaced_by == with;
+  const Time ends = was_asked && answer.admin.row.superseded_at ? *answer.admin.row.superseded_at : now() + grace;
+  const std::string owner = answer.admin.row.owner;
+  if (options.dry_run || (was_asked && next.owner == owner)) {
+    answer.admin.row.replaced_by = with;
+    if (!was_asked) answer.admin.row.superseded_at = ends;
+    return answer;
+  }
+  change(bench, answer.admin, "device.replaced",
+         Json::object({{"with", with}, {"owner", owner}, {"superseded_at", format_time(ends)}, {"note", options.note}}),
+         [&](Time at) {
+           devices::set_replaced(bench.db, serial, with, ends, at);
+           devices::set_owner(bench.db, with, owner, at);
+         });
+  return answer;
+}
+
+std::vector<std::string> supersede_replaced(Workbench& bench) {
+  std::vector<std::string> retired;
+  for (const auto& row : devices::grace_ended(bench.db, now())) {
+    const auto ids = devices::active_certificates(bench.db, row.serial, now());
+    bench.db.transaction(sql::Access::write, [&] {
+      for (const auto& id : ids) inventory::supersede(bench.db, id);
+      devices::set_replaced(bench.db, row.serial, row.replaced_by, std::nullopt, now());
+      if (row.status == DeviceStatus::enrolled)
+        devices::set_status(bench.db, row.serial, DeviceStatus::retired, "replaced by " + row.replaced_by, now());
+      append(bench, new_id("req", now()), "device.superseded", row.serial,
+             Json::object({{"with", row.replaced_by}, {"certificates", Json::texts(ids)}}));
+    });
+    retired.push_back(row.serial);
+  }
+  return retired;
+}
+
+Secret reveal_secret(Workbench& bench, const std::string& serial, Credential what, const std::string& note) {
+  bench.session.require(Right::manage_devices);
+  if (trim(note).empty()) throw Error(Code::usage, "why is the secret to be shown?", "--note TEXT");
+  devices::get(bench.db, serial);
+  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
+  DeviceSecrets secrets(*store, serial);
+  Secret value;
+  bench.db.transaction(sql::Access::write, [&] {
+    value = what == Credential::pin ? secrets.pin().pin.clone() : secrets.card().puk.clone();
+    if (value.empty())
+      throw Error(Code::secret_not_found, "no " + std::string(what == Credential::pin ? "PIN" : "PUK") +
+                                              " of the YubiKey " + serial + " is kept here");
+    secrets.mark_exposed(what);
+    append(bench, new_id("req", now()), "device.revealed", serial,
+           Json::object({{"what", to_string(what)}, {"note", note}}));
+  });
+  return value;
+}
+
+DeviceAttestation attest_slot(Workbench& bench, const std::string& serial, piv::Slot slot) {
+  bench.session.require(Right::use_devices);
+  if (const auto row = devices::find(bench.db, serial))
+    bench.session.require_touch(row->owner, "the YubiKey " + serial);
+  const auto read = bench.agent().attest(serial, slot);
+  const auto trust = bench.attestation_trust ? bench.attestation_trust() : AttestationTrust();
+  const auto attested = verify_attestation(read.attestation.bytes, read.attestation_certificate.bytes, trust.roots,
+                                           trust.virtual_root, now());
+  AttestedKey wanted;
+  wanted.serial = serial;
+  wanted.slot = static_cast<int>(slot);
+  require_attested(attested, wanted);
+  DeviceAttestation out;
+  out.serial = serial;
+  out.slot = piv::to_string(slot);
+  out.firmware = attested.firmware;
+  out.pin_policy = attested.pin_policy;
+  out.touch_policy = attested.touch_policy;
+  out.root = attested.root;
+  out.statement = to_pem(read.attestation, "CERTIFICATE");
+  out.device = to_pem(read.attestation_certificate, "CERTIFICATE");
+  out.public_key_sha256 = hex(attested.key.sha256);
+  return out;
+}
+
+}  // namespace ymgr

@@ -1,0 +1,66 @@
+// Workflows: whose a YubiKey is and what became of it.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "workflow/device_item.hpp"
+
+namespace ymgr {
+
+struct AdminAnswer {
+  std::string request_id;  // under which the audit trail has it
+  DeviceRow row;           // as it is now, or would be
+  std::vector<std::string> revoked;
+  bool changed = false;
+};
+
+struct AdminOptions {
+  std::string note;
+  bool dry_run = false;
+};
+
+/// Whose it is. Certificates on it stay their owners'. @throws Error device-not-enrolled, user-not-found, role-denied
+AdminAnswer assign_device(Workbench&, const std::string& serial, const std::string& owner, const AdminOptions&);
+/// Certificates on it are revoked; its secrets are kept, since it may be found. Repeated, it revokes what is left.
+/// @throws Error device-not-enrolled, role-denied, and what revoke throws
+AdminAnswer lose_device(Workbench&, const std::string& serial, Reason, const AdminOptions&);
+/// Taken out of use for good, in the same way.
+AdminAnswer retire_device(Workbench&, const std::string& serial, Reason, const AdminOptions&);
+/// A lost one is worked with again; what was revoked stays revoked. @throws Error device-state: it was not lost
+AdminAnswer find_device(Workbench&, const std::string& serial, const AdminOptions&);
+
+/// A certificate whose successor is still to be made on the new key.
+struct Reissue {
+  std::string name, profile, slot, owner;
+};
+struct ReplaceAnswer {
+  AdminAnswer admin;  // of the old one
+  std::string with;
+  std::vector<Reissue> reissues;
+};
+/// `serial` is replaced by the enrolled YubiKey `with`, which gets the same owner. When the grace has ended, the certificates that are
+/// still active on the old one become superseded, and it is retired (supersede_replaced).
+/// @throws Error device-not-enrolled; device-state: `with` is not enrolled; usage: the same twice; role-denied
+ReplaceAnswer replace_device(Workbench&, const std::string& serial, const std::string& with, Duration grace,
+                             const AdminOptions&);
+/// What a grace that has ended asks for; renew --due and reconcile call it. @return serials of those retired now
+std::vector<std::string> supersede_replaced(Workbench&);
+
+/// Shows PIN or PUK to an operator. The audit trail has it, with the note, before anything is shown; the secret is marked as exposed,
+/// and a PUK is changed when the key is next at hand.
+/// @throws Error device-not-enrolled, role-denied, usage: no note; secret-not-found: it is not kept here
+Secret reveal_secret(Workbench&, const std::string& serial, Credential what, const std::string& note);
+
+/// Of the YubiKey itself (its row), or of the key in a slot, asked and verified now.
+struct DeviceAttestation {
+  std::string serial, slot;
+  std::array<int, 3> firmware{};
+  int pin_policy = 0, touch_policy = 0;
+  std::string root, statement, device;  // PEM
+  std::string public_key_sha256;
+};
+/// @throws Error slot-empty, attestation-refused, and what the agent throws
+DeviceAttestation attest_slot(Workbench&, const std::string& serial, piv::Slot slot);
+
+}  // namespace ymgr
