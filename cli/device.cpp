@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "cli/devices.hpp"
 #include "cli/output/table.hpp"
@@ -42,17 +44,22 @@ constexpr Column list_columns[] = {{"SERIAL", "serial"},
 constexpr Example list_examples[] = {{"ymgr device list", "enrolled ones, and what is plugged in"},
                                      {"ymgr device list --status lost -o csv", "for a report"}};
 
-/// nullptr: none answers. Reading a list must not fail for that.
-agent::Client* agent_if_any(Invocation& call) {
-  if (!call.wiring().session().has_data_key()) return nullptr;
+using Plugged = std::optional<std::vector<agent::DiscoveredDevice>>;
+
+/// nullopt: no agent answers. Reading a list must not fail for that.
+template <class Ask>
+auto ask_agent(Invocation& call, Ask&& ask) -> std::optional<decltype(ask(call.wiring().agent()))> {
+  if (!call.wiring().session().has_data_key()) return std::nullopt;
   try {
-    auto& agent = call.wiring().agent();
-    agent.health();
-    return &agent;
+    return ask(call.wiring().agent());
   } catch (const Error& error) {
-    call.notices().detail(std::string("the agent can't be asked what is plugged in: ") + error.what());
-    return nullptr;
+    call.notices().detail(std::string("the agent can't tell what is plugged in: ") + error.what());
+    return std::nullopt;
   }
+}
+
+Plugged plugged_in(Invocation& call) {
+  return ask_agent(call, [](agent::Client& agent) { return agent.discover(); });
 }
 
 Json weaknesses_of(const piv::Firmware& firmware) {
@@ -89,10 +96,11 @@ Result run_list(Invocation& call) {
   query.owner = call.text("--owner");
   for (const auto status : {DeviceStatus::factory, DeviceStatus::enrolled, DeviceStatus::lost, DeviceStatus::retired})
     if (call.text("--status") == to_string(status)) query.status = status;
-  auto* agent = agent_if_any(call);
+  const auto plugged = plugged_in(call);
   Result result{.json = Json::object({{"devices", Json::array()}}), .items = "devices", .columns = list_columns};
-  for (const auto& device : list_devices(call.wiring().database(), session, query, agent))
-    result.json.find("devices")->push(listed_json(device, agent != nullptr));
+  for (const auto& device :
+       list_devices(call.wiring().database(), session, query, plugged.value_or(std::vector<agent::DiscoveredDevice>())))
+    result.json.find("devices")->push(listed_json(device, plugged.has_value()));
   return result;
 }
 
@@ -149,16 +157,6 @@ Json secrets_json(const KeptSecrets& kept) {
                        {"pending", Json::texts(kept.pending)}});
 }
 
-std::optional<agent::CardInfo> info_if_plugged(Invocation& call, agent::Client* agent, const std::string& serial) {
-  if (!agent) return std::nullopt;
-  try {
-    return agent->info(serial);
-  } catch (const Error& error) {
-    call.notices().detail(error.what());
-    return std::nullopt;
-  }
-}
-
 Json certificates_json(sql::Connection& db, const std::string& serial) {
   Json certificates = Json::array();
   for (const auto& id : devices::active_certificates(db, serial, now())) {
@@ -209,10 +207,13 @@ Result run_show(Invocation& call) {
   auto& db = call.wiring().database();
   const auto row = devices::get(db, call.text("SERIAL"));
   session.require_touch(row.owner, "the YubiKey " + row.serial);
-  auto* agent = agent_if_any(call);
-  const auto info = info_if_plugged(call, agent, row.serial);
+  const auto plugged = plugged_in(call);
+  const bool is_here = plugged && std::any_of(plugged->begin(), plugged->end(),
+                                              [&](const auto& device) { return device.serial == row.serial; });
+  std::optional<agent::CardInfo> info;
+  if (is_here) info = ask_agent(call, [&](agent::Client& agent) { return agent.info(row.serial); });
   Result result{.json = device_json(row)};
-  result.json.set("plugged_in", agent ? Json(info.has_value()) : Json());
+  result.json.set("plugged_in", plugged ? Json(is_here) : Json());
   const bool tells_puk = info && info->device.puk_tries;
   result.json.set("pin_tries_left", info && info->device.pin_tries ? Json(info->device.pin_tries->left) : Json());
   result.json.set("puk_tries_left", tells_puk ? Json(info->device.puk_tries->left) : Json());

@@ -5,9 +5,8 @@
 namespace ymgr {
 
 std::vector<ListedDevice> list_devices(sql::Connection& db, const Session& session, const devices::ListQuery& query,
-                                       agent::Client* agent) {
+                                       std::vector<agent::DiscoveredDevice> found) {
   session.require(Right::read_inventory);
-  auto found = agent ? agent->discover() : std::vector<agent::DiscoveredDevice>();
   std::vector<ListedDevice> listed;
   for (auto& row : devices::list(db, query)) {
     const auto plugged =

@@ -14,7 +14,7 @@ struct ListedDevice {
   std::optional<agent::DiscoveredDevice> plugged;
 };
 
-/// By serial. A user sees the user's own and what is plugged in. `agent` nullptr: rows only.
+/// By serial. A user sees the user's own and what is plugged in. `found`: what is plugged in.
 /// @throws Error role-denied
 std::vector<ListedDevice> list_devices(sql::Connection&, const Session&, const devices::ListQuery&,
                                        agent::Client* agent);
