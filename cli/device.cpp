@@ -70,17 +70,20 @@ Json weaknesses_of(const piv::Firmware& firmware) {
 }
 
 Json listed_json(const ListedDevice& device, bool has_agent) {
-  Json json;
+  Json json = Json::object();
   if (device.row) {
-    json = device_json(*device.row);
+    const Json row = device_json(*device.row);
+    for (const char* name : {"serial", "owner", "status", "firmware", "form_factor", "pin_mode", "attested",
+                             "weaknesses", "enrolled_at", "replaced_by", "superseded_at"})
+      json.set(name, row.at(name));
   } else {
-    json =
-        Json::object({{"serial", device.plugged->serial},
-                      {"owner", Json()},
-                      {"status", "unknown"},
-                      {"firmware", device.plugged->firmware ? Json(piv::to_string(*device.plugged->firmware)) : Json()},
-                      {"form_factor", device.plugged->form_factor}});
-    json.set("weaknesses", device.plugged->firmware ? weaknesses_of(*device.plugged->firmware) : Json::array());
+    const auto& found = *device.plugged;
+    json = Json::object({{"serial", found.serial},
+                         {"owner", Json()},
+                         {"status", "unknown"},
+                         {"firmware", found.firmware ? Json(piv::to_string(*found.firmware)) : Json()},
+                         {"form_factor", found.form_factor.empty() ? Json() : Json(found.form_factor)}});
+    json.set("weaknesses", found.firmware ? weaknesses_of(*found.firmware) : Json::array());
   }
   json.set("plugged_in", has_agent ? Json(device.plugged.has_value()) : Json());
   json.set("reader", device.plugged ? Json(device.plugged->reader) : Json());

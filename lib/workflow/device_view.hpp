@@ -17,7 +17,7 @@ struct ListedDevice {
 /// By serial. A user sees the user's own and what is plugged in. `found`: what is plugged in.
 /// @throws Error role-denied
 std::vector<ListedDevice> list_devices(sql::Connection&, const Session&, const devices::ListQuery&,
-                                       agent::Client* agent);
+                                       std::vector<agent::DiscoveredDevice> found);
 
 /// What is kept of a key's secrets: never a value.
 struct KeptSecrets {

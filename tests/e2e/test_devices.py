@@ -1,0 +1,273 @@
+"""YubiKeys through the real ymgr, agent, pcscd and virtual keys: enroll, set-pin and the commands of `device`."""
+
+import re
+
+import pytest
+
+from card import MANAGEMENT_KEY, PIN, PUK, apdu, padded
+from desk import Desk
+from harness import Box, Ymgr, wait_for
+from conftest import RELEASE
+
+
+@pytest.fixture(scope="module")
+def _demo(tmp_path_factory):
+    """A demo profile with an open session, copied by each test."""
+    box = Box(tmp_path_factory.mktemp("demo"))
+    ymgr = Ymgr(RELEASE, box)
+    ymgr.init("--demo")
+    ymgr.login()
+    yield box
+    box.remove()
+
+
+@pytest.fixture
+def demo(empty_box, _demo):
+    empty_box.copy_from(_demo)
+    return empty_box
+
+
+@pytest.fixture
+def desk(demo):
+    with Desk(demo, "5.7.4") as desk:
+        yield desk
+
+
+def enrolled(desk, *options, serial="1001"):
+    answer = desk.ymgr.json("enroll", "--device", serial, *options)
+    assert answer["result"] in ("enrolled", "adopted"), answer
+    return answer
+
+
+def reveal(desk, what, serial="1001"):
+    return desk.ymgr.json("device", "reveal", serial, "--what", what, "--note", "for the test")["value"]
+
+
+def pin_opens(key, pin):
+    with key.connect() as card:
+        return card.select().send(apdu("00200080", padded(pin)))[1] == "9000"
+
+
+def sent(desk, instruction, key=0):
+    return desk.keys[key].status()["instructions"].get(instruction, 0)
+
+
+def test_enroll_attests_and_replaces_every_default(desk):
+    before = sent(desk, "20")
+    answer = enrolled(desk)
+    assert answer["attested"] and answer["attestation_root"] == "Virtual YubiKey PIV Root CA"
+    assert (answer["serial"], answer["firmware"], answer["owner"], answer["status"]) == ("1001", "5.7.4", "alice", "enrolled")
+    assert answer["default_pin"] is answer["default_puk"] is answer["default_management_key"] is True
+    shown = desk.ymgr.json("device", "show", "1001")
+    assert shown["secrets"] == {
+        "pin": True, "pin_stale": False, "pin_exposed": False, "puk": True, "puk_stale": False, "puk_exposed": False,
+        "management_key": "aes-192", "pending": [],
+    }  # fmt: skip
+    assert shown["pin_tries_left"] == shown["puk_tries_left"] == 5
+    state = desk.keys[0].status()
+    assert sent(desk, "20") > before, state
+    pin, puk = reveal(desk, "pin"), reveal(desk, "puk")
+    assert re.fullmatch(r"\d{8}", pin) and re.fullmatch(r"\d{8}", puk) and pin not in (PIN, PUK) and puk != PUK
+    assert pin_opens(desk.keys[0], pin)
+    events = desk.events("1001")
+    for event in ("device.enroll.requested", "attested", "puk_sent", "pin_changed", "management_key_promoted", "enrolled"):
+        assert event in events, events
+
+
+def test_no_secret_is_in_the_database_log_or_audit_trail(desk):
+    enrolled(desk)
+    secrets = [reveal(desk, "pin"), reveal(desk, "puk")]
+    files = [path for path in desk.box.profile.rglob("*") if path.is_file()] + [desk.agent.log_path]
+    for secret in secrets:
+        for path in files:
+            assert secret.encode() not in path.read_bytes(), path
+
+
+def test_enrolling_again_says_so(desk):
+    enrolled(desk)
+    again = desk.ymgr.json("enroll", "--device", "1001", "--detailed-exitcode")
+    assert again["result"] == "already_enrolled" and again["audit_reference"] is None
+
+
+def test_the_attestation_key_is_gone_afterwards(desk):
+    enrolled(desk)
+    refused = desk.ymgr.json("device", "attest", "1001", "--slot", "95", exit=3)
+    assert refused["code"] == "slot-empty"
+
+
+@pytest.mark.parametrize("firmware", ["5.4.3", "5.2.7", "4.3.5"])
+def test_older_firmware_is_enrolled_too(demo, firmware):
+    with Desk(demo, firmware) as desk:
+        result = desk.ymgr("enroll", "--json")
+        answer = result.json
+        assert answer["result"] == "enrolled" and answer["attested"], answer
+        assert {weak["id"] for weak in answer["weaknesses"]} == {"EUCLEAK"}
+        assert "EUCLEAK" in result.stderr
+        if firmware != "5.4.3":
+            assert answer["default_pin"] is None and "costs a try" in result.stderr
+        shown = desk.ymgr.json("device", "show", "1001")
+        assert shown["secrets"]["management_key"] == ("aes-192" if firmware == "5.4.3" else "tdes")
+        assert shown["pin_tries_left"] == 5
+        assert pin_opens(desk.keys[0], reveal(desk, "pin"))
+        desk.ymgr.json("set-pin")
+        assert pin_opens(desk.keys[0], reveal(desk, "pin"))
+
+
+def test_without_a_trusted_root_nothing_is_changed(desk):
+    desk.configure(roots=False)
+    refused = desk.ymgr.json("enroll", exit=5)
+    assert refused["code"] == "attestation-refused"
+    assert pin_opens(desk.keys[0], PIN)
+    assert desk.ymgr.json("device", "list")["devices"][0]["status"] == "unknown"
+
+
+def test_only_a_demo_profile_takes_a_virtual_key(box):
+    with Desk(box, "5.7.4") as desk:
+        refused = desk.ymgr.json("enroll", exit=5)
+        assert refused["code"] == "attestation-refused" and "demo" in refused["error"]
+
+
+def test_two_keys_and_none_named(demo):
+    with Desk(demo, "5.7.4", "5.4.3") as desk:
+        refused = desk.ymgr.json("enroll", exit=2)
+        assert refused["code"] == "device-ambiguous" and refused["details"]["serials"] == "1001, 1002"
+        enrolled(desk, serial="1002")
+        listed = desk.ymgr.json("device", "list")["devices"]
+        assert [(one["serial"], one["status"], one["plugged_in"]) for one in listed] == [
+            ("1002", "enrolled", True), ("1001", "unknown", True)
+        ]  # fmt: skip
+
+
+def test_a_key_in_use_is_enrolled_only_with_what_it_has(desk):
+    key = desk.keys[0]
+    with key.connect() as card:
+        card.select()
+        assert card.send(apdu("00240080", padded(PIN) + padded("271828")))[1] == "9000"
+    refused = desk.ymgr.json("enroll", exit=7)
+    assert refused["code"] == "credentials-unknown" and "--adopt" in refused["suggestion"]
+    pin, management_key = desk.box.secret("pin", "271828"), desk.box.secret("mgm", MANAGEMENT_KEY)
+    adopt = ["enroll", "--adopt", "--pin-file", pin, "--management-key-file", management_key]
+    assert desk.ymgr.json(*adopt, exit=1)["code"] == "device-state"  # the management key is the factory's
+
+
+def test_dry_run_changes_nothing(desk):
+    before = desk.box.snapshot()
+    assert desk.ymgr.json("enroll", "--dry-run")["result"] == "planned"
+    assert pin_opens(desk.keys[0], PIN)
+    assert desk.box.snapshot().keys() == before.keys()
+    assert desk.ymgr.json("device", "list")["devices"][0]["status"] == "unknown"
+
+
+def test_set_pin_generates_or_takes_a_pin(desk):
+    enrolled(desk)
+    first = reveal(desk, "pin")
+    assert desk.ymgr.json("set-pin")["result"] == "changed"
+    second = reveal(desk, "pin")
+    assert second != first and pin_opens(desk.keys[0], second)
+    desk.ymgr.json("set-pin", "--device", "1001", "--pin-file", desk.box.secret("pin", "271828"))
+    assert reveal(desk, "pin") == "271828" and pin_opens(desk.keys[0], "271828")
+    for bad in ("12345", "123456", "123456789", "11111111"):
+        assert desk.ymgr.json("set-pin", "--pin-file", desk.box.secret("pin", bad), exit=2)["code"] == "pin-unusable"
+
+
+def test_a_stored_pin_that_fails_is_never_tried_again(desk):
+    enrolled(desk)
+    pin = reveal(desk, "pin")
+    with desk.keys[0].connect() as card:
+        card.select()
+        assert card.send(apdu("00240080", padded(pin) + padded("271828")))[1] == "9000"
+    assert desk.ymgr.json("set-pin", exit=7)["code"] == "wrong-pin"
+    tries = sent(desk, "24")
+    refused = desk.ymgr.json("set-pin", exit=7)
+    assert refused["code"] == "credential-stale" and sent(desk, "24") == tries
+    assert desk.ymgr.json("device", "unblock", "1001")["result"] == "unblocked"
+    assert pin_opens(desk.keys[0], reveal(desk, "pin"))
+    assert desk.ymgr.json("set-pin")["result"] == "changed"
+
+
+def test_the_persons_own_pin_is_kept_nowhere(desk):
+    desk.configure(pin="user")
+    assert desk.ymgr.json("enroll", exit=2)["code"] == "input-needed"
+    first, second = desk.box.secret("first", "31415926"), desk.box.secret("second", "27182818")
+    enrolled(desk, "--pin-file", first)
+    assert pin_opens(desk.keys[0], "31415926")
+    assert desk.ymgr.json("device", "show", "1001")["secrets"]["pin"] is False
+    assert desk.ymgr.json("device", "reveal", "1001", "--what", "pin", "--note", "x", exit=3)["code"] == "secret-not-found"
+    assert desk.ymgr.json("set-pin", "--pin-file", second, exit=2)["code"] == "input-needed"
+    desk.ymgr.json("set-pin", "--pin-file", second, "--current-pin-file", first)
+    assert pin_opens(desk.keys[0], "27182818")
+    assert desk.ymgr.json("set-pin", "--pin-file", second, "--current-pin-file", first, exit=7)["code"] == "wrong-pin"
+    desk.ymgr.json("device", "unblock", "1001", "--pin-file", first)
+    assert pin_opens(desk.keys[0], "31415926")
+
+
+def test_a_revealed_puk_is_changed_at_the_next_contact(desk):
+    enrolled(desk)
+    assert desk.ymgr.json("device", "reveal", "1001", "--what", "puk", exit=2)["code"] == "usage"
+    puk = reveal(desk, "puk")
+    assert desk.ymgr.json("device", "show", "1001")["secrets"]["puk_exposed"] is True
+    desk.ymgr.json("set-pin")
+    shown = desk.ymgr.json("device", "show", "1001")["secrets"]
+    assert shown["puk_exposed"] is False and reveal(desk, "puk") != puk
+    assert "device.revealed" in desk.events("1001")
+
+
+def test_rotate_secrets_changes_all_three(desk):
+    enrolled(desk)
+    pin, puk = reveal(desk, "pin"), reveal(desk, "puk")
+    assert desk.ymgr.json("device", "rotate-secrets", "1001")["result"] == "changed"
+    assert reveal(desk, "pin") != pin and reveal(desk, "puk") != puk and pin_opens(desk.keys[0], reveal(desk, "pin"))
+    assert desk.ymgr.json("device", "set-puk", "1001")["result"] == "changed"
+    assert desk.ymgr.json("device", "unblock", "1001")["result"] == "unblocked"
+
+
+def test_reset_makes_it_new_and_it_can_be_enrolled_again(desk):
+    enrolled(desk)
+    assert desk.ymgr.json("device", "reset", "1001", "--yes", exit=2)["code"] == "usage"
+    assert desk.ymgr.json("device", "reset", "1001", exit=2)["code"] == "input-needed"
+    answer = desk.ymgr.json("device", "reset", "1001", "--yes", "--device", "1001")
+    assert answer["result"] == "reset"
+    assert pin_opens(desk.keys[0], PIN)
+    shown = desk.ymgr.json("device", "show", "1001")
+    assert shown["status"] == "factory" and shown["secrets"]["puk"] is False
+    enrolled(desk)
+    assert pin_opens(desk.keys[0], reveal(desk, "pin"))
+
+
+def test_lost_found_retired_and_whose_it_is(desk):
+    enrolled(desk)
+    assert desk.ymgr.json("device", "lost", "1001", "--note", "on the train")["status"] == "lost"
+    assert desk.ymgr.json("set-pin", exit=1)["code"] == "device-state"
+    assert desk.ymgr.json("enroll", exit=1)["code"] == "device-state"
+    assert desk.ymgr.json("device", "found", "1001")["status"] == "enrolled"
+    assert desk.ymgr.json("device", "found", "1001")["changed"] is False
+    assert desk.ymgr.json("device", "assign", "1001", "nobody", exit=3)["code"] == "user-not-found"
+    assert desk.ymgr.json("device", "retire", "1001")["status"] == "retired"
+    assert enrolled(desk)["status"] == "enrolled"  # with what is stored of it
+    assert pin_opens(desk.keys[0], reveal(desk, "pin"))
+    assert desk.ymgr.json("device", "show", "9999", exit=3)["code"] == "device-not-enrolled"
+
+
+def test_an_absent_key_leaves_nothing_open(desk):
+    enrolled(desk)
+    desk.keys[0].unplug()
+    wait_for(lambda: desk.plugged() == 0, "the agent to see it")
+    refused = desk.ymgr.json("set-pin", "--device", "1001", exit=6)
+    assert refused["code"] == "device-not-found" and desk.ymgr.json("operation", "list")["operations"] == []
+
+
+def test_a_person_sets_the_pin_of_an_own_key_alone(desk):
+    for name, role in (("bob", "user"), ("carol", "auditor")):
+        password = desk.box.secret(f"{name}.password", "a long password of theirs")
+        desk.ymgr.json("user", "add", name, "--role", role, "--password-file", password)
+    enrolled(desk, "--owner", "bob")
+    bob = {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(desk.box.work / "bob.password")}
+    carol = {"YMGR_USER": "carol", "YMGR_PASSWORD_FILE": str(desk.box.work / "carol.password")}
+    assert desk.ymgr.json("set-pin", env=bob)["result"] == "changed"
+    assert desk.ymgr.json("device", "unblock", "1001", env=bob)["result"] == "unblocked"
+    for words in (["set-puk", "1001"], ["reveal", "1001", "--what", "pin", "--note", "x"], ["assign", "1001", "alice"]):
+        assert desk.ymgr.json("device", *words, env=bob, exit=4)["code"] == "role-denied"
+    assert [one["serial"] for one in desk.ymgr.json("device", "list", env=carol)["devices"]] == ["1001"]
+    assert desk.ymgr.json("device", "show", "1001", env=carol)["secrets"] is None
+    desk.ymgr.json("device", "assign", "1001", "alice")
+    assert desk.ymgr.json("set-pin", env=bob, exit=4)["code"] == "role-denied"

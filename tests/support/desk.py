@@ -1,0 +1,67 @@
+"""A person's desk: a profile, an agent, and virtual YubiKeys plugged in.
+
+    with Desk(box, "5.7.4", "5.4.3") as desk:           # keys 1001 and 1002, firmware of each
+        desk.ymgr.json("enroll", "--device", "1001")    # box: a demo profile with an open session
+        desk.keys[0].unplug()
+"""
+
+import contextlib
+import shutil
+import tempfile
+
+from agent import AGENT, Agent
+from card import Readers
+from harness import BUILD, Ymgr, wait_for
+
+RELEASE = BUILD / "release/bin/ymgr"
+
+
+class Desk:
+    def __init__(self, box, *firmwares, program=RELEASE, agent_program=AGENT, **options):
+        self.box, self.firmwares, self.options = box, firmwares, options
+        self.program, self.agent_program = program, agent_program
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="ymgr-desk-")  # a short path: sockets stand in it
+        self.stack = contextlib.ExitStack()
+        try:
+            self._fill()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _fill(self):
+        enter = self.stack.enter_context
+        self.readers = enter(Readers(f"{self.folder}/pcsc", count=max(1, len(self.firmwares))))
+        self.keys = [
+            enter(self.readers.key(index, serial=1001 + index, firmware=firmware, **self.options))
+            for index, firmware in enumerate(self.firmwares)
+        ]
+        self.ymgr = Ymgr(self.program, self.box, {"YMGR_AGENT_SOCKET": str(self.box.runtime / "agent/agent.sock")})
+        self.ymgr.login()  # writes the keys that the agent checks tokens with
+        env = {"PCSCLITE_CSOCK_NAME": self.readers.env["PCSCLITE_CSOCK_NAME"]}
+        keys_for_tokens = self.box.root / "config/ymgr/token-keys.json"
+        self.agent = enter(Agent(self.box, "--token-keys", keys_for_tokens, program=self.agent_program, tcp=False, env=env))
+        self.configure()
+        wait_for(lambda: self.plugged() == len(self.keys), "the keys")
+
+    def __exit__(self, *_):
+        self.stack.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def configure(self, roots=True, **secrets):
+        """The user's configuration file: whether the virtual root is trusted, and `secrets` (pin="user")."""
+        path = self.box.root / "config/ymgr/ymgr.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"attestation:\n  roots: {self.keys[0].root}\n"] if roots and self.keys else []
+        lines += ["secrets:\n", *(f"  {name}: {value}\n" for name, value in secrets.items())] if secrets else []
+        path.write_text("".join(lines))
+
+    def plugged(self):
+        devices = self.ymgr.json("device", "list")["devices"]
+        return sum(device["state"] == "ready" for device in devices)
+
+    def events(self, serial):
+        """The names of what the audit trail has of a YubiKey."""
+        return [row["event"] for row in self.ymgr.json("audit", "list", "--target", serial)["events"]]
