@@ -6,6 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -18,11 +21,21 @@ namespace {
 
 constexpr const char* socket_unit = "ymgr-agentd.socket";
 
-/// In a session of its own, with nothing of ours but the environment. The process id, or an error number below zero.
+/// What is ours alone stays here: tokens and settings of other back ends.
+bool may_pass(std::string_view variable) {
+  constexpr std::string_view ours[] = {"VAULT_", "BAO_", "PG", "YMGR_"};
+  return std::none_of(std::begin(ours), std::end(ours), [&](auto prefix) { return variable.starts_with(prefix); });
+}
+
+/// In a session of its own, with nothing of ours but such of the environment as may pass. The process id, or an error number below zero.
 pid_t spawn_detached(const std::vector<std::string>& argv) {
-  std::vector<char*> words;
+  std::vector<char*> words, variables;
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (may_pass(*entry)) variables.push_back(*entry);
+  }
+  variables.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
@@ -38,7 +51,7 @@ pid_t spawn_detached(const std::vector<std::string>& argv) {
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;
-  const int failed = ::posix_spawnp(&pid, words.front(), &actions, &attributes, words.data(), environ);
+  const int failed = ::posix_spawnp(&pid, words.front(), &actions, &attributes, words.data(), variables.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   return failed == 0 ? pid : -failed;

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import signal
 import socket
 import sqlite3
@@ -247,6 +248,13 @@ def test_another_users_program_on_the_socket_gets_nothing(ymgr, box):
     assert set(seen.split()) == {"0"}
 
 
+def owner(path):
+    """The process that listens there."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(path))
+        return struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
 def test_start_puts_the_agent_into_the_background_once(ymgr, box):
     config = box.root / "config/ymgr"
     config.mkdir(parents=True, exist_ok=True)
@@ -254,16 +262,21 @@ def test_start_puts_the_agent_into_the_background_once(ymgr, box):
     path = box.runtime / "ymgr/agent.sock"
     assert not ymgr.json("agent", "start", "--dry-run")["started"] and not path.exists()
     try:
-        assert ymgr.json("agent", "start")["started"]
+        assert ymgr.json("agent", "start", env={"VAULT_TOKEN": "hush"})["started"]
+        assert b"hush" not in pathlib.Path(f"/proc/{owner(path)}/environ").read_bytes()
         assert not ymgr.json("agent", "start")["started"]
         assert ymgr("login", "--user", ADMIN, "--password-file", box.password_file).stderr == ""
         assert len(agent_files(box)) == 1
     finally:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(path))
-            pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        os.kill(pid, signal.SIGTERM)
+        os.kill(owner(path), signal.SIGTERM)
         wait_for(lambda: not path.exists(), "the agent to end")
+
+
+def test_an_agent_that_ends_at_once_is_told(ymgr, box):
+    config = box.root / "config/ymgr"
+    config.mkdir(parents=True, exist_ok=True)
+    (config / "agentd.yaml").write_text("nonsense: 1\n")
+    assert "ended at once" in ymgr.json("agent", "start", exit=8)["error"]
 
 
 def test_a_demo_profile_says_so(bare):
