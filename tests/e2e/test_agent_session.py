@@ -144,26 +144,32 @@ def test_nobody_may_look_into_it_or_make_it_dump(agent):
     assert re.search(r"Max core file size +0 +0 ", limits)
 
 
-def test_it_sleeps_when_nothing_happens(empty_box, issuer):
-    def activity(agent):
-        """CPU ticks, and how often its threads woke up."""
-        folder = pathlib.Path(f"/proc/{agent.process.pid}")
-        ticks = (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
-        status = [(task / "status").read_text() for task in (folder / "task").iterdir()]
-        return ticks, [re.findall(r"ctxt_switches:\s+(\d+)", text) for text in status]
+def activity(agent):
+    """CPU ticks, and how often its threads woke up."""
+    folder = pathlib.Path(f"/proc/{agent.process.pid}")
+    ticks = (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    status = [(task / "status").read_text() for task in (folder / "task").iterdir()]
+    return ticks, [re.findall(r"ctxt_switches:\s+(\d+)", text) for text in status]
 
+
+def check_asleep(agent):
+    """No tick and no wake-up; memory as small as it shall be."""
+    before = activity(agent)
+    time.sleep(3)
+    assert activity(agent) == before
+    memory = (pathlib.Path(f"/proc/{agent.process.pid}") / "status").read_text()
+    assert int(re.search(r"RssAnon:\s+(\d+)", memory)[1]) < 6 * 1024
+    assert int(re.search(r"VmRSS:\s+(\d+)", memory)[1]) < 20 * 1024
+    assert int(re.search(r"VmLck:\s+(\d+)", memory)[1]) > 0
+
+
+def test_it_sleeps_when_nothing_happens(empty_box, issuer):
     with Agent(empty_box) as agent:
         open_session(agent, issuer)
         agent.get("/pubkey")  # the next key is there
         idle = agent.connect()
         time.sleep(11)  # the idle connection is cut
-        before = activity(agent)
-        time.sleep(3)
-        assert activity(agent) == before
-        memory = (pathlib.Path(f"/proc/{agent.process.pid}") / "status").read_text()
-        assert int(re.search(r"RssAnon:\s+(\d+)", memory)[1]) < 6 * 1024
-        assert int(re.search(r"VmRSS:\s+(\d+)", memory)[1]) < 20 * 1024
-        assert int(re.search(r"VmLck:\s+(\d+)", memory)[1]) > 0
+        check_asleep(agent)
         idle.close()
 
 

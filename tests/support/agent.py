@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -14,6 +15,7 @@ from harness import BUILD, free_port, run
 
 AGENT = BUILD / "release/bin/ymgr-agentd"
 SANITIZED_AGENT = BUILD / "dev/bin/ymgr-agentd"
+THREAD_AGENT = BUILD / "tsan/bin/ymgr-agentd"
 LABEL = b"ymgr-agent-v1"
 
 
@@ -69,7 +71,7 @@ class Agent:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.terminate()
-        assert self.process.wait(30) in (0, -9), self.log()
+        assert self.process.wait(30) in (0, -signal.SIGKILL, -signal.SIGABRT), self.log()
 
     def log(self):
         return self.log_path.read_text()
@@ -82,14 +84,16 @@ class Agent:
         client.connect(str(self.socket))
         return client
 
-    def raw(self, text, over="tcp"):
-        """Sends these bytes and returns the bytes that come back until the agent closes."""
+    def raw(self, text, over="tcp", then_end=True):
+        """Sends these bytes and returns the bytes that come back until the agent closes. `then_end`: says that no more will come,
+        which libmicrohttpd may take for the end of a connection that waits for its answer."""
         data = text if isinstance(text, bytes) else text.replace("HOST", f"127.0.0.1:{self.port}").encode("latin-1")
         with self.connect(over) as client:
             received = b""
             try:
                 client.sendall(data)
-                client.shutdown(socket.SHUT_WR)
+                if then_end:
+                    client.shutdown(socket.SHUT_WR)
                 while chunk := client.recv(65536):
                     received += chunk
             except (ConnectionResetError, BrokenPipeError):
@@ -104,7 +108,7 @@ class Agent:
             text = (body if isinstance(body, str) else json.dumps(body)).encode()
             sent = {"Content-Type": "application/json", "Content-Length": str(len(text)), **sent}
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items() if value is not None)
-        (answer,) = parse_answers(self.raw(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + text, over))
+        (answer,) = parse_answers(self.raw(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + text, over, then_end=False))
         return answer
 
     def get(self, path, **how):
