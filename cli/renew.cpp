@@ -30,6 +30,7 @@ constexpr Option options[] = {
      .complete = "file"},
     {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
     {.name = "--force", .value = "", .help = "also within the minimum interval after the last renewal"},
+    card_pin_option,
     request_id_option};
 
 constexpr Field fields[] = {
@@ -51,6 +52,8 @@ constexpr Field fields[] = {
     {"device", "?string", "serial number of the YubiKey that has the key"},
     {"slot", "?string", "its slot there: 9a"},
     {"attested", "?boolean", "the YubiKey attests that it made the key; null: the key is on none"},
+    {"key_checked", "?string", "how the certificate in the slot was checked: signature, or without a PIN public-key"},
+    {"displaced", "?array of string", "empty: a renewal displaces its own certificate alone"},
     {"profile", "?string", "certificate profile"},
     {"owner", "?string", "person it belongs to"},
     {"labels", "?object", "name and value"},
@@ -76,7 +79,8 @@ constexpr Field fields[] = {
     {"resume_id", "?string", "set when something is left to do"},
     {"due", "?integer", "with --due: how many were due"},
     {"elsewhere", "?integer", "being renewed by another process just now"},
-    {"waiting", "?integer", "need a new request of their key's holder"},
+    {"waiting", "?integer",
+     "need somebody: a new request of the key's holder, a YubiKey that is not plugged in, its PIN"},
     {"hooks", "object", "run, failed, messages"},
     {"crl_refreshed", "?boolean", "a CRL was due and signed again"},
     {"ocsp_refreshed", "?boolean", "the OCSP signer was due and renewed"},
@@ -158,6 +162,7 @@ Result run(Invocation& call) {
   const auto how = howof(call);
   auto& bench = call.wiring().workbench();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
+  bench.ask_pin = pin_asker(call, due ? PinPrompt::never : PinPrompt::at_terminal);
   if (due) {
     if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
     const auto answer = renew_due(bench, due_of(call), how);

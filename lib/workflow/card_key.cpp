@@ -176,6 +176,10 @@ SlotState read_slot(agent::Client& agent, const CardPlace& place) {
   return state;
 }
 
+bool is_absence(const Error& error) noexcept {
+  return error.code() == Code::device_not_found || error.code() == Code::device_removed;
+}
+
 piv::ManagementKey management_key(Workbench& bench, const std::string& serial) {
   const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
   auto card = DeviceSecrets(*store, serial).card();

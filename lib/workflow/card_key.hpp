@@ -60,6 +60,9 @@ SlotState read_slot(agent::Client&, const CardPlace&);
 /// Serial numbers of what is plugged in; empty where there is no agent.
 std::vector<std::string> plugged_in(Workbench&);
 
+/// The card is not plugged in (any more).
+bool is_absence(const Error&) noexcept;
+
 /// @throws Error credentials-unknown: not kept here
 piv::ManagementKey management_key(Workbench&, const std::string& serial);
 /// Signatures need it.

@@ -178,7 +178,7 @@ DueCards look_at_cards(Workbench& bench, const DueOptions& due, const RenewOptio
         cards.looks.emplace(row.cert_id, std::move(look));
     } catch (const Error& error) {  // one card that can't be read must not keep the others from being renewed
       if (error.code() == Code::interrupted) throw;
-      cards.failed.emplace(row.cert_id, error);
+      if (!is_absence(error)) cards.failed.emplace(row.cert_id, error);
     }
   }
   return cards;

@@ -77,7 +77,7 @@ void destroy_on_card(RevokeItem& item, const RevokePorts& ports) {
     item.destroyed = "yes";
   } catch (const Error& error) {  // becomes part of the answer
     if (error.code() == Code::interrupted) throw;
-    item.destroyed = error.code() == Code::device_not_found
+    item.destroyed = is_absence(error)
                          ? "no: the YubiKey " + place->serial + " is not plugged in; repeat the command when it is"
                          : std::string("no: ") + error.what();
   }
