@@ -117,6 +117,11 @@ std::map<std::string, std::string> pairs_of(Invocation& call, std::string_view o
   return pairs;
 }
 
+piv::Slot slot_from(const std::string& text) {
+  if (const auto slot = piv::parse_slot(lower(text))) return *slot;
+  throw Error(Code::usage, "no slot " + printable(text), "--slot 9a, 9c, 9d, 9e, or 82 to 95");
+}
+
 std::function<std::optional<Secret>(const std::string& serial)> pin_asker(Invocation& call, PinPrompt prompt) {
   return [&call, prompt, known = std::make_shared<std::map<std::string, Secret>>()](
              const std::string& serial) -> std::optional<Secret> {

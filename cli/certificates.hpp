@@ -33,6 +33,8 @@ std::string read_input(const std::string& path);
 /// `path` made absolute against the working directory.
 std::string absolute_path(const std::string& path);
 
+/// "9a", "9A", "82". @throws Error usage
+piv::Slot slot_from(const std::string& text);
 inline constexpr Option card_pin_option = {
     .name = "--pin-file", .value = "FILE", .help = "PIN of the YubiKey; - is standard input", .complete = "file"};
 enum class PinPrompt { at_terminal, never };

@@ -1,13 +1,18 @@
 #include "workflow/enroll.hpp"
 
 #include "base/text.hpp"
+#include "cli/certificates.hpp"
 #include "cli/config.hpp"
 #include "cli/devices.hpp"
 #include "cli/output/table.hpp"
 #include "cli/pin_options.hpp"
+#include "workflow/issue.hpp"
 
 namespace ymgr::cli {
 namespace {
+
+constexpr Argument arguments[] = {
+    {"NAME", "with --slot: name of the certificate, the owner's user name at first", Argument::Count::optional}};
 
 constexpr Option options[] = {
     device_option,
@@ -21,6 +26,18 @@ constexpr Option options[] = {
      .value = "FILE",
      .help = "with --adopt: its management key, as hex",
      .complete = "file"},
+    {.name = "--slot",
+     .value = "SLOT",
+     .help = "go on to a key in this slot and its certificate",
+     .complete = "9a|9c|9d|9e"},
+    {.name = "--profile",
+     .value = "NAME",
+     .help = "with --slot: certificate profile; piv-auth (9a), code-signing (9c), card-auth (9e) at first",
+     .complete = "profile"},
+    {.name = "--san",
+     .value = "KIND:VALUE",
+     .help = "with --slot: one more name: dns:, ip:, email:, uri: or upn:",
+     .times = Option::Times::many},
     request_id_option};
 
 constexpr Field fields[] = {{"serial", "string", "serial number of the YubiKey"},
@@ -46,12 +63,14 @@ constexpr Field fields[] = {{"serial", "string", "serial number of the YubiKey"}
                             {"weaknesses", "array of object", "what is known to be wrong with its firmware"},
                             {"weaknesses.id", "string", "ROCA, EUCLEAK"},
                             {"weaknesses.text", "string", "one sentence"},
+                            {"issued", "?object", "with --slot: the certificate, as ymgr issue answers"},
                             {"state", "string", "of the operation: done, planned"},
                             {"audit_reference", "?string", "request id under which the audit trail has it"}};
 
 constexpr Example examples[] = {
     {"ymgr enroll", "the YubiKey that is plugged in, for yourself"},
     {"ymgr enroll --device 12345678 --owner alice", "one of several, for somebody else"},
+    {"ymgr enroll --slot 9a --san upn:alice@corp.example", "and a certificate for logins"},
     {"ymgr enroll --pin-prompt", "with a PIN of your choice"},
     {"ymgr enroll --adopt --management-key-file mgm.hex --puk-file puk --pin-file pin", "one that is in use already"}};
 
@@ -72,9 +91,41 @@ EnrollRequest request_from(Invocation& call) {
   return request;
 }
 
+struct SlotWish {
+  CardPlace place;
+  std::string profile;
+  std::vector<San> sans;
+};
+
+/// Looked at before the YubiKey is changed.
+std::optional<SlotWish> slot_wish(Invocation& call, const Policy& policy) {
+  const auto slot = call.maybe("--slot");
+  for (const auto* option : {"NAME", "--profile", "--san"})
+    if (!slot && call.has(option)) throw Error(Code::usage, std::string(option) + " goes with --slot", "add --slot 9a");
+  if (!slot) return std::nullopt;
+  SlotWish wish;
+  wish.place.slot = slot_from(*slot);
+  wish.profile = call.has("--profile") ? call.text("--profile") : default_profile_of(wish.place.slot);
+  policy.profile(wish.profile);
+  for (const auto& text : call.list("--san")) wish.sans.push_back(parse_san(text));
+  return wish;
+}
+
+/// @param pin  a chosen one, which may be kept nowhere
+Result issue_there(Invocation& call, SlotWish wish, const std::string& serial, std::shared_ptr<const Secret> pin) {
+  auto& bench = call.wiring().workbench();
+  bench.ask_pin = [pin](const std::string&) {
+    return pin->empty() ? std::nullopt : std::optional<Secret>(pin->clone());
+  };
+  wish.place.serial = serial;
+  return flat_answer(issue_to_slot(bench, wish.place, call.text("NAME"), wish.profile, std::move(wish.sans)));
+}
+
 Result run(Invocation& call) {
   auto request = request_from(call);
   auto& bench = call.wiring().workbench();
+  auto wish = slot_wish(call, bench.policy);
+  const auto pin = std::make_shared<const Secret>(request.given.pin.clone());
   const auto answer = enroll(bench, std::move(request), {call.request_id(), call.globals().dry_run});
   Result result{.json = device_json(answer.row)};
   result.json.set("result", answer.operation.result).set("state", answer.operation.state);
@@ -84,6 +135,11 @@ Result run(Invocation& call) {
                 (answer.was_enrolled ? std::string("already enrolled") : answer.operation.result) + ", of " +
                 row.owner + (row.attested_at ? ", attested by " + row.attestation_root : "") + "\n";
   result.changed = !answer.was_enrolled && !call.globals().dry_run;
+  if (!wish || call.globals().dry_run) return result;
+  const Result issued = issue_there(call, std::move(*wish), row.serial, pin);
+  result.json.set("issued", issued.json);
+  result.text += "\n" + issued.text;
+  result.changed = result.changed || issued.changed;
   return result;
 }
 
@@ -105,8 +161,11 @@ constinit const Command enroll_command = {
         "spent there if it is not.\n\n"
         "Repeated, the command finishes what was begun, or says that the key is already enrolled. Until all is done "
         "the "
-        "status is `factory`: the key has default credentials, or may have.",
-    .arguments = {},
+        "status is `factory`: the key has default credentials, or may have.\n\n"
+        "With --slot it goes on as `ymgr issue NAME --slot` does: a key in that slot and a certificate for it; when a "
+        "good "
+        "one is there, nothing more.",
+    .arguments = arguments,
     .options = options,
     .fields = fields,
     .examples = examples,

@@ -130,11 +130,6 @@ KeyAlgorithm algorithm_of(const std::string& text) {
               near ? "--key " + *near : "--key rsa-3072, rsa-4096, ec-p256, ec-p384 or ed25519");
 }
 
-piv::Slot slot_of(const std::string& text) {
-  if (const auto slot = piv::parse_slot(lower(text))) return *slot;
-  throw Error(Code::usage, "no slot " + printable(text), "--slot 9a, 9c, 9d, 9e, or 82 to 95");
-}
-
 /// nullopt: the key is not to be made on a YubiKey.
 std::optional<CardPlace> card_of(Invocation& call) {
   const auto slot = call.maybe("--slot");
@@ -146,7 +141,7 @@ std::optional<CardPlace> card_of(Invocation& call) {
       throw Error(Code::usage, std::string(option) + " and --slot exclude each other", "leave out one of them");
   CardPlace place;
   place.serial = call.text("--device");
-  place.slot = slot_of(*slot);
+  place.slot = slot_from(*slot);
   place.overwrite = call.has("--force");
   if (const auto text = call.maybe("--pin-policy")) place.pin_policy = piv::parse_pin_policy(*text).value();
   if (const auto text = call.maybe("--touch-policy")) place.touch_policy = piv::parse_touch_policy(*text).value();

@@ -329,3 +329,30 @@ def test_a_pin_that_is_not_kept_comes_from_a_file(desk_of):
     desk.ymgr.json("issue", "free", "--slot", "82", "--profile", "email", "--pin-policy", "never", "--san", MAIL)
     wrong = desk.issue("alice", "9a", "--pin-file", desk.box.secret("wrong", "87654321"), exit=7)
     assert wrong["code"] == "wrong-pin" and desk.on_card("9a") == ""
+
+
+def test_an_enrollment_goes_on_to_a_certificate(empty_box):
+    """The person alone knows the PIN; 9c wants it for every signature."""
+    state, pin = empty_box.root / "key.json", empty_box.secret("pin", "482913")
+    ymgr = Ymgr(RELEASE, empty_box)
+    ymgr.init("--demo")
+    ymgr.login()
+    trust_virtual_root(empty_box, state)
+    config = empty_box.root / "config/ymgr/ymgr.yaml"
+    config.write_text(config.read_text() + "secrets:\n  pin: user\n")
+    with sitting(empty_box, state, NEW) as desk:
+        enroll = ["enroll", "--device", SERIAL, "--pin-file", pin, "--slot", "9a", "--san", UPN]
+        assert desk.ymgr.json(*enroll, "--profile", "nonsense", exit=2)["code"] == "profile-unknown"
+        answer = desk.ymgr.json(*enroll)
+        assert (answer["result"], answer["issued"]["result"], answer["issued"]["name"]) == ("enrolled", "issued", ADMIN)
+        assert answer["issued"]["key_checked"] == "signature" and answer["issued"]["profile"] == "piv-auth"
+        assert desk.on_card("9a") == answer["issued"]["certificate"]
+        again = desk.ymgr.json(*enroll)
+        assert (again["result"], again["issued"]["result"]) == ("already_enrolled", "unchanged")
+        assert desk.issue("build", "9c", exit=2)["code"] == "input-needed"
+        signing = desk.issue("build", "9c", "--pin-file", pin)
+        assert signing["key_checked"] == "signature" and desk.on_card("9c") == signing["certificate"]
+        due = desk.ymgr.json("renew", "--due", "--renew-before", "365d")
+        assert (due["due"], due["waiting"]) == (0, 2)
+        due = desk.ymgr.json("renew", "--due", "--renew-before", "365d", "--pin-file", pin)
+        assert (due["due"], due["waiting"]) == (2, 0)
