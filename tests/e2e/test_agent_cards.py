@@ -336,6 +336,16 @@ def test_what_was_queued_for_a_key_that_is_pulled_out_is_answered(one):
     assert caller.post("/piv/verify", {}, pin=PIN).status == 200
 
 
+def test_what_fails_after_a_change_leaves_it_open_too(one):
+    caller, key = one
+    key.control("fault removed-before ins=20")  # the proof after the change
+    answer = caller.post("/piv/set-pin", {}, pin="11223344", current_pin=PIN)
+    assert (code(answer), answer.json["outcome"]) == ("device-removed", "unknown")
+    key.plug()
+    wait_for(lambda: len(devices(caller)) == 1, "the return")
+    assert "outcome" not in caller.post("/piv/set-pin", {}, pin=PIN, current_pin="000000").json  # nothing was changed
+
+
 def test_a_card_that_says_so_and_does_not_is_found_out(one):
     caller, key = one
     key.control("fault stores-nothing ins=24")
