@@ -395,28 +395,6 @@ std::string free_key_name(Workbench& bench, const CertificateItem& item) {
   return taken(longer) ? plain + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1) : longer;
 }
 
-CertificateAnswer issue_to_slot(Workbench& bench, const CardPlace& place, std::string name, std::string profile,
-                                std::vector<San> sans) {
-  IssueRequest request;
-  request.name = name.empty() ? devices::get(bench.db, place.serial).owner : std::move(name);
-  request.profile = profile.empty() ? default_profile_of(place.slot) : std::move(profile);
-  request.sans = std::move(sans);
-  request.card = place;
-  IssueOptions options;
-  options.when_active = WhenActive::ensure;
-  return issue(bench, {std::move(request)}, options);
-}
-
-std::string default_profile_of(piv::Slot slot) {
-  switch (slot) {
-    case piv::Slot::authentication: return "piv-auth";
-    case piv::Slot::signature: return "code-signing";
-    case piv::Slot::card_authentication: return "card-auth";
-    default: break;
-  }
-  throw Error(Code::usage, "slot " + piv::to_string(slot) + " has no profile of its own", "name one with --profile");
-}
-
 std::string requested_name(const std::string& name, const std::optional<Csr>& csr) {
   if (!name.empty()) return check_certificate_name(name);
   if (csr && !csr->common_name.empty()) return check_certificate_name(csr->common_name);
