@@ -108,7 +108,7 @@ class Agent:
             text = (body if isinstance(body, str) else json.dumps(body)).encode()
             sent = {"Content-Type": "application/json", "Content-Length": str(len(text)), **sent}
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items() if value is not None)
-        (answer,) = parse_answers(self.raw(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + text, over, then_end=False))
+        (answer,) = parse_answers(self.raw(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + text, over, then_end=over == "tcp"))
         return answer
 
     def get(self, path, **how):
