@@ -107,7 +107,7 @@ constexpr Field replace_fields[] = {
     {"audit_reference", "string", "request id under which the audit trail has it"}};
 constexpr Example replace_examples[] = {
     {"ymgr device replace 12345678 --with 23456789", "a week for the change"},
-    {"ymgr device replace 12345678 --with 23456789 --grace 0s", "the old ones end with the next renewal run"}};
+    {"ymgr device replace 12345678 --with 23456789 --grace 1h", "the old ones end soon, with the next renewal run"}};
 constexpr Column replace_columns[] = {
     {"NAME", "name"}, {"PROFILE", "profile"}, {"SLOT", "slot"}, {"COMMAND", "command"}};
 

@@ -10,7 +10,13 @@ constexpr Option options[] = {
     {.name = "--revoke-orphans",
      .value = "",
      .help = "revoke certificates that the CA signed and the inventory does not have"},
-    {.name = "--destroy-unused-keys", .value = "", .help = "destroy sealed keys that no certificate has"}};
+    {.name = "--destroy-unused-keys", .value = "", .help = "destroy sealed keys that no certificate has"},
+    {.name = "--device",
+     .value = "SERIAL",
+     .help = "compare this YubiKey with its records instead",
+     .times = Option::Times::many,
+     .complete = "device"},
+    {.name = "--plugged-in", .value = "", .help = "the same with every enrolled YubiKey that is plugged in"}};
 
 constexpr Field fields[] = {{"items", "array of object", "what did not fit; empty: all is well"},
                             {"items.kind", "string", "what kind of difference, such as crl or certificate_orphaned"},
@@ -29,11 +35,13 @@ constexpr Field fields[] = {{"items", "array of object", "what did not fit; empt
                             {"checked.keys", "integer", "sealed keys of active certificates"},
                             {"checked.operations", "integer", "operations that nobody works on"},
                             {"checked.installations", "integer", "certificates installed on this host"},
+                            {"checked.devices", "integer", "YubiKeys"},
                             {"audit_reference", "?string", "request id under which the audit trail has it"}};
 
 constexpr Example examples[] = {
     {"ymgr reconcile", "repairs what has one right answer, reports the rest"},
     {"ymgr reconcile --dry-run", "changes nothing"},
+    {"ymgr reconcile --device 12345678", "what is on the card, and what an operation left that was given up"},
     {"ymgr reconcile --revoke-orphans --yes", "after a restore: certificates that nobody knows any more"}};
 
 constexpr Column columns[] = {{"ACTION", "action"},
@@ -51,6 +59,8 @@ Json to_json(const Finding& finding) {
 }
 
 std::string text_of(const ReconcileAnswer& answer) {
+  if (answer.findings.empty() && answer.devices > 0)
+    return "all is well: " + std::to_string(answer.devices) + (answer.devices == 1 ? " YubiKey\n" : " YubiKeys\n");
   if (answer.findings.empty())
     return "all is well: " + std::to_string(answer.certificates) + " certificates, " +
            std::to_string(answer.revocations) + " revocations, " + std::to_string(answer.installations) +
@@ -72,7 +82,11 @@ void confirm(Invocation& call, const ReconcileOptions& wish) {
 Result run(Invocation& call) {
   auto& bench = call.wiring().workbench();
   bench.session.require(Right::reconcile);
-  const ReconcileOptions wish{call.globals().dry_run, call.has("--revoke-orphans"), call.has("--destroy-unused-keys")};
+  ReconcileOptions wish{call.globals().dry_run, call.has("--revoke-orphans"), call.has("--destroy-unused-keys")};
+  wish.devices = call.list("--device");
+  if (call.has("--plugged-in")) wish.devices = plugged_in_devices(bench);
+  if (call.has("--plugged-in") && wish.devices.empty())
+    throw Error(Code::device_not_found, "no enrolled YubiKey is plugged in", "ymgr device list");
   confirm(call, wish);
   const auto answer = reconcile(bench, wish);
   Json items = Json::array();
@@ -87,7 +101,8 @@ Result run(Invocation& call) {
                                     {"crls", answer.crls},
                                     {"keys", answer.keys},
                                     {"operations", answer.operations},
-                                    {"installations", answer.installations}}))
+                                    {"installations", answer.installations},
+                                    {"devices", answer.devices}}))
       .set("audit_reference", answer.request_id.empty() ? Json() : Json(answer.request_id));
   result.items = "items";
   result.columns = columns;
@@ -111,7 +126,13 @@ constinit const Command reconcile_command = {
         "Everything else is reported with what to do; the exit status is 1 then, also for operations that stopped "
         "half-way.\n\n"
         "Certificates that the CA signed and the inventory does not have are revoked by `--revoke-orphans` only, keys "
-        "that no certificate has are destroyed by `--destroy-unused-keys` only. Repeating it is harmless.",
+        "that no certificate has are destroyed by `--destroy-unused-keys` only. Repeating it is harmless.\n\n"
+        "With `--device` or `--plugged-in` YubiKeys are compared with what is recorded of them: which management key "
+        "opens them, which certificates stand in their slots, whether somebody has reset them. A PIN, PUK or "
+        "management "
+        "key that an operation left on its way when it was given up is settled: the card is asked which of the two it "
+        "has. That is a guess for PIN and PUK, made only while three tries are left; with the stored PUK no PIN is "
+        "guessed.",
     .arguments = {},
     .options = options,
     .fields = fields,

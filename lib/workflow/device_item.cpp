@@ -103,6 +103,8 @@ DeviceAnswer run_device(Workbench& bench, DeviceItem item, const Json& inputs, c
   item.request_id = op.request_id;
   op.items.push_back({item.target, item.journal()});
   op.events.push_back({"", "device." + item.action + ".requested", item.target, op.inputs});
+  if (auto ended = end_stopped(bench, item.target))
+    if (operations::get(bench.db, ended->request_id).inputs == op.inputs) return std::move(*ended);
   std::optional<operations::Earlier> earlier;
   bench.db.transaction(sql::Access::write, [&] {
     earlier = operations::find_earlier(bench, op);
@@ -119,6 +121,13 @@ DeviceAnswer resume_device(Workbench& bench, const std::string& request_id, cons
   auto item = DeviceItem::from(items.front());
   item.request_id = request_id;
   return run_item_of(bench, std::move(item), given);
+}
+
+std::optional<DeviceAnswer> end_stopped(Workbench& bench, const std::string& serial) {
+  const auto op = operations::find_unended(bench.db, device_kind, serial);
+  if (!op) return std::nullopt;
+  operations::take_over(bench, op->request_id);
+  return resume_device(bench, op->request_id);
 }
 
 DeviceAnswer or_throw(DeviceAnswer answer) {

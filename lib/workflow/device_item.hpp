@@ -95,6 +95,8 @@ struct DeviceOptions {
 DeviceAnswer run_device(Workbench&, DeviceItem, const Json& inputs, const GivenSecrets&, const DeviceOptions&);
 /// Goes on with one that this process has taken over.
 DeviceAnswer resume_device(Workbench&, const std::string& request_id, const GivenSecrets& = {});
+/// Ends an operation on it that was done but for its end. nullopt: there was none.
+std::optional<DeviceAnswer> end_stopped(Workbench&, const std::string& serial);
 /// @throws Error what kept it from its end
 DeviceAnswer or_throw(DeviceAnswer);
 

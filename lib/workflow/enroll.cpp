@@ -145,7 +145,10 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
   check_pin(request);
   const std::string serial = find_serial(bench, request.serial);
   auto row = devices::find(bench.db, serial);
-  if (auto answer = enrolled_before(row)) return std::move(*answer);
+  if (auto answer = enrolled_before(row)) {
+    if (!options.dry_run) end_stopped(bench, serial);
+    return std::move(*answer);
+  }
   if (request.adopt && request.given.management_key && request.given.management_key->bytes.size() == 24)
     request.given.management_key->algorithm = bench.agent().info(serial).device.management_algorithm;
   auto item = item_of(request, serial, owner);
@@ -167,6 +170,8 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
 // ---- its steps
 
 Progress choose_slot(DeviceItem& item, DevicePorts& ports, Attempt) {
+  // What is stored is of a life before a reset.
+  if (!is_blank(ports.secrets) && all_factory(ports.agent.info(item.target).device)) ports.secrets.destroy();
   for (int number = static_cast<int>(piv::Slot::last_retired); number >= static_cast<int>(piv::Slot::first_retired);
        --number) {
     const auto slot = piv::Slot{static_cast<std::uint8_t>(number)};
@@ -263,10 +268,7 @@ Progress remove_throw_away_key(DeviceItem& item, DevicePorts& ports, Attempt) {
 
 Progress set_retries(DeviceItem& item, DevicePorts& ports, Attempt) {
   const auto info = ports.agent.info(item.target).device;
-  if (!is_blank(ports.secrets)) {
-    if (!all_factory(info)) return Progress::done;  // an enrollment before this one came further
-    ports.secrets.destroy();                        // and the card was reset since
-  }
+  if (!is_blank(ports.secrets)) return Progress::done;  // an enrollment before this one came further
   const Secret pin(piv::factory_pin());
   try {
     if (info.firmware < tells_defaults_since)

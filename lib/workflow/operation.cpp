@@ -165,6 +165,17 @@ std::optional<StoredOperation> find_open(sql::Connection& db, std::string_view k
   return id.empty() ? std::nullopt : find(db, id);
 }
 
+std::optional<StoredOperation> find_unended(sql::Connection& db, std::string_view kind, std::string_view target) {
+  std::string id;
+  db.run(
+      "SELECT request_id FROM operations WHERE kind = $1 AND target = $2 AND state IN ('open', 'waiting') AND NOT "
+      "EXISTS "
+      "(SELECT 1 FROM operation_items i WHERE i.request_id = operations.request_id AND i.status IN ('open', "
+      "'waiting'))",
+      {kind, target}, [&](const sql::Row& row) { id = row.text(0); });
+  return id.empty() ? std::nullopt : find(db, id);
+}
+
 std::vector<StoredItem> items(sql::Connection& db, std::string_view request_id) {
   std::vector<StoredItem> found;
   db.run(

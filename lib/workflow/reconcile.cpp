@@ -81,9 +81,9 @@ void Reconciliation::examine(std::string kind, const std::string& subject, const
   }
 }
 
-ReconcileAnswer reconcile(Workbench& bench, const ReconcileOptions& options) {
-  bench.session.require(Right::reconcile);
-  Reconciliation run(bench, options);
+namespace {
+
+void compare_all(Reconciliation& run) {
   reconciling::look_at_profile_files(run);
   reconciling::adopt_installed(run);
   reconciling::compare_issued(run);
@@ -92,6 +92,18 @@ ReconcileAnswer reconcile(Workbench& bench, const ReconcileOptions& options) {
   reconciling::compare_keys(run);
   reconciling::look_at_operations(run);
   reconciling::compare_installations(run);
+  reconciling::end_graces(run);
+}
+
+}  // namespace
+
+ReconcileAnswer reconcile(Workbench& bench, const ReconcileOptions& options) {
+  bench.session.require(Right::reconcile);
+  Reconciliation run(bench, options);
+  if (options.devices.empty())
+    compare_all(run);
+  else
+    reconciling::compare_devices(run);
   if (!options.dry_run) {
     const auto& answer = run.answer;
     bench.db.transaction(sql::Access::write, [&] {

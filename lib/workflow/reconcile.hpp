@@ -11,8 +11,9 @@ namespace ymgr {
 
 struct ReconcileOptions {
   bool dry_run = false;
-  bool revoke_orphans = false;       // certificates that the CA signed and the inventory does not have
-  bool destroy_unused_keys = false;  // sealed keys that no certificate names
+  bool revoke_orphans = false;            // certificates that the CA signed and the inventory does not have
+  bool destroy_unused_keys = false;       // sealed keys that no certificate names
+  std::vector<std::string> devices = {};  // not empty: these YubiKeys are compared with their records, and nothing else
 };
 
 /// What did not fit.
@@ -26,7 +27,8 @@ struct Finding {
 struct ReconcileAnswer {
   std::string request_id;  // empty: a dry run
   std::vector<Finding> findings;
-  std::int64_t certificates = 0, revocations = 0, crls = 0, keys = 0, operations = 0, installations = 0;  // looked at
+  std::int64_t certificates = 0, revocations = 0, crls = 0, keys = 0, operations = 0, installations = 0,
+               devices = 0;  // looked at
   bool changed = false;
   std::int64_t count(std::string_view action) const noexcept;
 };
@@ -36,5 +38,7 @@ struct ReconcileAnswer {
 /// repair is audited in its transaction, so that a killed run has done a part and the next one does the rest.
 /// @throws Error role-denied · disk-unusable, database-busy: what is left can be done later
 ReconcileAnswer reconcile(Workbench&, const ReconcileOptions&);
+/// Serials of the enrolled YubiKeys that are plugged in. @throws Error what the agent throws
+std::vector<std::string> plugged_in_devices(Workbench&);
 
 }  // namespace ymgr

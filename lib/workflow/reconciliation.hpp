@@ -53,6 +53,9 @@ void compare_crls(Reconciliation&);
 void compare_keys(Reconciliation&);
 void look_at_operations(Reconciliation&);
 void compare_installations(Reconciliation&);
+void end_graces(Reconciliation&);
+/// Instead of all of them, where devices are named.
+void compare_devices(Reconciliation&);
 }  // namespace reconciling
 
 }  // namespace ymgr

@@ -5,6 +5,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/device_admin.hpp"
 #include "workflow/explain.hpp"
 #include "workflow/issue.hpp"
 #include "workflow/renew_plan.hpp"
@@ -396,6 +397,7 @@ RenewAnswer resume_renewal(Workbench& bench, const std::string& request_id) {
 RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   bench.session.require(Right::renew);
   if (options.dry_run) return plan_only(bench, due, options);
+  supersede_replaced(bench);
   RenewAnswer answer, orphans;
   PluggedIn plugged(bench);
   finish_orphans(bench, options.request_id, plugged, orphans);

@@ -1,13 +1,14 @@
 """YubiKeys through the real ymgr, agent, pcscd and virtual keys: enroll, set-pin and the commands of `device`."""
 
+import itertools
+import json
 import re
 
 import pytest
 
 from card import MANAGEMENT_KEY, PIN, PUK, apdu, padded
 from desk import Desk
-from harness import Box, Ymgr, wait_for
-from conftest import RELEASE
+from harness import FAILPOINT, RELEASE, Box, Ymgr, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -271,3 +272,104 @@ def test_a_person_sets_the_pin_of_an_own_key_alone(desk):
     assert desk.ymgr.json("device", "show", "1001", env=carol)["secrets"] is None
     desk.ymgr.json("device", "assign", "1001", "alice")
     assert desk.ymgr.json("set-pin", env=bob, exit=4)["code"] == "role-denied"
+
+
+def killed_everywhere(desk, *words, done, every=1):
+    """Kills the command at its failpoints, of the long ones at every third or so, runs it again and checks; returns how many
+    failpoints it has."""
+    for number in itertools.count(1, every):
+        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, "YMGR_FAILPOINT": f"kill@{number}"})
+        killed = armed(*words, "--json", exit=None)
+        if killed.exit != -9:
+            assert killed.exit == 0, killed
+            return number - 1
+        again = desk.ymgr(*words, "--json", exit=None)
+        assert again.exit == 0, f"after kill@{number}\n{again}"
+        done(number)
+        assert desk.ymgr.json("operation", "list")["operations"] == [], number
+
+
+def kept_pin_opens(desk, number=None):
+    assert pin_opens(desk.keys[0], reveal(desk, "pin")), number
+    assert desk.ymgr.json("device", "show", "1001")["secrets"]["pending"] == [], number
+
+
+def test_set_pin_killed_anywhere_is_finished_by_the_same_command(desk):
+    enrolled(desk)
+    assert killed_everywhere(desk, "set-pin", done=lambda number: kept_pin_opens(desk, number)) > 10
+
+
+def test_rotate_secrets_killed_anywhere_is_finished_by_the_same_command(desk):
+    enrolled(desk)
+    words = ["device", "rotate-secrets", "1001"]
+    assert killed_everywhere(desk, *words, done=lambda number: kept_pin_opens(desk, number), every=4) > 30
+    assert desk.ymgr.json("device", "rotate-secrets", "1001")["result"] == "changed"
+
+
+def test_enroll_killed_anywhere_is_finished_by_the_same_command(desk):
+    def done(number):
+        kept_pin_opens(desk, number)
+        assert desk.ymgr.json("device", "show", "1001")["status"] == "enrolled"
+        desk.ymgr.json("device", "reset", "1001", "--yes", "--device", "1001")
+
+    assert killed_everywhere(desk, "enroll", done=done, every=7) > 30
+
+
+def test_reset_killed_anywhere_is_finished_by_the_same_command(desk):
+    enrolled(desk)
+
+    def done(number):
+        assert pin_opens(desk.keys[0], PIN), number
+        enrolled(desk)
+
+    assert killed_everywhere(desk, "device", "reset", "1001", "--yes", "--device", "1001", done=done, every=2) > 5
+
+
+def test_two_commands_on_one_key_at_once(desk):
+    enrolled(desk)
+    first, second = (desk.ymgr.start("set-pin", "--json") for _ in range(2))
+    answers = [json.loads(one.communicate(timeout=60)[0]) for one in (first, second)]
+    codes = {answer.get("code") for answer in answers}
+    assert None in codes and codes <= {None, "operation-running", "operation-open"}, answers
+    kept_pin_opens(desk)
+
+
+def test_reconcile_tells_that_a_key_was_reset_by_others(desk):
+    enrolled(desk)
+    assert desk.ymgr.json("reconcile", "--device", "1001")["items"] == []
+    desk.keys[0].ykman("piv", "reset", "-f")
+    found = desk.ymgr.json("reconcile", "--plugged-in", exit=1)
+    assert [one["action"] for one in found["items"]] == ["repaired", "reported"]
+    assert desk.ymgr.json("device", "show", "1001")["status"] == "factory"
+    enrolled(desk)
+    kept_pin_opens(desk)
+
+
+def test_a_replaced_key_is_retired_after_the_grace(demo):
+    with Desk(demo, "5.7.4", "5.7.4") as desk:
+        for serial in ("1001", "1002"):
+            enrolled(desk, serial=serial)
+        assert desk.ymgr.json("device", "replace", "1001", "--with", "1001", exit=2)["code"] == "usage"
+        def is_retired():
+            return desk.ymgr.json("device", "show", "1001")["status"] == "retired"
+
+        answer = desk.ymgr.json("device", "replace", "1001", "--with", "1002", "--grace", "1s")
+        assert answer["changed"] and answer["reissues"] == []
+        wait_for(lambda: desk.ymgr("renew", "--due") and is_retired(), "the end of the grace", 10)
+        shown = desk.ymgr.json("device", "show", "1001")
+        assert shown["replaced_by"] == "1002" and shown["superseded_at"] is None
+
+
+def test_what_a_given_up_operation_left_is_settled_by_the_next(desk):
+    enrolled(desk)
+    for number in itertools.count(1, 4):
+        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, "YMGR_FAILPOINT": f"kill@{number}"})
+        killed = armed("device", "rotate-secrets", "1001", "--json", exit=None)
+        if killed.exit == 0:
+            break
+        for operation in desk.ymgr.json("operation", "list")["operations"]:
+            desk.ymgr("operation", "abandon", operation["request_id"], "--yes")
+        answer = desk.ymgr("reconcile" if number % 2 else "set-pin", "--device", "1001", "--json", exit=None)
+        assert answer.exit == 0, f"after kill@{number}\n{answer}"
+        kept_pin_opens(desk, number)
+    assert number > 30

@@ -1,0 +1,156 @@
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "workflow/device_admin.hpp"
+#include "workflow/reconciliation.hpp"
+#include "workflow/set_pin.hpp"
+
+namespace ymgr {
+namespace {
+
+const std::string show = "ymgr device show ";
+
+bool all_factory(const piv::DeviceInfo& info) {
+  return info.default_pin == true && info.default_puk == true && info.default_management_key == true;
+}
+
+/// One YubiKey and what is recorded of it.
+class CardReconciliation {
+ public:
+  CardReconciliation(Reconciliation& whole, DeviceRow device)
+      : run_(whole), row_(std::move(device)), ports_(whole.bench, row_.serial, nothing_given_) {}
+
+  void look() {
+    const auto info = ports_.agent.info(row_.serial).device;
+    compare_row(info);
+    if (row_.status == DeviceStatus::enrolled && all_factory(info)) return note_reset();
+    if (const auto open = operations::find_open(run_.bench.db, device_kind, row_.serial)) return report_open(*open);
+    settle();
+    if (row_.status != DeviceStatus::factory) try_management_key();
+    compare_slots(ports_.agent.slots(row_.serial).slots);
+    if (!run_.options.dry_run && row_.status == DeviceStatus::enrolled && change_exposed_puk(run_.bench, row_.serial))
+      run_.repair("puk_exposed", row_.serial, "its PUK was shown to somebody and is another one now", [] {});
+  }
+
+ private:
+  void report(const char* kind, const std::string& message, std::string hint) {
+    run_.report(kind, row_.serial, message, std::move(hint));
+  }
+
+  void compare_row(const piv::DeviceInfo& info) {
+    if (piv::to_string(info.firmware) != row_.firmware)
+      report("device_differs", "it has firmware " + piv::to_string(info.firmware) + ", recorded is " + row_.firmware,
+             show + row_.serial);
+  }
+
+  /// Somebody reset it by other means: its row must say so.
+  void note_reset() {
+    const std::string serial = row_.serial;
+    run_.repair("device_reset", serial, "it has the factory's PIN, PUK and management key", [this, serial] {
+      devices::set_status(run_.bench.db, serial, DeviceStatus::factory, "found with the factory's credentials",
+                          run_.at);
+    });
+    report("device_reset", "the certificates on it have lost their keys",
+           "ymgr enroll --device " + serial + ", and revoke or issue them anew");
+  }
+
+  void report_open(const StoredOperation& op) {
+    report("operation_open", "an operation on it stopped half-way: " + op.request_id, "ymgr resume " + op.request_id);
+  }
+
+  void settle() {
+    const auto card = ports_.secrets.card().pending, pin = ports_.secrets.pin().pending;
+    if (!card && !pin) return;
+    if (!run_.options.dry_run) settle_pending(ports_, row_.serial);
+    for (const auto& pending : {&card, &pin})
+      if (*pending)
+        run_.repair("secret_pending", row_.serial,
+                    "a new " + std::string(to_string((*pending)->what)) + " was on its way to the card", [] {});
+  }
+
+  void try_management_key() {
+    const auto stored = ports_.secrets.card();
+    if (!stored.management_key)
+      return report("management_key_unknown", "no management key of it is kept", show + row_.serial);
+    try {
+      ports_.agent.verify_management_key(row_.serial, *stored.management_key);
+    } catch (const Error& error) {
+      if (error.code() != Code::wrong_management_key) throw;
+      report("management_key_differs", "the management key that is kept does not open it",
+             "ymgr device reset " + row_.serial + " makes it a new one; its keys are lost then");
+    }
+  }
+
+  void compare_slots(const std::vector<agent::SlotContent>& slots) {
+    for (const auto& slot : slots) {
+      if (slot.certificate) compare_certificate(slot);
+      if (!slot.certificate && slot.key && slot.slot != piv::Slot::attestation)
+        report("key_without_certificate", "slot " + piv::to_string(slot.slot) + " has a key and no certificate",
+               "ymgr issue NAME --device " + row_.serial + " --slot " + piv::to_string(slot.slot) + " --force");
+    }
+    for (const auto& id : devices::active_certificates(run_.bench.db, row_.serial, run_.at)) look_for(id, slots);
+  }
+
+  void compare_certificate(const agent::SlotContent& slot) {
+    ++run_.answer.certificates;
+    const std::string where = "slot " + piv::to_string(slot.slot);
+    const auto found = parse_certificate(slot.certificate->bytes);
+    std::optional<CertificateRow> known;
+    for (auto& row : inventory::by_public_key(run_.bench.db, hex(found.key.sha256)))
+      if (row.fingerprint == hex(found.fingerprint)) known = std::move(row);
+    if (!known)
+      return report("certificate_foreign", where + " has a certificate that is not in the inventory: " + found.subject,
+                    run_.is_ours(found) ? "ymgr reconcile" : "it is none of ours; nothing needs to be done");
+    if (known->status == CertificateStatus::active) return;
+    report("certificate_leftover",
+           where + " has the certificate of " + known->name + ", which is " + std::string(to_string(known->status)),
+           "ymgr issue NAME --device " + row_.serial + " --slot " + piv::to_string(slot.slot) + " --force");
+  }
+
+  void look_for(const std::string& cert_id, const std::vector<agent::SlotContent>& slots) {
+    const auto row = inventory::by_id(run_.bench.db, cert_id);
+    if (!row) return;
+    const auto slot = std::find_if(slots.begin(), slots.end(),
+                                   [&](const auto& content) { return piv::to_string(content.slot) == row->slot; });
+    const bool has_certificate = slot != slots.end() && slot->certificate;
+    if (has_certificate && hex(parse_certificate(slot->certificate->bytes).fingerprint) == row->fingerprint) return;
+    report("certificate_missing", "slot " + row->slot + " has not the certificate of " + row->name,
+           "ymgr renew " + row->name + " --force, or ymgr revoke " + row->cert_id);
+  }
+
+  Reconciliation& run_;
+  DeviceRow row_;
+  GivenSecrets nothing_given_;
+  DevicePorts ports_;
+};
+
+}  // namespace
+
+namespace reconciling {
+
+void compare_devices(Reconciliation& run) {
+  for (const auto& serial : run.options.devices) {
+    ++run.answer.devices;
+    run.examine("device", serial, [&] { CardReconciliation(run, devices::get(run.bench.db, serial)).look(); });
+  }
+}
+
+void end_graces(Reconciliation& run) {
+  const auto ended = devices::grace_ended(run.bench.db, run.at);
+  if (!run.options.dry_run) supersede_replaced(run.bench);
+  for (const auto& row : ended)
+    run.repair("device_replaced", row.serial, "it was replaced by " + row.replaced_by + ", and the grace has ended",
+               [] {});
+}
+
+}  // namespace reconciling
+
+std::vector<std::string> plugged_in_devices(Workbench& bench) {
+  std::vector<std::string> serials;
+  for (const auto& found : bench.agent().discover())
+    if (devices::find(bench.db, found.serial)) serials.push_back(found.serial);
+  std::sort(serials.begin(), serials.end());
+  return serials;
+}
+
+}  // namespace ymgr
