@@ -151,6 +151,21 @@ def test_a_key_in_use_is_enrolled_only_with_what_it_has(desk):
     assert desk.ymgr.json(*adopt, exit=1)["code"] == "device-state"  # the management key is the factory's
 
 
+def test_a_key_in_use_is_adopted_as_it_is(desk):
+    key, own = desk.keys[0], "a1" * 24
+    key.ykman("piv", "access", "change-pin", "-P", PIN, "-n", "271828")
+    key.ykman("piv", "access", "change-puk", "-p", PUK, "-n", "31415926")
+    key.ykman("piv", "access", "change-management-key", "-a", "AES192", "-m", MANAGEMENT_KEY, "-n", own, "-f")
+    files = {"pin": "271828", "puk": "31415926", "management-key": own}
+    options = [word for name, value in files.items() for word in (f"--{name}-file", desk.box.secret(name, value))]
+    wrong = [*options[:-1], desk.box.secret("wrong", "b2" * 24)]
+    assert desk.ymgr.json("enroll", "--adopt", *wrong, exit=7)["code"] == "wrong-management-key"
+    assert enrolled(desk, "--adopt", *options)["result"] == "adopted"
+    assert pin_opens(key, "271828") and reveal(desk, "pin") == "271828"
+    assert desk.ymgr.json("device", "rotate-secrets", "1001")["result"] == "changed"
+    assert pin_opens(key, reveal(desk, "pin"))
+
+
 def test_dry_run_changes_nothing(desk):
     before = desk.box.snapshot()
     assert desk.ymgr.json("enroll", "--dry-run")["result"] == "planned"
