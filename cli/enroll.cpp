@@ -112,7 +112,8 @@ std::optional<SlotWish> slot_wish(Invocation& call, const Policy& policy) {
 }
 
 /// @param pin  a chosen one, which may be kept nowhere
-Result issue_there(Invocation& call, SlotWish wish, const std::string& serial, std::shared_ptr<const Secret> pin) {
+Result issue_there(Invocation& call, SlotWish wish, const std::string& serial,
+                   const std::shared_ptr<const Secret>& pin) {
   auto& bench = call.wiring().workbench();
   bench.ask_pin = [pin](const std::string&) {
     return pin->empty() ? std::nullopt : std::optional<Secret>(pin->clone());
