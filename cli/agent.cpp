@@ -29,6 +29,7 @@ constexpr Field start_fields[] = {
     {"socket", "string", "path of the agent's Unix socket"},
     {"started", "boolean", "false: it answered already, or --dry-run"},
     {"version", "?string", "the agent's; absent with --dry-run"},
+    {"pid", "?integer", "of the process that was started; absent where systemd started it"},
 };
 constexpr Field register_fields[] = {
     {"socket", "string", "path of the agent's Unix socket"},
@@ -120,6 +121,7 @@ Result run_start(Invocation& call) {
     pid = start_agent_process(socket);
   }
   wait_until_it_answers(call, pid);
+  if (pid > 0) json.set("pid", static_cast<std::int64_t>(pid));
   json.set("started", true).set("version", stranger(call, call.wiring().config().timeout()).health().version);
   return {.json = json, .text = "started the agent\n", .changed = true};
 }

@@ -14,7 +14,7 @@ tmpfs=/dev/shm
 [ -w "$tmpfs" ] || tmpfs=$work
 XDG_RUNTIME_DIR=$(mktemp -d "$tmpfs/ymgr-demo-XXXXXX")
 YMGR_HOME=$work/profile
-export YMGR_HOME XDG_RUNTIME_DIR
+export work YMGR_HOME XDG_RUNTIME_DIR
 unset YMGR_CONFIG YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE XDG_CONFIG_HOME 2>/dev/null || true
 
 server=
@@ -28,37 +28,8 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM
 
-say() { printf '\n== %s\n' "$*"; }
-show() {
-  printf '$ %s\n' "$*"
-  "$@"
-}
-fail() {
-  echo "demo: $*" >&2
-  exit 1
-}
-# expect STATUS COMMAND...: shows it and checks its exit status.
-expect() {
-  wanted=$1
-  shift
-  printf '$ %s\n' "$*"
-  status=0
-  "$@" || status=$?
-  [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted: $*"
-}
-free_port() { # one that nobody has just now
-  port=$(($$ % 20000 + 20000))
-  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-  echo "$port"
-}
-wait_for_port() {
-  tries=0
-  until curl -s -o /dev/null --max-time 1 "$2://127.0.0.1:$1/" || [ $? -ne 7 ]; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || fail "nothing answers on port $1"
-    sleep 0.1
-  done
-}
+# shellcheck source=examples/demo-tools.sh
+. "$top/examples/demo-tools.sh"
 served_serial() {
   echo | openssl s_client -connect "127.0.0.1:$https" -servername localhost 2>/dev/null | openssl x509 -noout -serial
 }
@@ -176,5 +147,7 @@ show ymgr report
 
 say 'The audit trail'
 show ymgr audit verify
+
+"$top/examples/with-virtual-yubikey.sh" "$top/examples/demo-yubikey.sh"
 
 printf '\ndemo: all of it worked\n'

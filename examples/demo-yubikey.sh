@@ -1,0 +1,104 @@
+#!/bin/bash
+# A YubiKey's life, from a key as the factory made it to a login that its revocation ends. Called by examples/demo.sh, beside a virtual
+# YubiKey (examples/with-virtual-yubikey.sh); the same commands serve a real one.
+set -eu
+
+: "${work:?examples/demo.sh runs this}" "${VIRTUAL_YUBIKEY_FOLDER:?examples/with-virtual-yubikey.sh runs this}"
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+# shellcheck source=examples/demo-tools.sh
+. "$here/demo-tools.sh"
+
+export YMGR_HOME=$work/yubikey/profile XDG_CONFIG_HOME=$work/yubikey/config
+mkdir -p "$YMGR_HOME/.." "$XDG_CONFIG_HOME/ymgr"
+cd "$work/yubikey"
+
+agent='' nginx=''
+# shellcheck disable=SC2317  # by the trap
+end() {
+  for pid in $agent $nginx; do kill "$pid" 2>/dev/null || true; done
+}
+trap end EXIT
+
+say 'A profile for demonstrations: it also trusts the attestations of the virtual YubiKey'
+printf 'attestation:\n  roots: [%s]\n' "$VIRTUAL_YUBIKEY_FOLDER/virtual-yubikey-root.pem" >"$XDG_CONFIG_HOME/ymgr/ymgr.yaml"
+show ymgr init --demo --admin alice --password-file "$work/password"
+
+say 'Login, with the agent beside the YubiKey'
+echo '$ ymgr agent start'
+agent=$(ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+show ymgr login --user alice --password-file "$work/password"
+show ymgr device list
+
+say 'Enrolled: attested, and PIN, PUK and management key made at random'
+show ymgr enroll --owner alice
+
+say "A PIN of one's own"
+(umask 077 && printf 48151623 >pin)
+show ymgr set-pin --pin-file pin
+
+say 'A key made in slot 9a, attested, and its certificate beside it'
+show ymgr issue alice --device 1001 --slot 9a --san upn:alice@example.com
+
+say 'Login to a web server with the YubiKey, through PKCS#11'
+ymgr issue localhost --out server >/dev/null
+ymgr ca export --what root >root.pem
+ymgr ca export --what chain >issuers.pem
+write_crls() { { ymgr ca crl && ymgr ca crl --root; } >crls.pem; }
+write_crls
+port=$(free_port)
+mkdir temporary
+cat >nginx.conf <<END
+pid $PWD/nginx.pid;
+error_log $PWD/nginx.log info;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $PWD/temporary; proxy_temp_path $PWD/temporary; fastcgi_temp_path $PWD/temporary;
+  uwsgi_temp_path $PWD/temporary; scgi_temp_path $PWD/temporary;
+  server {
+    listen 127.0.0.1:$port ssl;
+    server_name localhost;
+    ssl_certificate $PWD/server/fullchain.pem;
+    ssl_certificate_key $PWD/server/privkey.pem;
+    ssl_client_certificate $PWD/issuers.pem;
+    ssl_crl $PWD/crls.pem;
+    ssl_verify_client on;
+    ssl_verify_depth 2;
+    location / { return 200 "hello \$ssl_client_s_dn\n"; }
+  }
+}
+END
+serve() { nginx -p "$PWD" -c "$PWD/nginx.conf" -e "$PWD/nginx.log" "$@"; }
+serve
+nginx=$(cat nginx.pid)
+wait_for_port "$port" https
+# What the card shows for itself: the certificate that was written to it.
+log_in() {
+  curl -sS --max-time 30 --cacert root.pem --engine pkcs11 --key-type ENG --cert-type ENG \
+    --cert 'pkcs11:id=%01;type=cert' --key "pkcs11:id=%01;type=private;pin-source=$PWD/pin" "https://localhost:$port/"
+}
+export PKCS11_MODULE_PATH
+for PKCS11_MODULE_PATH in /usr/lib/*/opensc-pkcs11.so; do [ -e "$PKCS11_MODULE_PATH" ] && break; done
+log_in | tee login.txt
+grep -q '^hello .*CN=alice' login.txt || fail 'the server does not know alice'
+
+say 'Renewed: a new certificate for the key in the slot, and the login goes on'
+show ymgr renew alice
+log_in
+
+say 'Revoked: the server, told by the CRL, lets that certificate in no more'
+show ymgr revoke alice --reason cessationOfOperation --yes
+write_crls
+serve -s reload
+tries=0
+while log_in >refused.txt && grep -q '^hello' refused.txt; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || fail 'the server still lets alice in'
+  sleep 0.1
+done
+grep -o 'The SSL certificate error' refused.txt | head -n 1
+grep -o 'certificate revoked' nginx.log | head -n 1 || fail 'the server does not say why'
+
+say 'What is known of the YubiKey'
+show ymgr device show 1001
+show ymgr report
