@@ -146,8 +146,14 @@ bool settle_pin(DevicePorts& ports, const std::string& serial, const Secret& nex
 }
 
 bool settle_puk(DevicePorts& ports, const std::string& serial, const Secret& next) {
+  std::optional<int> tries = tries_for_a_guess;
+  if (is_factory(ports, serial)) {
+    const auto told = ports.agent.info(serial).device.default_puk;
+    if (told == true) return false;
+    if (!told) tries.reset();  // SET RETRIES has just filled the counter, which old firmware does not tell
+  }
   const auto fits = [&](const Secret& puk) {
-    return opens(Code::wrong_puk, [&] { ports.agent.verify_puk(serial, puk, tries_for_a_guess); });
+    return opens(Code::wrong_puk, [&] { ports.agent.verify_puk(serial, puk, tries); });
   };
   if (fits(next)) return true;
   const auto current = current_puk(ports, serial);

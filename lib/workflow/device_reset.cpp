@@ -54,11 +54,23 @@ Progress forget_secrets(DeviceItem&, DevicePorts& ports, Attempt) {
   return Progress::done;
 }
 
-Record record_reset(const DeviceItem& item) {
-  return [serial = item.target](Recording& recording) {
+namespace {
+
+Record record_factory(const DeviceItem& item, const char* note) {
+  return [serial = item.target, note](Recording& recording) {
     if (devices::find(recording.db, serial))
-      devices::set_status(recording.db, serial, DeviceStatus::factory, "reset", now());
+      devices::set_status(recording.db, serial, DeviceStatus::factory, note, now());
   };
+}
+
+}  // namespace
+
+Record record_reset_begun(const DeviceItem& item) {
+  return record_factory(item, "a reset was begun");
+}
+
+Record record_reset(const DeviceItem& item) {
+  return record_factory(item, "reset");
 }
 
 }  // namespace ymgr

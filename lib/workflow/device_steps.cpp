@@ -86,7 +86,7 @@ constexpr DeviceStep rotate_without_pin_steps[] = {
 };
 
 constexpr DeviceStep reset_steps[] = {
-    {"reset_sent", before_next, announce},
+    {"reset_sent", before_next, announce, record_reset_begun},
     {"reset", before_next, reset_card},
     {"secrets_forgotten", grouped, forget_secrets, record_reset},
 };

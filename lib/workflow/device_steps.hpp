@@ -23,6 +23,8 @@ Progress finish_enrollment(DeviceItem&, DevicePorts&, Attempt);
 Record record_enrolled(const DeviceItem&);
 
 // Of a reset.
+/// The row says `factory` from now on: the card may have the factory's credentials before anybody can note it.
+Record record_reset_begun(const DeviceItem&);
 Progress reset_card(DeviceItem&, DevicePorts&, Attempt);
 Progress forget_secrets(DeviceItem&, DevicePorts&, Attempt);
 Record record_reset(const DeviceItem&);

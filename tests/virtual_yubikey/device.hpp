@@ -39,6 +39,7 @@ class Device {
   bool touched();
   bool wait(const char* what, std::optional<std::chrono::milliseconds> most, const std::function<bool()>& done);
 
+  void reload();
   std::string obey(const std::string& line);
   std::string obey_touch(const std::string& how);
   std::string obey_set(const std::string& what, const std::string& value);

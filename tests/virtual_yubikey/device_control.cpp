@@ -30,6 +30,8 @@ std::string Device::obey(const std::string& line) {
     if (verb == "set") return obey_set(first, second);
     if (verb == "fault") {
       arm(parse_fault(line.substr(line.find("fault") + 5)));
+    } else if (verb == "reload") {
+      reload();
     } else if (verb == "clear") {
       faults_.clear();
     } else if (verb == "release") {
@@ -45,6 +47,16 @@ std::string Device::obey(const std::string& line) {
     return bad(error.what());
   }
   return good();
+}
+
+/// Becomes what the state file says by now, as after a power cycle that nobody saw.
+void Device::reload() {
+  if (const auto state = file_.load()) card_.memory().change() = *state;
+  card_.memory().take_changed();
+  card_.reset();
+  faults_.clear();
+  trace_.clear();
+  counts_.clear();
 }
 
 std::string Device::obey_touch(const std::string& how) {

@@ -1,0 +1,266 @@
+"""Whatever is done to a YubiKey is stopped at every failpoint of ymgr, by killing the agent before every APDU that changes
+something, and by pulling the key out around every APDU. The same command again brings it to its end: the secrets that are kept open the
+card, nothing was guessed that must not be, and no card keeps the factory's credentials unless its row says so."""
+
+import json
+import shutil
+
+import pytest
+
+from agent import Agent
+from harness import FAILPOINT, RELEASE, Box, Ymgr, wait_for
+from invariants import check_end, rows
+
+SERIAL = "1001"
+FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
+FACTORY_MANAGEMENT_KEY = "010203040506070801020304050607080102030405060708"
+KILLED = -9
+# APDUs that change something: VERIFY, CHANGE, UNBLOCK, GENERATE, PUT DATA, MOVE, SET RETRIES, RESET, SET MGM KEY. The others read.
+CHANGING = {"20", "24", "2c", "47", "db", "f6", "fa", "fb", "ff"}
+
+
+class Scene:
+    """`guesses`: wrong PINs or PUKs that recovery may send at most."""
+
+    def __init__(self, name, command, done, before=(), firmware="5.7.4", guesses=0):
+        self.name, self.command, self.done, self.before = name, command, done, before
+        self.firmware, self.guesses = firmware, guesses
+
+    def __str__(self):
+        return f"{self.name}-{self.firmware}"
+
+
+def text_of(credential):
+    return bytes.fromhex(credential["value"]).rstrip(b"\xff").decode()
+
+
+def status_of(box):
+    found = rows(box, "SELECT status FROM devices WHERE serial = ?", SERIAL)
+    return found[0][0] if found else None
+
+
+def has_factory_credentials(card):
+    return (
+        text_of(card["pin"]) == FACTORY_PIN
+        or text_of(card["puk"]) == FACTORY_PUK
+        or card["management_key"]["value"] == FACTORY_MANAGEMENT_KEY
+    )
+
+
+def is_enrolled(box, card):
+    return status_of(box) == "enrolled"
+
+
+def is_issued(box, card):
+    found = rows(box, "SELECT pem FROM certificates WHERE status = 'active' AND name = 'alice'")
+    return len(found) == 1 and str(0x5FC105) in card["objects"]
+
+
+def is_reset(box, card):
+    return status_of(box) in ("factory", "retired") and text_of(card["pin"]) == FACTORY_PIN and "154" not in card["keys"]
+
+
+ENROLL = ["enroll"]
+ISSUE = ["issue", "alice", "--device", SERIAL, "--slot", "9a"]
+RESET = ["device", "reset", SERIAL, "--yes", "--device", SERIAL]
+SCENES = [
+    Scene("enroll", ENROLL, is_enrolled),
+    Scene("enroll", ENROLL, is_enrolled, firmware="4.3.5", guesses=1),
+    Scene("set-pin", ["set-pin"], is_enrolled, [ENROLL]),
+    Scene("unblock", ["device", "unblock", SERIAL], is_enrolled, [ENROLL]),
+    Scene("set-puk", ["device", "set-puk", SERIAL], is_enrolled, [ENROLL], guesses=1),
+    Scene("rotate", ["device", "rotate-secrets", SERIAL], is_enrolled, [ENROLL], guesses=1),
+    Scene("issue", ISSUE, is_issued, [ENROLL]),
+    Scene("renew", ["renew", "alice", "--force"], is_issued, [ENROLL, ISSUE]),
+    Scene("reset", RESET, is_reset, [ENROLL, ISSUE], guesses=20),  # it blocks both on purpose
+]
+
+
+@pytest.fixture(params=SCENES, ids=str)
+def scene(request):
+    return request.param
+
+
+class Stage:
+    """A profile and a card as the scene finds them, copied for each fault; one agent for all of them."""
+
+    def __init__(self, scene, readers, box):
+        self.scene, self.readers, self.template, self.count = scene, readers, box, 0
+        self.folder = box.root / "copies"
+        self.folder.mkdir()
+        keys = box.root / "config/ymgr"
+        keys.mkdir(parents=True, exist_ok=True)
+        root = readers.folder / "keys/virtual-yubikey-root.pem"
+        (keys / "ymgr.yaml").write_text(f"attestation:\n  roots: [{root}]\n")
+        self.agent_options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
+        self.start_agent()
+        ymgr = self.program(RELEASE, box)
+        ymgr.init("--demo")
+        ymgr.login()
+        self.key = readers.key(serial=int(SERIAL), firmware=scene.firmware)
+        self.key.__enter__()
+        self.wait_until_seen()
+        for command in scene.before:
+            ymgr(*command)
+        self.state = self.key.state.read_text()
+
+    def wait_until_seen(self):
+        """The agent has read the key since it was plugged in."""
+        ymgr = self.program(RELEASE, self.template)
+
+        def seen():
+            devices = ymgr("device", "list", "--json", exit=None).json.get("devices", [])
+            return any(device["serial"] == SERIAL and device["plugged_in"] for device in devices)
+
+        wait_for(seen, "the agent to see the key")
+
+    def start_agent(self):
+        pcscd = self.readers.env["PCSCLITE_CSOCK_NAME"]
+        self.agent = Agent(self.template, *self.agent_options, tcp=False, env={"PCSCLITE_CSOCK_NAME": pcscd})
+        self.agent.__enter__()
+
+    def program(self, program, box):
+        return Ymgr(program, box, {"YMGR_AGENT_SOCKET": str(self.agent.socket)})
+
+    def end(self):
+        self.agent.__exit__(None, None, None)
+        self.key.__exit__()
+
+
+@pytest.fixture
+def stage(scene, readers, empty_box):
+    stage = Stage(scene, readers, empty_box)
+    yield stage
+    stage.end()
+
+
+class Case:
+    """A fresh copy: `with Case(stage) as case`."""
+
+    def __init__(self, stage):
+        self.stage, self.scene = stage, stage.scene
+        stage.count += 1
+        self.box = Box(stage.folder / str(stage.count))
+        source = stage.template
+        for here, there in (
+            (source.profile, self.box.profile),
+            (source.runtime / "ymgr", self.box.runtime / "ymgr"),
+            (source.root / "config", self.box.root / "config"),
+        ):
+            shutil.copytree(here, there)
+        self.key = stage.key
+        self.key.state.write_text(stage.state)
+        self.key.control("reload")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.box.remove()
+
+    def card(self):
+        return json.loads(self.key.state.read_text())
+
+    def is_done(self):
+        return self.scene.done(self.box, self.card())
+
+    def run(self, program, fault=None):
+        program = self.stage.program(program, self.box)
+        if fault:
+            program = program.armed(fault)
+        return program(*self.scene.command, "--json", exit=None)
+
+    def check_stopped(self, what):
+        """What must hold even before anybody recovers."""
+        if has_factory_credentials(self.card()):
+            assert status_of(self.box) in (None, "factory", "retired"), f"{what}: the factory's credentials on an enrolled key"
+
+    def open_operations(self):
+        return rows(self.box, "SELECT 1 FROM operations WHERE state IN ('open', 'waiting')")
+
+    def settle(self, what):
+        """One command: in turn the same one again, and `resume --all`, after which only what had not begun is left to do."""
+        resumes = self.stage.count % 2 == 0
+        if resumes and self.open_operations():
+            result = self.stage.program(RELEASE, self.box)("resume", "--all", "--json", exit=None)
+            assert result.exit == 0, f"{what}: not resumed\n{result}"
+        elif not resumes and not self.is_done():
+            result = self.run(RELEASE)
+            assert result.exit == 0, f"{what}: not recovered\n{result}"
+        if not self.is_done():
+            result = self.run(RELEASE)
+            assert result.exit == 0 and resumes, f"{what}: not done\n{result}"
+        if self.open_operations():  # its work was done before its end was written
+            self.stage.program(RELEASE, self.box)("resume", "--all")
+        assert self.is_done(), f"{what}: not done after recovery"
+        self.check_card(what)
+
+    def check_card(self, what):
+        card, ymgr = self.card(), self.stage.program(RELEASE, self.box)
+        wrong = [line for line in self.key.trace() if line.split()[-1].startswith("63c") and line[:10] != "0020008000"]
+        assert len(wrong) <= self.scene.guesses, f"{what}: guessed: {wrong}"
+        if status_of(self.box) == "enrolled":
+            assert not has_factory_credentials(card), what
+            for name in ("pin", "puk"):
+                shown = ymgr.json("device", "reveal", SERIAL, "--what", name, "--note", "test")
+                assert shown["value"] == text_of(card[name]), f"{what}: another {name} is kept"
+                assert card[name]["tries"] == card[name]["most"] == 5, f"{what}: tries of the {name}"
+            ymgr("device", "rotate-secrets", SERIAL)  # all three of them open the card
+        check_end(ymgr, self.box)
+
+
+def changing(line):
+    return line[2:4] in CHANGING and line[:10] != "0020008000"  # an empty VERIFY asks
+
+
+def dry_run(stage):
+    """Which APDUs of the command change something, counted from 1, when nothing goes wrong."""
+    with Case(stage) as case:
+        result = case.run(RELEASE)
+        assert result.exit == 0 and case.is_done(), result
+        return [number for number, line in enumerate(case.key.trace(), 1) if changing(line)]
+
+
+def test_killed_at_every_failpoint(stage):
+    for turn in range(1, 1000):
+        with Case(stage) as case:
+            what = f"{stage.scene} kill@{turn}"
+            result = case.run(FAILPOINT, f"kill@{turn}")
+            if result.exit != KILLED:
+                assert result.exit == 0 and case.is_done() and turn > 5, f"{what}: too few failpoints"
+                break
+            case.check_stopped(what)
+            case.settle(what)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_pulled_out_at_every_apdu(stage, when):
+    for number in dry_run(stage):
+        with Case(stage) as case:
+            what = f"{stage.scene} pulled out {when} APDU {number}"
+            case.key.control(f"fault removed-{when} nth={number}")
+            case.run(RELEASE)
+            case.check_stopped(what)
+            if not case.key.status()["plugged"]:
+                case.key.plug()
+                stage.wait_until_seen()
+            case.key.control("clear")
+            case.settle(what)
+
+
+def test_the_agent_is_killed_before_every_apdu(stage):
+    for number in dry_run(stage):
+        with Case(stage) as case:
+            what = f"{stage.scene} agent killed before APDU {number}"
+            case.key.control(f"fault hold nth={number}")
+            program = stage.program(RELEASE, case.box).start(*stage.scene.command, "--json")
+            wait_for(lambda: program.poll() is not None or case.key.status()["waiting"] == "hold", "the APDU")
+            stage.agent.process.kill()
+            stage.agent.__exit__(None, None, None)
+            case.key.control("release")
+            program.communicate(timeout=60)
+            case.check_stopped(what)
+            stage.start_agent()
+            stage.wait_until_seen()
+            case.key.control("clear")
+            case.settle(what)
