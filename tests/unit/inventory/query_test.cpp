@@ -274,4 +274,14 @@ TEST_CASE("twenty thousand rows stream in order, while the database is asked abo
   CHECK(seen == 50);
 }
 
+TEST_CASE("what is active in a slot is found by an index") {
+  const test::TestDatabase db;
+  fill(*db);
+  test::ExplainingConnection explaining(*db);
+  CHECK(numbers(inventory::active_in_slot(explaining, "12345678", "9a", at)) == "7");
+  CHECK(explaining.take_indexes() == "certificates_device");
+  CHECK(inventory::active_in_slot(*db, "12345678", "9c", at).empty());
+  CHECK(inventory::active_in_slot(*db, "12345678", "9a", at + days(11)).empty());  // it has expired by then
+}
+
 }  // namespace
