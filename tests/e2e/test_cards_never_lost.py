@@ -56,6 +56,15 @@ def is_issued(box, card):
     return len(found) == 1 and str(0x5FC105) in card["objects"]
 
 
+def is_renewed(box, card):
+    return is_issued(box, card) and len(rows(box, "SELECT 1 FROM certificates WHERE status <> 'active'")) >= 1
+
+
+def is_destroyed(box, card):
+    revoked = rows(box, "SELECT count(*) FROM certificates WHERE status <> 'revoked'") == [(0,)]
+    return revoked and "154" not in card["keys"] and str(0x5FC105) not in card["objects"]
+
+
 def is_reset(box, card):
     return status_of(box) in ("factory", "retired") and text_of(card["pin"]) == FACTORY_PIN and "154" not in card["keys"]
 
@@ -71,7 +80,9 @@ SCENES = [
     Scene("set-puk", ["device", "set-puk", SERIAL], is_enrolled, [ENROLL], guesses=1),
     Scene("rotate", ["device", "rotate-secrets", SERIAL], is_enrolled, [ENROLL], guesses=1),
     Scene("issue", ISSUE, is_issued, [ENROLL]),
-    Scene("renew", ["renew", "alice", "--force"], is_issued, [ENROLL, ISSUE]),
+    Scene("renew", ["renew", "alice", "--force"], is_renewed, [ENROLL, ISSUE]),
+    Scene("renew-new-key", ["renew", "alice", "--force", "--new-key"], is_renewed, [ENROLL, ISSUE]),
+    Scene("compromise", ["revoke", "alice", "--reason", "keyCompromise", "--yes"], is_destroyed, [ENROLL, ISSUE]),
     Scene("reset", RESET, is_reset, [ENROLL, ISSUE], guesses=20),  # it blocks both on purpose
 ]
 
