@@ -1,5 +1,8 @@
 #include "workflow/device_steps.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "base/error.hpp"
 
 namespace ymgr {
@@ -8,82 +11,54 @@ namespace {
 constexpr auto before_next = Durability::before_next;
 constexpr auto grouped = Durability::grouped;
 
-// SET RETRIES comes first: it gives PIN and PUK the factory's values. Then the PUK, since it sets and settles the PIN.
-constexpr DeviceStep enroll_steps[] = {
+/// Some steps, then others.
+template <std::size_t... Sizes>
+constexpr auto joined(const DeviceStep (&... parts)[Sizes]) {
+  std::array<DeviceStep, (Sizes + ...)> all{};
+  auto* next = all.data();
+  ((next = std::copy(std::begin(parts), std::end(parts), next)), ...);
+  return all;
+}
+
+constexpr DeviceStep attest[] = {
     {"slot_chosen", before_next, choose_slot},
     {"attested", before_next, attest_device, record_attested},
     {"key_removed", before_next, remove_throw_away_key},
-    {"retries_set", before_next, set_retries},
+};
+constexpr DeviceStep give_factory_values[] = {{"retries_set", before_next, set_retries}};
+constexpr DeviceStep adopt[] = {{"adopted", before_next, adopt_credentials}};
+constexpr DeviceStep finish[] = {{"enrolled", grouped, finish_enrollment, record_enrolled}};
+
+constexpr DeviceStep new_puk[] = {
     {"puk_pending", before_next, propose_puk},
     {"puk_sent", before_next, announce},
     {"puk_changed", before_next, change_puk},
     {"puk_promoted", before_next, promote_puk},
+};
+constexpr DeviceStep new_pin[] = {
+    {"pin_pending", before_next, propose_pin},
+    {"pin_sent", before_next, announce},
+    {"pin_changed", before_next, change_pin},
+    {"pin_promoted", before_next, promote_pin},
+};
+constexpr DeviceStep new_pin_by_puk[] = {
     {"pin_pending", before_next, propose_pin},
     {"pin_sent", before_next, announce},
     {"pin_changed", before_next, unblock_pin},
     {"pin_promoted", before_next, promote_pin},
+};
+constexpr DeviceStep new_management_key[] = {
     {"management_key_pending", before_next, propose_management_key},
     {"management_key_sent", before_next, announce},
     {"management_key_changed", before_next, change_management_key},
     {"management_key_promoted", before_next, promote_management_key},
-    {"enrolled", grouped, finish_enrollment, record_enrolled},
 };
 
-constexpr DeviceStep adopt_steps[] = {
-    {"slot_chosen", before_next, choose_slot},
-    {"attested", before_next, attest_device, record_attested},
-    {"key_removed", before_next, remove_throw_away_key},
-    {"adopted", before_next, adopt_credentials},
-    {"enrolled", grouped, finish_enrollment, record_enrolled},
-};
-
-constexpr DeviceStep set_pin_steps[] = {
-    {"pin_pending", before_next, propose_pin},
-    {"pin_sent", before_next, announce},
-    {"pin_changed", before_next, change_pin},
-    {"pin_promoted", grouped, promote_pin},
-};
-
-constexpr DeviceStep unblock_steps[] = {
-    {"pin_pending", before_next, propose_pin},
-    {"pin_sent", before_next, announce},
-    {"pin_changed", before_next, unblock_pin},
-    {"pin_promoted", grouped, promote_pin},
-};
-
-constexpr DeviceStep set_puk_steps[] = {
-    {"puk_pending", before_next, propose_puk},
-    {"puk_sent", before_next, announce},
-    {"puk_changed", before_next, change_puk},
-    {"puk_promoted", grouped, promote_puk},
-};
-
-constexpr DeviceStep rotate_steps[] = {
-    {"puk_pending", before_next, propose_puk},
-    {"puk_sent", before_next, announce},
-    {"puk_changed", before_next, change_puk},
-    {"puk_promoted", before_next, promote_puk},
-    {"pin_pending", before_next, propose_pin},
-    {"pin_sent", before_next, announce},
-    {"pin_changed", before_next, unblock_pin},
-    {"pin_promoted", before_next, promote_pin},
-    {"management_key_pending", before_next, propose_management_key},
-    {"management_key_sent", before_next, announce},
-    {"management_key_changed", before_next, change_management_key},
-    {"management_key_promoted", grouped, promote_management_key},
-};
-
-/// The PIN is the person's own.
-constexpr DeviceStep rotate_without_pin_steps[] = {
-    {"puk_pending", before_next, propose_puk},
-    {"puk_sent", before_next, announce},
-    {"puk_changed", before_next, change_puk},
-    {"puk_promoted", before_next, promote_puk},
-    {"management_key_pending", before_next, propose_management_key},
-    {"management_key_sent", before_next, announce},
-    {"management_key_changed", before_next, change_management_key},
-    {"management_key_promoted", grouped, promote_management_key},
-};
+// SET RETRIES comes first: it gives PIN and PUK the factory's values. Then the PUK, since it sets and settles the PIN.
+constexpr auto enroll_steps = joined(attest, give_factory_values, new_puk, new_pin_by_puk, new_management_key, finish);
+constexpr auto adopt_steps = joined(attest, adopt, finish);
+constexpr auto rotate_steps = joined(new_puk, new_pin_by_puk, new_management_key);
+constexpr auto rotate_without_pin_steps = joined(new_puk, new_management_key);  // the PIN is the person's own
 
 constexpr DeviceStep reset_steps[] = {
     {"reset_sent", before_next, announce, record_reset_begun},
@@ -96,9 +71,9 @@ constexpr DeviceStep reset_steps[] = {
 std::span<const DeviceStep> device_steps(const DeviceItem& item) {
   if (item.action == "enroll" && item.adopted) return adopt_steps;
   if (item.action == "enroll") return enroll_steps;
-  if (item.action == "set-pin") return set_pin_steps;
-  if (item.action == "unblock") return unblock_steps;
-  if (item.action == "set-puk") return set_puk_steps;
+  if (item.action == "set-pin") return new_pin;
+  if (item.action == "unblock") return new_pin_by_puk;
+  if (item.action == "set-puk") return new_puk;
   if (item.action == "rotate-secrets" && item.pin_mode == PinMode::user) return rotate_without_pin_steps;
   if (item.action == "rotate-secrets") return rotate_steps;
   if (item.action == "reset") return reset_steps;
