@@ -29,8 +29,8 @@ struct Connection {
   int socket;
   Clock::time_point deadline;
   Transport transport;
-  std::optional<uid_t> peer;
-  std::string target = {};  // of the request that arrives
+  std::string target = {};                        // of the request that arrives
+  std::optional<std::optional<uid_t>> peer = {};  // once a request has asked for it
 };
 
 std::size_t keep_escapes(void*, MHD_Connection*, char* text) {
@@ -41,6 +41,13 @@ void swallow_log(void*, const char*, va_list) {}
 Connection* context_of(MHD_Connection* connection) {
   const auto* known = microhttpd().get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   return known == nullptr ? nullptr : static_cast<Connection*>(known->socket_context);
+}
+
+/// Asked when a request comes and not before: the kernel's table of TCP sockets takes milliseconds to read, and a flood of
+/// connections that ask nothing would keep the thread from everybody else.
+std::optional<uid_t> identified(Connection& connection) {
+  if (!connection.peer) connection.peer = peer_of(connection.socket);
+  return *connection.peer;
 }
 
 int status_of(const Error& error) {
@@ -222,8 +229,7 @@ void Server::State::on_connection(void* self, MHD_Connection* connection, void**
   auto& state = *static_cast<State*>(self);
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     const int socket = microhttpd().get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    *slot = &state.connections.emplace_back(Connection{socket, state.next_deadline(), transport_of(socket),
-                                                       state.settings.identify_peers ? peer_of(socket) : std::nullopt});
+    *slot = &state.connections.emplace_back(Connection{socket, state.next_deadline(), transport_of(socket)});
   } else {
     state.connections.remove_if([&](const Connection& c) { return &c == *slot; });
   }
@@ -252,10 +258,10 @@ MHD_Result Server::State::begin(MHD_Connection* connection, const char* method, 
   const auto exchange = std::make_shared<Exchange>();
   *slot = new std::shared_ptr<Exchange>(exchange);
   Request& request = exchange->request;
-  const Connection* context = context_of(connection);
+  Connection* context = context_of(connection);
   if (context == nullptr) return MHD_NO;
   request.transport = context->transport;
-  request.peer = context->peer;
+  if (settings.identify_peers) request.peer = identified(*context);
   if (const auto fault = read_head(connection, method, context->target, version, settings, request)) {
     return queue(connection, refuse(settings, fault->status, fault->why, After::close));
   }

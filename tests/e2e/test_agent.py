@@ -1,5 +1,8 @@
 """ymgr-agentd through its sockets: who is served, and everything that it refuses."""
 
+import os
+import pathlib
+import re
 import signal
 import time
 
@@ -211,6 +214,20 @@ def test_a_flood_over_tcp_does_not_reach_the_unix_socket(agent):
     for client in idle:
         client.close()
     assert agent.get("/health", over="tcp").status == 200
+
+
+def test_connections_that_ask_nothing_are_not_looked_up(agent):
+    def bytes_read():
+        return int(re.search(r"rchar: (\d+)", pathlib.Path(f"/proc/{agent.process.pid}/io").read_text())[1])
+
+    before = bytes_read()
+    idle = [agent.connect("tcp") for _ in range(60)]  # fewer than it takes at once, so that this request comes last
+    wait_for(lambda: len(os.listdir(f"/proc/{agent.process.pid}/fd")) >= 60, "60 connections")
+    assert bytes_read() - before < 10_000  # the table of sockets has 150 bytes a connection
+    for client in idle:
+        client.close()
+    assert agent.get("/health", over="tcp").status == 200
+    assert bytes_read() - before > 600
 
 
 def test_a_slow_request_is_cut(agent):
