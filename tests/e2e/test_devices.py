@@ -289,55 +289,9 @@ def test_a_person_sets_the_pin_of_an_own_key_alone(desk):
     assert desk.ymgr.json("set-pin", env=bob, exit=4)["code"] == "role-denied"
 
 
-def killed_everywhere(desk, *words, done, every=1):
-    """Kills the command at its failpoints, of the long ones at every third or so, runs it again and checks; returns how many
-    failpoints it has."""
-    for number in itertools.count(1, every):
-        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, "YMGR_FAILPOINT": f"kill@{number}"})
-        killed = armed(*words, "--json", exit=None)
-        if killed.exit != -9:
-            assert killed.exit == 0, killed
-            return number - 1
-        again = desk.ymgr(*words, "--json", exit=None)
-        assert again.exit == 0, f"after kill@{number}\n{again}"
-        done(number)
-        assert desk.ymgr.json("operation", "list")["operations"] == [], number
-
-
 def kept_pin_opens(desk, number=None):
     assert pin_opens(desk.keys[0], reveal(desk, "pin")), number
     assert desk.ymgr.json("device", "show", "1001")["secrets"]["pending"] == [], number
-
-
-def test_set_pin_killed_anywhere_is_finished_by_the_same_command(desk):
-    enrolled(desk)
-    assert killed_everywhere(desk, "set-pin", done=lambda number: kept_pin_opens(desk, number)) > 10
-
-
-def test_rotate_secrets_killed_anywhere_is_finished_by_the_same_command(desk):
-    enrolled(desk)
-    words = ["device", "rotate-secrets", "1001"]
-    assert killed_everywhere(desk, *words, done=lambda number: kept_pin_opens(desk, number), every=4) > 30
-    assert desk.ymgr.json("device", "rotate-secrets", "1001")["result"] == "changed"
-
-
-def test_enroll_killed_anywhere_is_finished_by_the_same_command(desk):
-    def done(number):
-        kept_pin_opens(desk, number)
-        assert desk.ymgr.json("device", "show", "1001")["status"] == "enrolled"
-        desk.ymgr.json("device", "reset", "1001", "--yes", "--device", "1001")
-
-    assert killed_everywhere(desk, "enroll", done=done, every=7) > 30
-
-
-def test_reset_killed_anywhere_is_finished_by_the_same_command(desk):
-    enrolled(desk)
-
-    def done(number):
-        assert pin_opens(desk.keys[0], PIN), number
-        enrolled(desk)
-
-    assert killed_everywhere(desk, "device", "reset", "1001", "--yes", "--device", "1001", done=done, every=2) > 5
 
 
 def test_two_commands_on_one_key_at_once(desk):

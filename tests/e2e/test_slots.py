@@ -281,7 +281,7 @@ def test_what_is_due_is_renewed_on_the_card(desk_of):
     assert desk.on_card("9a") == mine["certificate"]
 
 
-def test_a_run_killed_anywhere_is_finished_by_the_same_command(desk_of):
+def test_an_issue_by_force_killed_anywhere_is_finished_by_the_same_command(desk_of):
     """Each one takes the slot of the one before, whose certificate it revokes."""
     desk = desk_of(NEW, FAILPOINT)
     issued = [desk.issue("key0", "82", "--profile", "email", "--san", MAIL)]
@@ -298,36 +298,6 @@ def test_a_run_killed_anywhere_is_finished_by_the_same_command(desk_of):
     assert [row["name"] for row in active] == [f"key{point}"]
     desk.ymgr.json("resume", "--all")  # those killed after the last step
     assert desk.ymgr.json("operation", "list")["operations"] == []
-
-
-@pytest.mark.parametrize("how", [["--force"], ["--force", "--new-key"]], ids=["same key", "new key"])
-def test_a_renewal_killed_anywhere_is_finished_by_the_same_command(desk_of, how):
-    desk = desk_of(NEW, FAILPOINT)
-    desk.issue("alice", "9a", "--san", UPN)
-    for point in range(1, 60):
-        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, "YMGR_FAILPOINT": f"kill@{point}"})
-        if armed("renew", "alice", *how, exit=None).exit == 0:
-            break
-        answer = desk.ymgr.json("renew", "alice", *how)
-        assert desk.on_card("9a") == answer["certificate"]
-        assert public_key(desk.attestation("9a"), desk.box) == public_key(answer["certificate"], desk.box)
-    assert point > 10
-    (row,) = desk.ymgr.json("cert", "list", "--select", "status=active")["certificates"]
-    assert desk.on_card("9a") == desk.ymgr.json("cert", "show", row["cert_id"])["certificate"]
-
-
-def test_a_revocation_killed_anywhere_destroys_the_key_in_the_end(desk_of):
-    desk = desk_of(NEW, FAILPOINT)
-    for point in range(1, 60):
-        issued = desk.issue(f"key{point}", "9a")
-        command = ["revoke", issued["cert_id"], "--reason", "keyCompromise", "--yes"]
-        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, "YMGR_FAILPOINT": f"kill@{point}"})
-        if armed(*command, exit=None).exit == 0:
-            break
-        (item,) = desk.ymgr.json(*command)["items"]
-        assert item["key_destroyed"] is True and desk.on_card("9a") == ""
-        assert desk.status(issued["cert_id"]) == ("revoked", "keyCompromise")
-    assert point > 6
 
 
 def test_a_certificate_whose_key_has_gone_is_revoked(desk_of):
