@@ -208,6 +208,10 @@ class Key:
         """Each APDU so far: its header with the length, and its status word."""
         return self.control("trace")["trace"]
 
+    def apdus(self):
+        """The same with the data of each."""
+        return self.control("apdus")["apdus"]
+
     def wait_powered(self):
         """A busy pcscd may miss that a card has come: it is then taken out and put in again."""
         for _ in range(6):

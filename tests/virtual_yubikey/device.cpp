@@ -14,8 +14,7 @@ constexpr Byte power_off = 0, reset_line = 2, ask_atr = 4;  // 1: power on
 constexpr milliseconds for_ever{-1};
 
 std::string line_of(const Bytes& apdu, const Bytes& answer) {
-  const std::string header = to_hex(View(apdu).first(std::min<std::size_t>(apdu.size(), 5)));
-  return header + " " + to_hex(View(answer).last(std::min<std::size_t>(answer.size(), 2)));
+  return to_hex(apdu) + " " + to_hex(View(answer).last(std::min<std::size_t>(answer.size(), 2)));
 }
 
 }  // namespace
@@ -87,7 +86,7 @@ void Device::serve_apdu(const Bytes& apdu) {
     pull();
     if (again) plug();
   }
-  trace_.push_back(line_of(apdu, answer));
+  apdus_.push_back(line_of(apdu, answer));
   ++counts_[to_hex(View(apdu).subspan(1, 1))];
 }
 

@@ -57,7 +57,7 @@ class Device {
   bool released_ = false;
   bool unnoticed_ = false;  // pulled out, and the reader may not know
   const char* waiting_ = nullptr;
-  std::vector<std::string> trace_;
+  std::vector<std::string> apdus_;  // each in hex, and its status word
   std::map<std::string, unsigned> counts_;
 };
 

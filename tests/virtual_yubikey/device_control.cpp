@@ -17,6 +17,14 @@ std::string bad(const std::string& why) {
   return json{{"ok", false}, {"error", why}}.dump();
 }
 
+std::vector<std::string> headers_of(std::vector<std::string> apdus) {
+  for (std::string& apdu : apdus) {
+    const std::size_t blank = apdu.find(' ');
+    apdu = apdu.substr(0, std::min<std::size_t>(blank, 10)) + apdu.substr(blank);
+  }
+  return apdus;
+}
+
 }  // namespace
 
 std::string Device::obey(const std::string& line) {
@@ -25,7 +33,8 @@ std::string Device::obey(const std::string& line) {
   words >> verb >> first >> second;
   try {
     if (verb == "status") return status();
-    if (verb == "trace") return json{{"ok", true}, {"trace", trace_}}.dump();
+    if (verb == "trace") return json{{"ok", true}, {"trace", headers_of(apdus_)}}.dump();
+    if (verb == "apdus") return json{{"ok", true}, {"apdus", apdus_}}.dump();
     if (verb == "touch") return obey_touch(first);
     if (verb == "set") return obey_set(first, second);
     if (verb == "fault") {
@@ -55,7 +64,7 @@ void Device::reload() {
   card_.memory().take_changed();
   card_.reset();
   faults_.clear();
-  trace_.clear();
+  apdus_.clear();
   counts_.clear();
 }
 
@@ -86,7 +95,7 @@ std::string Device::status() const {
                    {"powered", powered_},
                    {"waiting", nullptr},
                    {"faults", faults_.armed()},
-                   {"apdus", trace_.size()},
+                   {"apdus", apdus_.size()},
                    {"instructions", counts_}};
   if (waiting_ != nullptr) document["waiting"] = waiting_;
   return document.dump();

@@ -31,7 +31,7 @@ its attestations, and the root's key; both are made by the first key of a folder
   --control SOCKET      listen there for commands, one a line; each is answered by one JSON document on one line
   --help                this text
 
-Commands: status, trace, touch given|refused|asked, unplug, plug, fault FAULT, clear (all faults), release,
+Commands: status, trace, apdus (with their data), touch given|refused|asked, unplug, plug, fault FAULT, clear (all faults), release,
 set complexity|reset-blocked on|off, reload (FILE anew, as after a power cycle that nobody saw).
 
 FAULT is a kind and, where wanted, ins=HH (count only APDUs with this instruction), nth=N (strike at the Nth from now),
