@@ -16,7 +16,11 @@ constexpr Option set_pin_options[] = {
     {.name = "--current-pin-file", .value = "FILE", .help = "take it from a file (0600)", .complete = "file"},
     request_id_option};
 constexpr Option unblock_options[] = {pin_prompt_option, pin_stdin_option, pin_file_option, request_id_option};
-constexpr Option plain_options[] = {request_id_option};
+constexpr Option puk_options[] = {
+    {.name = "--spend-try",
+     .value = "",
+     .help = "firmware before 5.3: finding out what a stopped change left may cost a try of the PUK"},
+    request_id_option};
 
 constexpr Field fields[] = {{"serial", "string", "serial number of the YubiKey"},
                             {"result", "string", "changed, unblocked or planned"},
@@ -56,14 +60,20 @@ Result run_unblock(Invocation& call) {
   return secrets_answer(unblock(call.wiring().workbench(), request, options), "PIN");
 }
 
+SecretsRequest puk_request(Invocation& call) {
+  auto request = request_from(call, call.text("SERIAL"));
+  request.given.may_spend_try = call.has("--spend-try");
+  return request;
+}
+
 Result run_set_puk(Invocation& call) {
-  const auto request = request_from(call, call.text("SERIAL"));
+  const auto request = puk_request(call);
   const DeviceOptions options{call.request_id(), call.globals().dry_run};
   return secrets_answer(set_puk(call.wiring().workbench(), request, options), "PUK");
 }
 
 Result run_rotate(Invocation& call) {
-  const auto request = request_from(call, call.text("SERIAL"));
+  const auto request = puk_request(call);
   const DeviceOptions options{call.request_id(), call.globals().dry_run};
   return secrets_answer(rotate_secrets(call.wiring().workbench(), request, options), "secrets");
 }
@@ -106,9 +116,11 @@ constinit const Command device_set_puk_command = {
     .summary = "change the PUK of a YubiKey",
     .description =
         "Sets a new random PUK and keeps it sealed in the profile. A PUK that was shown to somebody (`ymgr "
-        "device reveal`) is changed by itself the next time an operator has the key at hand.",
+        "device reveal`) is changed by itself the next time an operator has the key at hand.\n\n"
+        "After a stop the card is asked which PUK it has, while three tries are left. Firmware before 5.3 does not "
+        "tell how many are: there it is asked with --spend-try only.",
     .arguments = serial_argument,
-    .options = plain_options,
+    .options = puk_options,
     .fields = fields,
     .examples = set_puk_examples,
     .run = run_set_puk,
@@ -119,7 +131,7 @@ constinit const Command device_rotate_secrets_command = {
     .summary = "change PUK, PIN and management key of a YubiKey",
     .description = "All three become new random ones, one after the other. A PIN that is the person's own stays.",
     .arguments = serial_argument,
-    .options = plain_options,
+    .options = puk_options,
     .fields = fields,
     .examples = rotate_examples,
     .run = run_rotate,

@@ -145,13 +145,20 @@ bool settle_pin(DevicePorts& ports, const std::string& serial, const Secret& nex
   throw_unknown(serial, "PIN");
 }
 
+/// Old firmware does not tell how many are left. @return nullopt: a guess is fine all the same
+std::optional<int> tries_for_the_puk(DevicePorts& ports, const std::string& serial, const piv::DeviceInfo& info) {
+  if (info.puk_tries) return tries_for_a_guess;
+  if (is_factory(ports, serial) || ports.given.may_spend_try) return std::nullopt;  // SET RETRIES has just filled it
+  throw Error(Code::few_tries,
+              "the YubiKey " + serial + ", firmware " + piv::to_string(info.firmware) +
+                  ", has the pending or the current PUK, and does not tell how many tries are left to find out which",
+              "'ymgr device set-puk " + serial + " --spend-try' finds out: it costs one try at most");
+}
+
 bool settle_puk(DevicePorts& ports, const std::string& serial, const Secret& next) {
-  std::optional<int> tries = tries_for_a_guess;
-  if (is_factory(ports, serial)) {
-    const auto told = ports.agent.info(serial).device.default_puk;
-    if (told == true) return false;
-    if (!told) tries.reset();  // SET RETRIES has just filled the counter, which old firmware does not tell
-  }
+  const auto info = ports.agent.info(serial).device;
+  if (is_factory(ports, serial) && info.default_puk == true) return false;
+  const auto tries = tries_for_the_puk(ports, serial, info);
   const auto fits = [&](const Secret& puk) {
     return opens(Code::wrong_puk, [&] { ports.agent.verify_puk(serial, puk, tries); });
   };

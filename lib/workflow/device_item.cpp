@@ -104,7 +104,8 @@ DeviceAnswer run_device(Workbench& bench, DeviceItem item, const Json& inputs, c
   op.items.push_back({item.target, item.journal()});
   op.events.push_back({"", "device." + item.action + ".requested", item.target, op.inputs});
   if (auto ended = end_stopped(bench, item.target))
-    if (operations::get(bench.db, ended->request_id).inputs == op.inputs) return std::move(*ended);
+    if (canonical_json(operations::get(bench.db, ended->request_id).inputs) == canonical_json(op.inputs))
+      return std::move(*ended);
   std::optional<operations::Earlier> earlier;
   bench.db.transaction(sql::Access::write, [&] {
     earlier = operations::find_earlier(bench, op);

@@ -21,6 +21,8 @@ inline constexpr const char* device_kind = "device";
 struct GivenSecrets {
   Secret pin, current_pin, puk;  // pin: the new one
   std::optional<piv::ManagementKey> management_key;
+  bool may_spend_try =
+      false;  // to find out which PUK the card has, where its firmware does not tell how many tries are left
 };
 
 /// A YubiKey on its way; the journal has all of it but `row` and `announced`.

@@ -20,11 +20,12 @@ CHANGING = {"20", "24", "2c", "47", "db", "f6", "fa", "fb", "ff"}
 
 
 class Scene:
-    """`guesses`: wrong PINs or PUKs that recovery may send at most."""
+    """`guesses`: wrong PINs or PUKs that recovery may send at most. `own_pin`: the person alone knows it. `way_out`: what the
+    command may want to be told after few-tries. `stride`: 3 tries every third place, of what other scenes go through too."""
 
-    def __init__(self, name, command, done, before=(), firmware="5.7.4", guesses=0):
+    def __init__(self, name, command, done, before=(), firmware="5.7.4", guesses=0, own_pin=False, way_out=(), stride=1):
         self.name, self.command, self.done, self.before = name, command, done, before
-        self.firmware, self.guesses = firmware, guesses
+        self.firmware, self.guesses, self.own_pin, self.way_out, self.stride = firmware, guesses, own_pin, list(way_out), stride
 
     def __str__(self):
         return f"{self.name}-{self.firmware}"
@@ -62,13 +63,20 @@ def is_renewed(box, card):
 
 def is_destroyed(box, card):
     revoked = rows(box, "SELECT count(*) FROM certificates WHERE status <> 'revoked'") == [(0,)]
-    return revoked and "154" not in card["keys"] and str(0x5FC105) not in card["objects"]
+    reasons = rows(box, "SELECT DISTINCT revocation_reason FROM certificates") == [("keyCompromise",)]
+    return revoked and reasons and "154" not in card["keys"] and str(0x5FC105) not in card["objects"]
 
 
 def is_reset(box, card):
     return status_of(box) in ("factory", "retired") and text_of(card["pin"]) == FACTORY_PIN and "154" not in card["keys"]
 
 
+def has_own_pin(box, card):
+    return is_enrolled(box, card) and text_of(card["pin"]) == PINS["@second"]
+
+
+PINS = {"@first": "31415926", "@second": "27182818"}  # words that stand for files with them
+OWN_FIRST, OWN_SECOND = ["--pin-file", "@first"], ["--pin-file", "@second"]
 ENROLL = ["enroll"]
 ISSUE = ["issue", "alice", "--device", SERIAL, "--slot", "9a"]
 RESET = ["device", "reset", SERIAL, "--yes", "--device", SERIAL]
@@ -78,6 +86,15 @@ SCENES = [
     Scene("set-pin", ["set-pin"], is_enrolled, [ENROLL]),
     Scene("unblock", ["device", "unblock", SERIAL], is_enrolled, [ENROLL]),
     Scene("set-puk", ["device", "set-puk", SERIAL], is_enrolled, [ENROLL], guesses=1),
+    Scene("set-puk", ["device", "set-puk", SERIAL], is_enrolled, [ENROLL], "5.2.7", 1, way_out=["--spend-try"]),
+    Scene("own-enroll", [*ENROLL, *OWN_SECOND], has_own_pin, own_pin=True, stride=3),
+    Scene(
+        "own-set-pin", ["set-pin", *OWN_SECOND, "--current-pin-file", "@first"], has_own_pin,
+        [[*ENROLL, *OWN_FIRST]], guesses=1, own_pin=True,
+    ),
+    Scene(
+        "own-unblock", ["device", "unblock", SERIAL, *OWN_SECOND], has_own_pin, [[*ENROLL, *OWN_FIRST]], own_pin=True
+    ),
     Scene("rotate", ["device", "rotate-secrets", SERIAL], is_enrolled, [ENROLL], guesses=1),
     Scene("issue", ISSUE, is_issued, [ENROLL]),
     Scene("renew", ["renew", "alice", "--force"], is_renewed, [ENROLL, ISSUE]),
@@ -102,7 +119,9 @@ class Stage:
         keys = box.root / "config/ymgr"
         keys.mkdir(parents=True, exist_ok=True)
         root = readers.folder / "keys/virtual-yubikey-root.pem"
-        (keys / "ymgr.yaml").write_text(f"attestation:\n  roots: [{root}]\n")
+        own = "secrets:\n  pin: user\n" if scene.own_pin else ""
+        (keys / "ymgr.yaml").write_text(f"attestation:\n  roots: [{root}]\n{own}")
+        self.files = {word: box.secret(word[1:], pin) for word, pin in PINS.items()}
         self.agent_options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
         self.start_agent()
         ymgr = self.program(RELEASE, box)
@@ -112,8 +131,11 @@ class Stage:
         self.key.__enter__()
         self.wait_until_seen()
         for command in scene.before:
-            ymgr(*command)
+            ymgr(*self.words(command))
         self.state = self.key.state.read_text()
+
+    def words(self, command):
+        return [self.files.get(word, word) for word in command]
 
     def wait_until_seen(self):
         """The agent has read the key since it was plugged in."""
@@ -176,10 +198,22 @@ class Case:
         return self.scene.done(self.box, self.card())
 
     def run(self, program, fault=None):
-        program = self.stage.program(program, self.box)
+        program, command = self.stage.program(program, self.box), self.stage.words(self.scene.command)
         if fault:
             program = program.armed(fault)
-        return program(*self.scene.command, "--json", exit=None)
+        return program(*command, "--json", exit=None)
+
+    def run_again(self):
+        """Where it says that it may not guess, nothing was sent, and it is told that it may."""
+        result = self.run(RELEASE)
+        if not self.scene.way_out or result.exit == 0 or result.json["code"] != "few-tries":
+            return result
+        assert " ".join(self.scene.way_out) in result.json["suggestion"] and self.wrong_ones() == [], result
+        words = self.stage.words([*self.scene.command, *self.scene.way_out])
+        return self.stage.program(RELEASE, self.box)(*words, "--json", exit=None)
+
+    def wrong_ones(self):
+        return [line for line in self.key.trace() if line.split()[-1].startswith("63c") and line[:10] != "0020008000"]
 
     def check_stopped(self, what):
         """What must hold even before anybody recovers."""
@@ -191,16 +225,16 @@ class Case:
 
     def settle(self, what):
         """One command: in turn the same one again, and `resume --all`, after which only what had not begun is left to do."""
-        resumes = self.stage.count % 2 == 0
+        resumes = self.stage.count % 2 == 0 and not self.scene.own_pin
+        stuck = False
         if resumes and self.open_operations():
             result = self.stage.program(RELEASE, self.box)("resume", "--all", "--json", exit=None)
-            assert result.exit == 0, f"{what}: not resumed\n{result}"
-        elif not resumes and not self.is_done():
-            result = self.run(RELEASE)
+            stuck = result.exit != 0
+            assert not stuck or self.scene.way_out, f"{what}: not resumed\n{result}"
+        must_be_told = (self.scene.own_pin or self.scene.way_out) and self.open_operations()
+        if stuck or must_be_told or not self.is_done():
+            result = self.run_again()
             assert result.exit == 0, f"{what}: not recovered\n{result}"
-        if not self.is_done():
-            result = self.run(RELEASE)
-            assert result.exit == 0 and resumes, f"{what}: not done\n{result}"
         if self.open_operations():  # its work was done before its end was written
             self.stage.program(RELEASE, self.box)("resume", "--all")
         assert self.is_done(), f"{what}: not done after recovery"
@@ -208,11 +242,11 @@ class Case:
 
     def check_card(self, what):
         card, ymgr = self.card(), self.stage.program(RELEASE, self.box)
-        wrong = [line for line in self.key.trace() if line.split()[-1].startswith("63c") and line[:10] != "0020008000"]
+        wrong = self.wrong_ones()
         assert len(wrong) <= self.scene.guesses, f"{what}: guessed: {wrong}"
         if status_of(self.box) == "enrolled":
             assert not has_factory_credentials(card), what
-            for name in ("pin", "puk"):
+            for name in ("puk",) if self.scene.own_pin else ("pin", "puk"):
                 shown = ymgr.json("device", "reveal", SERIAL, "--what", name, "--note", "test")
                 assert shown["value"] == text_of(card[name]), f"{what}: another {name} is kept"
                 assert card[name]["tries"] == card[name]["most"] == 5, f"{what}: tries of the {name}"
@@ -229,11 +263,11 @@ def dry_run(stage):
     with Case(stage) as case:
         result = case.run(RELEASE)
         assert result.exit == 0 and case.is_done(), result
-        return [number for number, line in enumerate(case.key.trace(), 1) if changing(line)]
+        return [number for number, line in enumerate(case.key.trace(), 1) if changing(line)][:: stage.scene.stride]
 
 
 def test_killed_at_every_failpoint(stage):
-    for turn in range(1, 1000):
+    for turn in range(1, 1000, stage.scene.stride):
         with Case(stage) as case:
             what = f"{stage.scene} kill@{turn}"
             result = case.run(FAILPOINT, f"kill@{turn}")
@@ -264,7 +298,7 @@ def test_the_agent_is_killed_before_every_apdu(stage):
         with Case(stage) as case:
             what = f"{stage.scene} agent killed before APDU {number}"
             case.key.control(f"fault hold nth={number}")
-            program = stage.program(RELEASE, case.box).start(*stage.scene.command, "--json")
+            program = stage.program(RELEASE, case.box).start(*stage.words(stage.scene.command), "--json")
             wait_for(lambda: program.poll() is not None or case.key.status()["waiting"] == "hold", "the APDU")
             stage.agent.process.kill()
             stage.agent.__exit__(None, None, None)
