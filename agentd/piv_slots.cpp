@@ -106,8 +106,13 @@ KeyRequest key_request(const Asked& asked) {
   return request;
 }
 
+void verify_given_pin(Card& card, const Asked& asked) {
+  if (const Secret* pin = asked.secret("pin")) card.verify_pin(*pin);
+}
+
 PublicKey make_key(Card& card, const Asked& asked, const KeyRequest& request) {
   if (!request.overwrite) need_free(card, request.slot);
+  verify_given_pin(card, asked);  // a wrong one must not cost the key that is there
   card.authenticate(asked.management_key(card, "management_key", "management_algorithm"));
   return card.generate(request.slot, request.algorithm, request.policies.pin, request.policies.touch);
 }
@@ -121,7 +126,7 @@ Json generate_csr_on(Card& card, const Asked& asked, const KeyRequest& request) 
   const auto attestation = attestation_of(card, request.slot);
   const auto intermediate = attestation ? std::optional(card.attestation_certificate()) : std::nullopt;
   const Policies policies = resolve(card, request.slot, request.policies);
-  if (const Secret* pin = asked.secret("pin")) card.verify_pin(*pin);  // directly before the signature
+  verify_given_pin(card, asked);  // directly before the signature
   const Der csr = card.make_csr(request.slot, key, request.names);
   return success()
       .set("csr", to_pem(csr, "CERTIFICATE REQUEST"))
@@ -134,7 +139,7 @@ Json generate_csr_on(Card& card, const Asked& asked, const KeyRequest& request) 
 
 /// A signature by the slot's key that `key` verifies.
 void test_signature(Card& card, const Asked& asked, Slot slot, const PublicKey& key) {
-  if (const Secret* pin = asked.secret("pin")) card.verify_pin(*pin);
+  verify_given_pin(card, asked);
   card.sign(slot, key, random_bytes(32));
 }
 

@@ -45,16 +45,14 @@ std::optional<Secret> kept_pin(Workbench& bench, const std::string& serial) {
   return std::move(kept.pin);
 }
 
-void verify_kept(Workbench& bench, const std::string& serial, const Secret& pin) {
-  constexpr int at_least_tries = 2;
-  try {
-    bench.agent().verify_pin(serial, pin, at_least_tries);
-  } catch (const Error& error) {
-    if (error.code() != Code::wrong_pin) throw;
-    const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-    DeviceSecrets(*store, serial).mark_stale();
-    throw;
-  }
+void give_up_pin(Workbench& bench, const std::string& serial, const Secret& pin) {
+  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
+  DeviceSecrets secrets(*store, serial);
+  if (secrets.pin().pin.reveal() == pin.reveal()) return secrets.mark_stale();
+  if (!bench.ask_pin) return;
+  bench.ask_pin = [ask = std::move(bench.ask_pin), serial](const std::string& wanted) {
+    return wanted == serial ? std::nullopt : ask(wanted);
+  };
 }
 
 }  // namespace
@@ -198,14 +196,28 @@ std::optional<Secret> known_pin(Workbench& bench, const std::string& serial) {
   return bench.ask_pin ? bench.ask_pin(serial) : std::nullopt;
 }
 
+Secret need_pin(Workbench& bench, const std::string& serial) {
+  if (auto pin = known_pin(bench, serial)) return std::move(*pin);
+  throw Error(Code::input_needed, "the PIN of YubiKey " + serial + " is needed and not kept here",
+              "--pin-file FILE, or run it at a terminal", {{"serial", serial}});
+}
+
+void use_pin(Workbench& bench, const std::string& serial, const Secret& pin, const std::function<void()>& use) {
+  try {
+    use();
+  } catch (const Error& error) {
+    if (error.code() == Code::wrong_pin || error.code() == Code::pin_blocked) give_up_pin(bench, serial, pin);
+    throw;
+  }
+}
+
 void require_pin(Workbench& bench, const CardPlace& place) {
   if (!needs_pin(place)) return;
-  if (const auto kept = kept_pin(bench, place.serial)) return verify_kept(bench, place.serial, *kept);
-  const auto given = bench.ask_pin ? bench.ask_pin(place.serial) : std::nullopt;
-  if (!given)
-    throw Error(Code::input_needed, "the PIN of YubiKey " + place.serial + " is needed and not kept here",
-                "--pin-file FILE, or run it at a terminal", {{"serial", place.serial}});
-  bench.agent().verify_pin(place.serial, *given);
+  constexpr int tries_for_kept = 2;
+  const auto& serial = place.serial;
+  const auto at_least = kept_pin(bench, serial) ? std::optional(tries_for_kept) : std::nullopt;
+  const Secret pin = need_pin(bench, serial);
+  use_pin(bench, serial, pin, [&] { bench.agent().verify_pin(serial, pin, at_least); });
 }
 
 std::string check_attestation(Workbench& bench, const CardPlace& place, const agent::SlotCsr& made) {

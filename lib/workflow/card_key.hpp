@@ -69,7 +69,12 @@ piv::ManagementKey management_key(Workbench&, const std::string& serial);
 bool needs_pin(const CardPlace&) noexcept;
 /// The PIN that is kept, else of whoever gives the command. nullopt: there is none to have.
 std::optional<Secret> known_pin(Workbench&, const std::string& serial);
-/// Where one is needed: that it is known and right, before anything is changed. A kept one that is wrong is not tried again.
+/// known_pin. @throws Error input-needed
+Secret need_pin(Workbench&, const std::string& serial);
+/// Runs `use`, which sends that PIN. One that the card refuses is not sent again: kept, it is stale from now on; given, it is not
+/// asked for again by this command.
+void use_pin(Workbench&, const std::string& serial, const Secret& pin, const std::function<void()>& use);
+/// Where one is needed: that it is known and right, before anything is changed.
 /// @throws Error input-needed, wrong-pin, few-tries, pin-blocked
 void require_pin(Workbench&, const CardPlace&);
 

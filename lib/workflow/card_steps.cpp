@@ -49,12 +49,14 @@ void make(Workbench& bench, CertificateItem& item, Attempt attempt) {
     request.overwrite = true;
   }
   const TraceSpan span("keygen");
-  const auto pin = needs_pin(item.card->place) ? known_pin(bench, item.card->place.serial) : std::nullopt;
   std::optional<piv::ManagementKey> key;
-  if (!item.key_reused) key = management_key(bench, item.card->place.serial);
-  request.pin = pin ? &*pin : nullptr;
+  if (!item.key_reused) key = management_key(bench, request.serial);
   request.management_key = key ? &*key : nullptr;
-  take(bench, item, agent.generate_csr(request));
+  const auto send = [&] { take(bench, item, agent.generate_csr(request)); };
+  if (!needs_pin(item.card->place)) return send();
+  const Secret pin = need_pin(bench, request.serial);  // without it a new key could not sign, and the old one were gone
+  request.pin = &pin;
+  use_pin(bench, request.serial, pin, send);
 }
 
 bool has_key(Workbench& bench, const CertificateItem& item, const Sha256& key) {
@@ -136,8 +138,14 @@ Progress put_on_card(CertificateItem& item, CertificatePorts& ports, Attempt att
   request.overwrite = place.overwrite || item.key_reused;
   request.management_key = &key;
   request.pin = pin ? &*pin : nullptr;
-  const bool signed_with = bench.agent().import_certificate(request) == agent::ImportCheck::signature;
-  item.card->checked = signed_with ? "signature" : "public-key";
+  const auto send = [&] {
+    const bool signed_with = bench.agent().import_certificate(request) == agent::ImportCheck::signature;
+    item.card->checked = signed_with ? "signature" : "public-key";
+  };
+  if (pin)
+    use_pin(bench, place.serial, *pin, send);
+  else
+    send();
   return item.place ? deliver(item, ports, attempt) : Progress::done;
 }
 

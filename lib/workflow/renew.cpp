@@ -175,8 +175,9 @@ DueCards look_at_cards(Workbench& bench, const DueOptions& due, const RenewOptio
     if (!plugged.has(row.device) || operations::find_open(bench.db, "renew", row.name)) continue;
     try {
       auto look = look_at_card(bench, row, choice_for(bench, renewal_of(row), row, options, at));
-      if (!needs_pin(look.card.place) || known_pin(bench, row.device))
-        cards.looks.emplace(row.cert_id, std::move(look));
+      if (needs_pin(look.card.place) && !known_pin(bench, row.device)) continue;
+      if (!options.dry_run) require_pin(bench, look.card.place);
+      cards.looks.emplace(row.cert_id, std::move(look));
     } catch (const Error& error) {  // one card that can't be read must not keep the others from being renewed
       if (error.code() == Code::interrupted) throw;
       if (!is_absence(error)) cards.failed.emplace(row.cert_id, error);

@@ -205,6 +205,16 @@ def test_wrong_credentials_are_told_with_the_tries_that_are_left(one):
     assert caller.get("/piv/info").json["pin_tries"]["left"] == 3
 
 
+def test_a_wrong_pin_costs_no_key(one):
+    caller, key = one
+    secrets = {"management_key": MANAGEMENT_KEY}
+    made = good(caller.post("/piv/generate-csr", csr_body(), pin=PIN, **secrets))["public_key"]
+    wrong = caller.post("/piv/generate-csr", csr_body(overwrite=True), pin="000000", **secrets)
+    assert (code(wrong), wrong.json["tries_left"]) == ("wrong-pin", "2") and "outcome" not in wrong.json
+    assert good(caller.get("/piv/slots?slot=9a"))["slots"][0]["key"]["public_key"] == made
+    assert sent(key, "47") == 1
+
+
 def test_tries_that_nobody_tells_are_too_few(empty_box):
     with plugged(empty_box, "4.3.5") as (caller, (key,)):
         assert code(caller.post("/piv/verify", {"at_least_tries": 1}, puk=PUK)) == "few-tries"

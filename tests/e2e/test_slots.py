@@ -281,6 +281,47 @@ def test_what_is_due_is_renewed_on_the_card(desk_of):
     assert desk.on_card("9a") == mine["certificate"]
 
 
+def change_pin_by_other_means(desk, pin="271828"):
+    shown = desk.ymgr.json("device", "reveal", SERIAL, "--what", "pin", "--note", "for the test")
+    desk.key.ykman("piv", "access", "change-pin", "-P", shown["value"], "-n", pin)
+    return desk.box.secret("pin", pin)
+
+
+def test_a_pin_changed_by_other_means_costs_one_try_and_no_key(desk_of):
+    desk = desk_of(NEW)
+    issued = desk.issue("build", "9c", "--san", DOOR)  # its renewal makes a new key
+    desk.issue("alice", "9a")
+    tries = desk.ymgr.json("device", "show", SERIAL)["pin_tries_left"]
+    pin = change_pin_by_other_means(desk)
+    night = ["renew", "--due", "--renew-before", "365d", "--force"]
+    first = desk.ymgr.json(*night, exit=7)
+    assert ([item["code"] for item in first["items"]], first["waiting"]) == (["wrong-pin"], 1)
+    for _ in range(2):
+        assert desk.ymgr.json(*night)["waiting"] == 2
+    shown = desk.ymgr.json("device", "show", SERIAL)
+    assert (shown["pin_tries_left"], shown["secrets"]["pin_stale"]) == (tries - 1, True)
+    assert public_key(desk.attestation("9c"), desk.box) == public_key(issued["certificate"], desk.box)
+    wrong = desk.ymgr.json(*night, "--pin-file", desk.box.secret("wrong", "000000"), exit=7)
+    assert ([item["code"] for item in wrong["items"]], wrong["waiting"]) == (["wrong-pin"], 1)
+    assert desk.ymgr.json("device", "show", SERIAL)["pin_tries_left"] == tries - 2  # one for both
+    assert len(desk.ymgr.json(*night, "--pin-file", pin)["items"]) == 2
+
+
+def test_a_pin_that_fails_in_the_middle_is_not_tried_again(desk_of):
+    """An issue that was killed before the key was made, and a PIN changed before it goes on."""
+    desk = desk_of(NEW, FAILPOINT)
+    armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, "YMGR_FAILPOINT": "kill@2"})
+    for name, slot in {"alice": "9a", "build": "9c"}.items():
+        armed("issue", name, "--device", SERIAL, "--slot", slot, exit=-9)
+    tries = desk.ymgr.json("device", "show", SERIAL)["pin_tries_left"]
+    change_pin_by_other_means(desk)
+    resumed = desk.ymgr.json("resume", "--all", exit=None)
+    assert {operation["state"] for operation in resumed["operations"]} == {"failed"}, resumed
+    shown = desk.ymgr.json("device", "show", SERIAL)
+    assert (shown["pin_tries_left"], shown["secrets"]["pin_stale"]) == (tries - 1, True)
+    assert desk.key.status()["instructions"].get("47", 0) == 0  # no key was made
+
+
 def test_an_issue_by_force_killed_anywhere_is_finished_by_the_same_command(desk_of):
     """Each one takes the slot of the one before, whose certificate it revokes."""
     desk = desk_of(NEW, FAILPOINT)
