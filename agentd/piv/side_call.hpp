@@ -1,34 +1,31 @@
-// A blocking call that pcscd offers no time limit for, made by a thread of its own.
+// A blocking call that pcscd offers no time limit for, made by another thread. That thread is kept for the next call: on a busy
+// machine a new one waits for its first turn longer than the card takes to answer.
 #pragma once
 #include <chrono>
 #include <functional>
-#include <future>
-#include <thread>
+#include <memory>
 
 namespace ymgr::piv {
 
 class SideCall {
  public:
   /// Begins at once. What `call` captures must live until it has returned; shared ownership, when it may be left alone.
-  explicit SideCall(std::function<void()> call) {
-    std::packaged_task<void()> task(std::move(call));
-    done_ = task.get_future();
-    thread_ = std::thread(std::move(task));
-  }
+  explicit SideCall(std::function<void()> call);
   SideCall(const SideCall&) = delete;
   SideCall& operator=(const SideCall&) = delete;
-  ~SideCall() {
-    if (thread_.joinable()) thread_.join();
-  }
-  bool done_within(std::chrono::milliseconds limit) { return done_.wait_for(limit) == std::future_status::ready; }
+  ~SideCall();  // waits for it, unless it was left
+  bool done_within(std::chrono::milliseconds limit);
   /// Waits for it, and throws what it threw.
-  void finish() { done_.get(); }
+  void finish();
   /// Nobody waits for it any more.
-  void leave() { thread_.detach(); }
+  void leave();
 
  private:
-  std::future<void> done_;
-  std::thread thread_;
+  struct Hand;
+  struct Spare;
+  static Spare& spare();  // of the calling thread
+
+  std::shared_ptr<Hand> hand_;  // none: left
 };
 
 }  // namespace ymgr::piv

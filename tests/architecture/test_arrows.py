@@ -57,7 +57,7 @@ SYSTEM = re.compile(  # C++, C and POSIX headers
 # Words that only the named files may use, and why.
 WORDS = {
     r"<thread>|<future>|std::(jthread|thread|async)\b(?!::)|\bpthread_create\b": (
-        "lib/base/workers.* lib/http/server.cpp agentd/piv/side_call.hpp agentd/piv/readers.cpp agentd/piv/connection.cpp",
+        "lib/base/workers.* lib/http/server.cpp agentd/piv/side_call.cpp agentd/piv/readers.cpp agentd/piv/connection.cpp",
         "only base/workers starts threads, the HTTP server the one it sleeps on, and the card those that pcscd may block",
     ),
     r"\b(secure_)?getenv\b|\benviron\b": (
