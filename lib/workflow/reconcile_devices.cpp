@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
+#include "workflow/card_key.hpp"
 #include "workflow/device_admin.hpp"
 #include "workflow/reconciliation.hpp"
 #include "workflow/set_pin.hpp"
@@ -88,7 +90,7 @@ class CardReconciliation {
         report("key_without_certificate", "slot " + piv::to_string(slot.slot) + " has a key and no certificate",
                "ymgr issue NAME --device " + row_.serial + " --slot " + piv::to_string(slot.slot) + " --force");
     }
-    for (const auto& id : devices::active_certificates(run_.bench.db, row_.serial, run_.at)) look_for(id, slots);
+    for (const auto& id : devices::active_certificates(run_.bench.db, row_.serial, run_.at)) look_for(id);
   }
 
   void compare_certificate(const agent::SlotContent& slot) {
@@ -107,15 +109,19 @@ class CardReconciliation {
            "ymgr issue NAME --device " + row_.serial + " --slot " + piv::to_string(slot.slot) + " --force");
   }
 
-  void look_for(const std::string& cert_id, const std::vector<agent::SlotContent>& slots) {
+  void look_for(const std::string& cert_id) {
     const auto row = inventory::by_id(run_.bench.db, cert_id);
-    if (!row) return;
-    const auto slot = std::find_if(slots.begin(), slots.end(),
-                                   [&](const auto& content) { return piv::to_string(content.slot) == row->slot; });
-    const bool has_certificate = slot != slots.end() && slot->certificate;
-    if (has_certificate && hex(parse_certificate(slot->certificate->bytes).fingerprint) == row->fingerprint) return;
-    report("certificate_missing", "slot " + row->slot + " has not the certificate of " + row->name,
-           "ymgr renew " + row->name + " --force, or ymgr revoke " + row->cert_id);
+    const auto place = row ? parse_card_reference(row->key_reference) : std::nullopt;
+    if (!place) return;
+    const auto found = read_slot(ports_.agent, *place);
+    const std::string revoke = ", or ymgr revoke " + row->cert_id;
+    if (found.key != row->public_key_sha256)
+      report("key_differs",
+             "slot " + row->slot + (found.key.empty() ? " has not the key of " : " has another key than ") + row->name,
+             "ymgr renew " + shell_quote(row->name) + " --new-key" + revoke);
+    else if (found.certificate != row->fingerprint)
+      report("certificate_missing", "slot " + row->slot + " has not the certificate of " + row->name,
+             "ymgr renew " + shell_quote(row->name) + " --force" + revoke);
   }
 
   Reconciliation& run_;

@@ -151,11 +151,16 @@ def test_a_key_in_use_is_enrolled_only_with_what_it_has(desk):
     assert desk.ymgr.json(*adopt, exit=1)["code"] == "device-state"  # the management key is the factory's
 
 
-def test_a_key_in_use_is_adopted_as_it_is(desk):
-    key, own = desk.keys[0], "a1" * 24
+def used_by_hand(key, own, algorithm="AES192"):
+    """PIN 271828, PUK 31415926 and management key `own` by an independent program."""
     key.ykman("piv", "access", "change-pin", "-P", PIN, "-n", "271828")
     key.ykman("piv", "access", "change-puk", "-p", PUK, "-n", "31415926")
-    key.ykman("piv", "access", "change-management-key", "-a", "AES192", "-m", MANAGEMENT_KEY, "-n", own, "-f")
+    key.ykman("piv", "access", "change-management-key", "-a", algorithm, "-m", MANAGEMENT_KEY, "-n", own, "-f")
+
+
+def test_a_key_in_use_is_adopted_as_it_is(desk):
+    key, own = desk.keys[0], "a1" * 24
+    used_by_hand(key, own)
     files = {"pin": "271828", "puk": "31415926", "management-key": own}
     options = [word for name, value in files.items() for word in (f"--{name}-file", desk.box.secret(name, value))]
     wrong = [*options[:-1], desk.box.secret("wrong", "b2" * 24)]
@@ -312,6 +317,21 @@ def test_reconcile_tells_that_a_key_was_reset_by_others(desk):
     assert desk.ymgr.json("device", "show", "1001")["status"] == "factory"
     enrolled(desk)
     kept_pin_opens(desk)
+
+
+@pytest.mark.parametrize("firmware", ["5.7.4", "5.2.7"])
+def test_reconcile_tells_that_another_key_stands_beside_a_certificate(demo, firmware):
+    with Desk(demo, firmware) as desk:
+        key, own = desk.keys[0], "a1b2c3d4e5f607181122334455667788" "99aabbccddeeff00"
+        used_by_hand(key, own, "TDES" if firmware == "5.2.7" else "AES192")
+        files = {"pin": "271828", "management-key": own}
+        enrolled(desk, "--adopt", *[word for name, text in files.items() for word in (f"--{name}-file", desk.box.secret(name, text))])
+        for name, slot in {"alice": "9a", "bob": "9c"}.items():
+            desk.ymgr.json("issue", name, "--device", "1001", "--slot", slot)
+        assert desk.ymgr.json("reconcile", "--device", "1001")["items"] == []
+        key.ykman("piv", "keys", "generate", "-a", "ECCP256", "-m", own, "9a", desk.box.work / "other.pem")
+        found = desk.ymgr.json("reconcile", "--device", "1001", exit=1)["items"]
+        assert [(one["kind"], one["message"]) for one in found] == [("key_differs", "slot 9a has another key than alice")]
 
 
 def test_a_replaced_key_is_retired_after_the_grace(demo):
