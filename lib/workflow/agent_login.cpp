@@ -4,6 +4,7 @@
 #include "base/files.hpp"
 #include "session/agent_session.hpp"
 #include "session/identity.hpp"
+#include "x509/certificate.hpp"
 
 namespace ymgr {
 namespace {
@@ -14,10 +15,13 @@ std::string new_token(sql::Connection& db, const SessionPlace& place, const Agen
   return signer.token(session).text;
 }
 
-std::optional<agent::AgentSession> known_session(const SessionPlace& place, const Session& session) {
+/// Secrets are sealed for the file's key: only the one that stands on the login's row too is believed.
+std::optional<agent::AgentSession> known_session(sql::Connection& db, const SessionPlace& place,
+                                                 const Session& session) {
   if (session.session_id().empty()) return std::nullopt;
   auto file = session::read_agent_file(place);
   if (!file || file->session_id != session.session_id()) return std::nullopt;
+  if (session::agent_key(db, file->session_id) != to_pem(file->session.public_key, "PUBLIC KEY")) return std::nullopt;
   return std::move(file->session);
 }
 
@@ -35,7 +39,7 @@ std::unique_ptr<agent::Client> open_agent(sql::Connection& db, const SessionPlac
                                           const Session& session, Duration timeout, Notices& notices) {
   agent::ClientSettings settings{.socket = agent.socket, .timeout = timeout, .token = {}};
   settings.token = [&db, place, agent, &session] { return new_token(db, place, agent, session); };
-  settings.session = known_session(place, session);
+  settings.session = known_session(db, place, session);
   if (!session.session_id().empty()) {
     settings.on_session = [&db, place, &session](const agent::AgentSession& opened) {
       session::remember_agent(db, place, file_of(session, opened));

@@ -16,7 +16,7 @@ import threading
 import pytest
 
 from agent import Agent
-from harness import ADMIN, TOP, Ymgr, run, wait_for
+from harness import ADMIN, TOP, Ymgr, openssl, run, wait_for
 
 GARBAGE = [
     b"",
@@ -96,6 +96,18 @@ class Listener:
 
     def of(self, ymgr):
         return Ymgr(ymgr.program, ymgr.box, {"YMGR_AGENT_SOCKET": str(self.path)})
+
+
+def test_a_file_with_another_key_than_the_logins_is_not_believed(client, agent, box):
+    client.login()
+    (path,) = agent_files(box)
+    told = path.read_text()
+    lines = told.splitlines()
+    other = openssl("rsa", "-pubout", "-in", box.file("other.pem", openssl("genrsa", "3072").stdout)).stdout
+    lines[3] = "".join(other.splitlines()[1:-1])
+    path.write_text("\n".join(lines) + "\n")
+    client("device", "list")
+    assert path.read_text().splitlines()[3] in row_keys(box)[-1].replace("\n", "") and path.read_text() != told
 
 
 def test_login_registers_with_the_agent_and_logout_makes_it_forget(client, agent, box):
