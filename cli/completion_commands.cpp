@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 
 #include "base/error.hpp"
@@ -107,7 +108,22 @@ class ProfileValues {
     std::vector<Candidate> found;
     for (const auto& row : devices::list(database()))
       found.push_back({row.serial, row.owner + ", " + std::string(to_string(row.status))});
+    for (const auto& device : plugged_in()) {
+      const auto is_it = [&](const Candidate& known) { return known.text == device.serial; };
+      if (!device.serial.empty() && std::none_of(found.begin(), found.end(), is_it))
+        found.push_back({device.serial, "plugged in"});
+    }
     return found;
+  }
+
+  /// Nothing where no agent answers at once: what the profile knows is offered all the same.
+  std::vector<agent::DiscoveredDevice> plugged_in() {
+    if (!exists(wiring_.agent_place().socket)) return {};
+    try {
+      return wiring_.agent_within(std::chrono::seconds(1)).discover();
+    } catch (const Error&) {
+      return {};
+    }
   }
 
   std::vector<Candidate> open_operations() {

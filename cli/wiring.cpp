@@ -214,10 +214,12 @@ AgentPlace Wiring::agent_place() const {
 }
 
 agent::Client& Wiring::agent() {
-  if (!state_->agent) {
-    state_->agent =
-        open_agent(database(), session_place(), agent_place(), session(), state_->config.timeout(), state_->notices);
-  }
+  return agent_within(state_->config.timeout());
+}
+
+agent::Client& Wiring::agent_within(Duration timeout) {
+  if (!state_->agent)
+    state_->agent = open_agent(database(), session_place(), agent_place(), session(), timeout, state_->notices);
   return *state_->agent;
 }
 

@@ -54,6 +54,8 @@ class Wiring {
   AgentPlace agent_place() const;
   /// Under this session; connected when first used. What a single command opened there is closed with it.
   agent::Client& agent();
+  /// The same, where an answer that takes longer is worth nothing; the first call decides.
+  agent::Client& agent_within(Duration timeout);
   /// Roots of `attestation.roots`, and whether the profile is a demo.
   AttestationTrust attestation_trust();
   /// All of it, for a workflow.

@@ -175,6 +175,10 @@ void plan_slot(Workbench& bench, Wanted& wanted, Time at) {
     if (row.cert_id != item.renewed_from) card.displaced.push_back(row.cert_id);
 }
 
+std::string target_of(const NewOperation& op) {
+  return op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
+}
+
 NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
   NewOperation op;
   op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
@@ -199,7 +203,7 @@ NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const Is
     }
     op.items.push_back({item.target, item.journal()});
   }
-  op.target = op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
+  op.target = target_of(op);
   return op;
 }
 
@@ -361,6 +365,7 @@ void find_or_plan(Workbench& bench, std::vector<Wanted>& all, const IssueOptions
   same.kind = "issue";
   same.inputs = inputs_of(all, options);
   for (const auto& wanted : all) same.items.push_back({wanted.item.target, Json()});
+  same.target = target_of(same);
   plan.earlier = operations::find_earlier(bench, same);
   if (plan.earlier) return;
   plan_new(bench, all, options, plan);

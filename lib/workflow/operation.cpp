@@ -273,7 +273,10 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
     take_over(bench, op->request_id);
     return Earlier{op->request_id, false};
   }
-  return std::nullopt;
+  const auto stopped = find_unended(bench.db, wanted.kind, wanted.target);
+  if (!stopped || !same(*stopped)) return std::nullopt;
+  take_over(bench, stopped->request_id);
+  return Earlier{stopped->request_id, false};
 }
 
 void keep_lease(Workbench& bench, const std::string& request_id, Duration more) {

@@ -82,7 +82,7 @@ struct Earlier {
   std::string request_id;
   bool ended = false;
 };
-/// A run of the same identity came before: decides whether `wanted` is that operation again.
+/// A run of the same identity came before: decides whether `wanted` is that operation again, also one that lacks but its end.
 /// @return that operation, taken over unless it has ended; nullopt when nothing stands in the way
 /// @throws Error operation-open: other inputs · operation-running · request-id-used · role-denied
 std::optional<Earlier> find_earlier(Workbench&, const NewOperation& wanted);

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import signal
 
 import pytest
 
@@ -299,13 +300,40 @@ def kept_pin_opens(desk, number=None):
     assert desk.ymgr.json("device", "show", "1001")["secrets"]["pending"] == [], number
 
 
-def test_two_commands_on_one_key_at_once(desk):
-    enrolled(desk)
-    first, second = (desk.ymgr.start("set-pin", "--json") for _ in range(2))
-    answers = [json.loads(one.communicate(timeout=60)[0]) for one in (first, second)]
-    codes = {answer.get("code") for answer in answers}
-    assert None in codes and codes <= {None, "operation-running", "operation-open"}, answers
+def at_once(desk, instruction, *words):
+    """Runs the command while another of the same is stopped behind the APDU named, and lets that one end afterwards."""
+    desk.keys[0].control(f"fault hold ins={instruction}")
+    first = desk.ymgr.start(*words, "--json")
+    desk.keys[0].wait_waiting("hold")
+    first.send_signal(signal.SIGSTOP)
+    desk.keys[0].control("release")
+    desk.keys[0].control("clear")
+    refused = desk.ymgr.json(*words, exit=1)
+    assert refused["code"] == "operation-running" and "ymgr operation show req-" in refused["suggestion"], refused
+    first.send_signal(signal.SIGCONT)
+    answer = json.loads(first.communicate(timeout=60)[0])
+    assert answer["state"] == "done", answer
     kept_pin_opens(desk)
+
+
+def test_of_two_commands_on_one_key_at_once_one_wins(desk):
+    at_once(desk, "47", "enroll")
+    at_once(desk, "24", "set-pin")
+    at_once(desk, "24", "device", "rotate-secrets", "1001")
+
+
+def test_completion_offers_what_is_plugged_in(desk):
+    def offered(*words, shell="bash"):
+        return desk.ymgr("__complete", shell, "--", *words, timeout=30).stdout.split("\n")[:-1]
+
+    assert offered("enroll", "--device", "") == offered("device", "attest", "10") == ["1001"]
+    assert offered("enroll", "--device", "2") == []
+    assert offered("device", "show", "", shell="zsh") == ["1001\tplugged in"]
+    enrolled(desk)
+    assert offered("set-pin", "--device", "", shell="fish") == ["1001\talice, enrolled"]
+    desk.agent.process.send_signal(signal.SIGSTOP)  # it never answers
+    assert offered("set-pin", "--device", "") == ["1001"]
+    desk.agent.process.send_signal(signal.SIGCONT)
 
 
 def test_reconcile_tells_that_a_key_was_reset_by_others(desk):
