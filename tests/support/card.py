@@ -119,8 +119,9 @@ class Readers:
         return FIRST_PORT + index
 
     def __enter__(self):
+        shutil.rmtree(self.folder / "run", ignore_errors=True)  # of a pcscd that ended
         for name in ("run", "readers", "keys"):
-            (self.folder / name).mkdir(parents=True)
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
         for index in range(0, self.count, 2):
             driver = shutil.copy(DRIVER, self.folder / f"driver{index}.so")  # loaded once, two pairs would share their cards
             name, port = self.name(index).removesuffix(" 00 00"), hex(self.port(index))
