@@ -1,6 +1,7 @@
 """Certificates whose keys are made in slots of a YubiKey: issue, renew and revoke through ymgr, the agent and a virtual key."""
 
 import contextlib
+import json
 import pathlib
 import shutil
 import sqlite3
@@ -9,8 +10,8 @@ import tempfile
 import pytest
 
 from agent import Agent
-from card import RELEASE_KEY, Readers
-from harness import ADMIN, FAILPOINT, RELEASE, Box, Ymgr, openssl, pkilint
+from card import RELEASE_KEY, Readers, tlv
+from harness import ADMIN, FAILPOINT, RELEASE, Box, Ymgr, openssl, pkilint, run
 
 SERIAL = 1001
 ABSENT = ("device-not-found", "device-removed")
@@ -62,13 +63,13 @@ def public_key(pem, box):
 
 
 @contextlib.contextmanager
-def sitting(box, state, firmware, program=RELEASE):
+def sitting(box, state, firmware, program=RELEASE, **key_options):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-slot-"))  # a short path: sockets stand in it
     keys = box.root / "config/ymgr"
     options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
     try:
         with Readers(folder / "pcsc", program=RELEASE_KEY) as readers:
-            with readers.key(serial=SERIAL, firmware=firmware, state=state) as key:
+            with readers.key(serial=SERIAL, firmware=firmware, state=state, **key_options) as key:
                 with Agent(box, *options, tcp=False, env={"PCSCLITE_CSOCK_NAME": readers.env["PCSCLITE_CSOCK_NAME"]}) as agent:
                     yield Desk(box, readers, key, agent, program)
     finally:
@@ -109,14 +110,14 @@ def desk_of(enrolled, empty_box):
     """desk_of(firmware, program): a copy of an enrolled box, with its key plugged in."""
     with contextlib.ExitStack() as stack:
 
-        def make(firmware, program=RELEASE):
+        def make(firmware, program=RELEASE, **options):
             box, state = enrolled(firmware)
             empty_box.copy_from(box)
             shutil.copytree(box.root / "config", empty_box.root / "config", dirs_exist_ok=True)
             for path in (state, state.parent / "virtual-yubikey-root.pem"):
                 shutil.copy(path, empty_box.root)
             trust_virtual_root(empty_box, empty_box.root / "key.json")
-            return stack.enter_context(sitting(empty_box, empty_box.root / "key.json", firmware, program))
+            return stack.enter_context(sitting(empty_box, empty_box.root / "key.json", firmware, program, **options))
 
         yield make
 
@@ -339,6 +340,86 @@ def test_an_issue_by_force_killed_anywhere_is_finished_by_the_same_command(desk_
     assert [row["name"] for row in active] == [f"key{point}"]
     desk.ymgr.json("resume", "--all")  # those killed after the last step
     assert desk.ymgr.json("operation", "list")["operations"] == []
+
+
+def test_what_becomes_of_a_yubikey_revokes_its_certificates(desk_of):
+    desk = desk_of(NEW)
+    device = [SERIAL, "--yes"]
+    for command, reason in (
+        (["lost", *device], "cessationOfOperation"),
+        (["lost", *device, "--reason", "keyCompromise"], "keyCompromise"),
+        (["retire", *device, "--reason", "superseded"], "superseded"),
+        (["reset", *device, "--device", SERIAL], "cessationOfOperation"),
+    ):
+        issued = desk.issue(f"{command[0]}-{reason}", "9a", "--force")
+        answer = desk.ymgr.json("device", *command)
+        assert answer["revoked"] == [issued["cert_id"]], command
+        assert desk.status(issued["cert_id"]) == ("revoked", reason)
+        assert desk.is_on_crl(issued["certificate"])
+        again = {"lost": ["device", "found", SERIAL], "retire": ["enroll"], "reset": ["enroll"]}
+        desk.ymgr.json(*again[command[0]])
+        assert desk.ymgr.json("device", "show", SERIAL)["status"] == "enrolled"
+
+
+def edit_card(desk, change):
+    """Somebody else was there."""
+    card = json.loads(desk.key.state.read_text())
+    change(card)
+    desk.key.state.write_text(json.dumps(card))
+    desk.key.control("reload")
+
+
+def test_reconciliation_compares_the_slots(desk_of):
+    desk = desk_of(NEW)
+    on_9a, on_9c = str(0x5FC105), str(0x5FC10A)
+
+    def found():
+        result = desk.ymgr("reconcile", "--device", SERIAL, "--json", exit=None)
+        assert "items" in result.json, result
+        return sorted((item["kind"], item["action"]) for item in result.json["items"])
+
+    issued = desk.issue("alice", "9a")
+    assert found() == []
+    before = json.loads(desk.key.state.read_text())
+    edit_card(desk, lambda card: card["objects"].pop(on_9a))
+    assert found() == [("certificate_missing", "reported"), ("key_without_certificate", "reported")]
+    edit_card(desk, lambda card: (card["objects"].update(before["objects"]), card["keys"].pop("154")))
+    assert found() == [("key_differs", "reported")]
+    edit_card(desk, lambda card: card["keys"].update(before["keys"]))
+    own = desk.box.work / "own.pem"
+    openssl("req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", desk.box.work / "k", "-subj", "/CN=own", "-out", own)
+    edit_card(desk, lambda card: card["objects"].update({on_9c: certificate_object(own)}))
+    assert found() == [("certificate_foreign", "reported")]
+    edit_card(desk, lambda card: card["objects"].pop(on_9c))
+    desk.ymgr.json("revoke", issued["cert_id"], "--reason", "superseded", "--yes")
+    assert found() == [("certificate_leftover", "reported")]
+
+
+def certificate_object(path):
+    der = run(["openssl", "x509", "-in", path, "-outform", "DER"], text=False).stdout
+    return (tlv("70", der) + bytes.fromhex("710100fe00")).hex()
+
+
+def test_a_key_that_wants_a_finger_is_waited_for(desk_of):
+    desk = desk_of(NEW, touch="asked", touch_timeout=60000)
+    issue = ["issue", "alice", "--device", SERIAL, "--slot", "9a", "--touch-policy", "always", "--json"]
+    process = desk.ymgr.start(*issue)
+    assert f"touch the YubiKey {SERIAL}" in process.stderr.readline()
+    desk.key.control("touch given")
+    answer, rest = process.communicate(timeout=60)
+    assert json.loads(answer)["result"] == "issued" and "touch the" not in rest
+    assert process.returncode == 0 and desk.on_card("9a") == json.loads(answer)["certificate"]
+
+
+def test_without_a_finger_nothing_is_issued(desk_of):
+    desk = desk_of(NEW, touch="asked", touch_timeout=1500)
+    issue = ["issue", "alice", "--device", SERIAL, "--slot", "9a", "--touch-policy", "always", "--json"]
+    refused = desk.ymgr(*issue, exit=6)
+    assert refused.json["code"] == "touch-timeout" and refused.stderr.count("touch the YubiKey") == 1
+    assert desk.ymgr.json("cert", "list")["certificates"] == []
+    desk.key.control("touch given")
+    desk.ymgr.json("resume", "--all")
+    assert [row["name"] for row in desk.ymgr.json("cert", "list")["certificates"]] == ["alice"]
 
 
 def test_a_certificate_whose_key_has_gone_is_revoked(desk_of):
