@@ -21,10 +21,11 @@ constexpr Option reset_options[] = {
 
 constexpr Field fields[] = {{"serial", "string", "serial number"},
                             {"owner", "string", "whose it is"},
-                            {"status", "string", "enrolled, factory, lost or retired"},
-                            {"revoked", "array of string", "certificates that were revoked"},
+                            {"status", "string", "enrolled, factory, lost or retired; with --dry-run: as it would be"},
+                            {"state", "string", "done or planned"},
+                            {"revoked", "array of string", "certificates that were revoked, or would be"},
                             {"changed", "boolean", "false: it was so already, or --dry-run"},
-                            {"audit_reference", "string", "request id under which the audit trail has it"}};
+                            {"audit_reference", "?string", "request id under which the audit trail has it"}};
 constexpr Example assign_examples[] = {{"ymgr device assign 12345678 bob", "bob has it now"}};
 constexpr Example lost_examples[] = {
     {"ymgr device lost 12345678", "its certificates are revoked, its secrets kept"},
@@ -42,17 +43,29 @@ AdminOptions admin_options(Invocation& call) {
   return {call.text("--note"), call.globals().dry_run};
 }
 
-Result admin_answer(const AdminAnswer& answer) {
+Json audit_reference(const AdminAnswer& answer) {
+  return answer.changed ? Json(answer.request_id) : Json();
+}
+
+std::string_view state_of(const Invocation& call) {
+  return call.globals().dry_run ? "planned" : "done";
+}
+
+Result admin_answer(const Invocation& call, const AdminAnswer& answer) {
+  const auto count = answer.revoked.size();
+  const std::string certificates = std::to_string(count) + (count == 1 ? " certificate" : " certificates");
+  const bool planned = call.globals().dry_run;
   Result result;
   result.json = Json::object({{"serial", answer.row.serial},
                               {"owner", answer.row.owner},
                               {"status", to_string(answer.row.status)},
+                              {"state", state_of(call)},
                               {"revoked", Json::texts(answer.revoked)},
                               {"changed", answer.changed},
-                              {"audit_reference", answer.request_id}});
-  result.text =
-      "YubiKey " + answer.row.serial + ", of " + answer.row.owner + ": " + std::string(to_string(answer.row.status)) +
-      (answer.revoked.empty() ? "" : ", " + std::to_string(answer.revoked.size()) + " certificates revoked") + "\n";
+                              {"audit_reference", audit_reference(answer)}});
+  result.text = std::string(planned ? "planned: " : "") + "YubiKey " + answer.row.serial + ", of " + answer.row.owner +
+                ": " + std::string(to_string(answer.row.status)) +
+                (count == 0 ? "" : ", " + certificates + (planned ? " to revoke" : " revoked")) + "\n";
   result.changed = answer.changed;
   return result;
 }
@@ -67,23 +80,23 @@ void confirm_revocations(Invocation& call, Workbench& bench, const std::string& 
 
 Result run_assign(Invocation& call) {
   return admin_answer(
-      assign_device(call.wiring().workbench(), call.text("SERIAL"), call.text("USER"), admin_options(call)));
+      call, assign_device(call.wiring().workbench(), call.text("SERIAL"), call.text("USER"), admin_options(call)));
 }
 
 Result run_lost(Invocation& call) {
   auto& bench = call.wiring().workbench();
   confirm_revocations(call, bench, "Note the YubiKey " + call.text("SERIAL") + " as lost and revoke");
-  return admin_answer(lose_device(bench, call.text("SERIAL"), reason_from(call), admin_options(call)));
+  return admin_answer(call, lose_device(bench, call.text("SERIAL"), reason_from(call), admin_options(call)));
 }
 
 Result run_retire(Invocation& call) {
   auto& bench = call.wiring().workbench();
   confirm_revocations(call, bench, "Retire the YubiKey " + call.text("SERIAL") + " and revoke");
-  return admin_answer(retire_device(bench, call.text("SERIAL"), reason_from(call), admin_options(call)));
+  return admin_answer(call, retire_device(bench, call.text("SERIAL"), reason_from(call), admin_options(call)));
 }
 
 Result run_found(Invocation& call) {
-  return admin_answer(find_device(call.wiring().workbench(), call.text("SERIAL"), admin_options(call)));
+  return admin_answer(call, find_device(call.wiring().workbench(), call.text("SERIAL"), admin_options(call)));
 }
 
 // ---- replace
@@ -103,8 +116,9 @@ constexpr Field replace_fields[] = {
     {"reissues.slot", "string", "its slot"},
     {"reissues.owner", "string", "its owner"},
     {"reissues.command", "string", "the command that does it"},
+    {"state", "string", "done or planned"},
     {"changed", "boolean", "false: it was so already, or --dry-run"},
-    {"audit_reference", "string", "request id under which the audit trail has it"}};
+    {"audit_reference", "?string", "request id under which the audit trail has it"}};
 constexpr Example replace_examples[] = {
     {"ymgr device replace 12345678 --with 23456789", "a week for the change"},
     {"ymgr device replace 12345678 --with 23456789 --grace 1h", "the old ones end soon, with the next renewal run"}};
@@ -134,8 +148,9 @@ Result run_replace(Invocation& call) {
                               {"owner", row.owner},
                               {"superseded_at", row.superseded_at ? Json(format_time(*row.superseded_at)) : Json()},
                               {"reissues", std::move(reissues)},
+                              {"state", state_of(call)},
                               {"changed", answer.admin.changed},
-                              {"audit_reference", answer.admin.request_id}});
+                              {"audit_reference", audit_reference(answer.admin)}});
   result.items = "reissues";
   result.columns = replace_columns;
   result.changed = answer.admin.changed;
