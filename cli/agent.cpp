@@ -65,9 +65,19 @@ std::string_view word_of(AgentUnit unit) {
   return unit == AgentUnit::user ? "user" : "none";
 }
 
+/// Looking at it is what `agent status` does already.
+agent::Health health_of(Invocation& call) {
+  try {
+    return stranger(call, call.wiring().config().timeout()).health();
+  } catch (const Error& error) {
+    if (error.code() != Code::agent_unreachable || !error.hint().empty()) throw;
+    throw Error(error.code(), error.what(), "start it with `ymgr agent start`");
+  }
+}
+
 Result run_status(Invocation& call) {
   const std::string socket = call.wiring().agent_place().socket;
-  const agent::Health health = stranger(call, call.wiring().config().timeout()).health();
+  const agent::Health health = health_of(call);
   const bool logged_in = is_logged_in(call);
   Json json = Json::object({{"socket", socket}, {"version", health.version}, {"uid", owner_of(socket)}});
   json.set("unit", word_of(find_agent_unit(socket))).set("logged_in", logged_in).set("registered", false);

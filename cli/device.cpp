@@ -107,46 +107,47 @@ Result run_list(Invocation& call) {
   return result;
 }
 
-constexpr Field show_fields[] = {{"serial", "string", "serial number"},
-                                 {"owner", "string", "whose it is"},
-                                 {"status", "string", "enrolled, factory, lost or retired"},
-                                 {"firmware", "string", "its firmware"},
-                                 {"form_factor", "?string", "usb-a-keychain, usb-c-nano, …"},
-                                 {"fips", "boolean", "a FIPS key"},
-                                 {"pin_mode", "string", "who knows the PIN: escrow or user"},
-                                 {"attested", "boolean", "whether its attestation was verified"},
-                                 {"attested_at", "?time", "when"},
-                                 {"attestation_root", "?string", "the root that stands for it"},
-                                 {"default_pin", "?boolean", "the PIN was the factory's when it was enrolled"},
-                                 {"default_puk", "?boolean", "the same of the PUK"},
-                                 {"default_management_key", "?boolean", "the same of the management key"},
-                                 {"enrolled_at", "?time", "when"},
-                                 {"enrolled_by", "?string", "by whom"},
-                                 {"note", "?string", "of the last change of its status"},
-                                 {"replaced_by", "?string", "serial number of the one that replaced it"},
-                                 {"superseded_at", "?time", "when its certificates become superseded"},
-                                 {"updated_at", "time", "last change"},
-                                 {"weaknesses", "array of object", "what is known to be wrong with its firmware"},
-                                 {"weaknesses.id", "string", "ROCA, EUCLEAK"},
-                                 {"weaknesses.text", "string", "one sentence"},
-                                 {"plugged_in", "?boolean", "null: no agent answers"},
-                                 {"pin_tries_left", "?integer", "while it is plugged in"},
-                                 {"puk_tries_left", "?integer", "the same, from firmware 5.3 on"},
-                                 {"secrets", "?object", "what is kept of its secrets; null: you may not know"},
-                                 {"secrets.pin", "boolean", "a PIN is kept"},
-                                 {"secrets.pin_stale", "boolean", "it failed once and is not tried again"},
-                                 {"secrets.pin_exposed", "boolean", "it was shown to somebody"},
-                                 {"secrets.puk", "boolean", "a PUK is kept"},
-                                 {"secrets.puk_stale", "boolean", "it failed once and is not tried again"},
-                                 {"secrets.puk_exposed", "boolean", "it was shown to somebody, and will be changed"},
-                                 {"secrets.management_key", "?string", "algorithm of the one that is kept"},
-                                 {"secrets.pending", "array of string", "what is on its way to the card"},
-                                 {"certificates", "array of object", "active ones with a key on it"},
-                                 {"certificates.cert_id", "string", "id"},
-                                 {"certificates.name", "string", "name"},
-                                 {"certificates.slot", "string", "where the key is"},
-                                 {"certificates.profile", "string", "its profile"},
-                                 {"certificates.expires_at", "time", "its end"}};
+constexpr Field show_fields[] = {
+    {"serial", "string", "serial number"},
+    {"owner", "string", "whose it is"},
+    {"status", "string", "enrolled, factory, lost or retired"},
+    {"firmware", "string", "its firmware"},
+    {"form_factor", "?string", "usb-a-keychain, usb-c-nano, …"},
+    {"fips", "boolean", "a FIPS key"},
+    {"pin_mode", "string", "who knows the PIN: escrow or user"},
+    {"attested", "boolean", "whether its attestation was verified"},
+    {"attested_at", "?time", "when"},
+    {"attestation_root", "?string", "the root that stands for it"},
+    {"default_pin_at_enroll", "?boolean", "the PIN was the factory's when it was enrolled"},
+    {"default_puk_at_enroll", "?boolean", "the same of the PUK"},
+    {"default_management_key_at_enroll", "?boolean", "the same of the management key"},
+    {"enrolled_at", "?time", "when"},
+    {"enrolled_by", "?string", "by whom"},
+    {"note", "?string", "of the last change of its status"},
+    {"replaced_by", "?string", "serial number of the one that replaced it"},
+    {"superseded_at", "?time", "when its certificates become superseded"},
+    {"updated_at", "time", "last change"},
+    {"weaknesses", "array of object", "what is known to be wrong with its firmware"},
+    {"weaknesses.id", "string", "ROCA, EUCLEAK"},
+    {"weaknesses.text", "string", "one sentence"},
+    {"plugged_in", "?boolean", "null: no agent answers"},
+    {"pin_tries_left", "?integer", "while it is plugged in"},
+    {"puk_tries_left", "?integer", "the same, from firmware 5.3 on"},
+    {"secrets", "?object", "what is kept of its secrets; null: you may not know"},
+    {"secrets.pin", "boolean", "a PIN is kept"},
+    {"secrets.pin_stale", "boolean", "it failed once and is not tried again"},
+    {"secrets.pin_exposed", "boolean", "it was shown to somebody"},
+    {"secrets.puk", "boolean", "a PUK is kept"},
+    {"secrets.puk_stale", "boolean", "it failed once and is not tried again"},
+    {"secrets.puk_exposed", "boolean", "it was shown to somebody, and will be changed"},
+    {"secrets.management_key", "?string", "algorithm of the one that is kept"},
+    {"secrets.pending", "array of string", "what is on its way to the card"},
+    {"certificates", "array of object", "active ones with a key on it"},
+    {"certificates.cert_id", "string", "id"},
+    {"certificates.name", "string", "name"},
+    {"certificates.slot", "string", "where the key is"},
+    {"certificates.profile", "string", "its profile"},
+    {"certificates.expires_at", "time", "its end"}};
 constexpr Example show_examples[] = {{"ymgr device show 12345678", "all that is known of it"}};
 
 Json secrets_json(const KeptSecrets& kept) {
@@ -179,23 +180,48 @@ std::string tries_text(const Json& json, const char* name) {
   return tries && tries->is_integer() ? std::to_string(tries->integer()) : "";
 }
 
+/// What is the matter with one of the secrets that are kept of it.
+std::string troubles(const Json& secrets, const std::string& what) {
+  std::string text;
+  if (secrets.boolean_or(what + "_exposed", false)) text += ", was shown to somebody";
+  if (secrets.boolean_or(what + "_stale", false)) text += ", is known to be wrong";
+  return text;
+}
+
+std::string pin_text(const DeviceRow& row, const Json& secrets) {
+  const std::string mode(to_string(row.pin_mode));
+  if (!secrets.is_object() || row.pin_mode == PinMode::user) return mode;
+  if (!secrets.at("pin").boolean()) return mode + ", but none is kept";
+  const bool stale = secrets.at("pin_stale").boolean();
+  return mode + troubles(secrets, "pin") + (stale ? ": ymgr device unblock " + row.serial : "");
+}
+
+std::string puk_text(const Json& secrets) {
+  if (!secrets.is_object() || !secrets.at("puk").boolean()) return "";
+  return "kept" + troubles(secrets, "puk");
+}
+
 std::string show_text(const DeviceRow& row, const Json& json) {
+  const Json& secrets = json.at("secrets");
+  const bool enrolled = row.enrolled_at && row.status != DeviceStatus::factory;
   std::string weak;
   for (const auto& weakness : json.at("weaknesses").items())
     weak += (weak.empty() ? "" : "; ") + weakness.at("id").text() + ": " + weakness.at("text").text();
-  std::string text = format_pairs({{"YubiKey", row.serial},
-                                   {"owner", row.owner},
-                                   {"status", std::string(to_string(row.status))},
-                                   {"firmware", row.firmware},
-                                   {"form", row.form_factor},
-                                   {"attested", row.attested_at ? "by " + row.attestation_root : "no"},
-                                   {"PIN", std::string(to_string(row.pin_mode))},
-                                   {"PIN tries", tries_text(json, "pin_tries_left")},
-                                   {"PUK tries", tries_text(json, "puk_tries_left")},
-                                   {"enrolled", row.enrolled_at ? format_time(*row.enrolled_at) : ""},
-                                   {"replaced by", row.replaced_by},
-                                   {"known weak", weak},
-                                   {"note", row.note}});
+  std::string text = format_pairs(
+      {{"YubiKey", row.serial},
+       {"owner", row.owner},
+       {"status", std::string(to_string(row.status))},
+       {"firmware", row.firmware},
+       {"form", row.form_factor},
+       {"attested", row.attested_at ? format_time(*row.attested_at) + ", by " + row.attestation_root : "no"},
+       {"PIN", row.status == DeviceStatus::factory ? "" : pin_text(row, secrets)},
+       {"PUK", puk_text(secrets)},
+       {"PIN tries", tries_text(json, "pin_tries_left")},
+       {"PUK tries", tries_text(json, "puk_tries_left")},
+       {"enrolled", enrolled ? format_time(*row.enrolled_at) : ""},
+       {"replaced by", row.replaced_by},
+       {"known weak", weak},
+       {"note", row.note}});
   std::vector<std::vector<std::string>> rows;
   for (const auto& one : json.at("certificates").items())
     rows.push_back(
@@ -228,7 +254,7 @@ Result run_show(Invocation& call) {
 }
 
 constexpr Option attest_options[] = {
-    {.name = "--slot", .value = "SLOT", .help = "9a, 9c, 9d, 9e, 82 to 95; 9a at first"}};
+    {.name = "--slot", .value = "SLOT", .help = "9a, 9c, 9d, 9e, 82 to 95; 9a at first", .complete = every_slot}};
 constexpr Field attest_fields[] = {{"serial", "string", "of the YubiKey that made the key"},
                                    {"slot", "string", "where the key is"},
                                    {"firmware", "string", "as the statement has it"},

@@ -26,6 +26,11 @@ Json device_json(const DeviceRow& row) {
   return json;
 }
 
+std::string where_the_pin_is(const DeviceRow& row, bool was_chosen) {
+  if (was_chosen || row.pin_mode == PinMode::user || row.status != DeviceStatus::enrolled) return "";
+  return "Its PIN is a random one: ymgr device reveal " + row.serial + " --what pin --note WHY shows it\n";
+}
+
 Result secrets_answer(const DeviceAnswer& answer, const std::string& what) {
   Result result;
   result.json = Json::object({{"serial", answer.serial},

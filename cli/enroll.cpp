@@ -51,9 +51,9 @@ constexpr Field fields[] = {{"serial", "string", "serial number of the YubiKey"}
                             {"attested", "boolean", "Yubico's root, or one of attestation.roots, stands for it"},
                             {"attested_at", "?time", "when that was verified"},
                             {"attestation_root", "?string", "name of that root"},
-                            {"default_pin", "?boolean", "the PIN was the factory's; null: not told"},
-                            {"default_puk", "?boolean", "the same of the PUK"},
-                            {"default_management_key", "?boolean", "the same of the management key"},
+                            {"default_pin_at_enroll", "?boolean", "the PIN was the factory's before; null: not told"},
+                            {"default_puk_at_enroll", "?boolean", "the same of the PUK"},
+                            {"default_management_key_at_enroll", "?boolean", "the same of the management key"},
                             {"enrolled_at", "?time", "when"},
                             {"enrolled_by", "?string", "by whom"},
                             {"note", "?string", "of the last change of its status"},
@@ -136,6 +136,7 @@ Result run(Invocation& call) {
                 (answer.was_enrolled ? std::string("already enrolled") : answer.operation.result) + ", of " +
                 row.owner + (row.attested_at ? ", attested by " + row.attestation_root : "") + "\n";
   result.changed = !answer.was_enrolled && !call.globals().dry_run;
+  if (result.changed) result.text += where_the_pin_is(row, !pin->empty());
   if (!wish || call.globals().dry_run) return result;
   const Result issued = issue_there(call, std::move(*wish), row.serial, pin);
   result.json.set("issued", issued.json);

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/config.hpp"
+#include "cli/devices.hpp"
 #include "workflow/batch.hpp"
 
 namespace ymgr::cli {
@@ -36,7 +37,7 @@ constexpr Option options[] = {
      .value = "SERIAL",
      .help = "the key is made in a slot of this YubiKey; with --slot alone the one that is plugged in",
      .complete = "device"},
-    {.name = "--slot", .value = "SLOT", .help = "9a, 9c, 9d, 9e, 82 to 95", .complete = "9a|9c|9d|9e"},
+    {.name = "--slot", .value = "SLOT", .help = "9a, 9c, 9d, 9e, 82 to 95", .complete = every_slot},
     {.name = "--pin-policy", .value = "default|never|once|always", .help = "when the key in the slot wants the PIN"},
     {.name = "--touch-policy", .value = "default|never|always|cached", .help = "when it wants a finger"},
     card_pin_option,

@@ -29,7 +29,8 @@ std::optional<piv::ManagementKey> management_key_from(Invocation& call, std::str
   auto bytes = from_hex(text.reveal());
   const std::size_t size = bytes ? bytes->size() : 0;
   if (size != 16 && size != 24 && size != 32)
-    throw Error(Code::key_invalid, "the management key has not 32, 48 or 64 hexadecimal digits");
+    throw Error(Code::key_invalid, "the management key has not 32, 48 or 64 hexadecimal digits",
+                "write it as ykman takes it: hexadecimal digits in one line");
   const auto algorithm = size == 16   ? piv::ManagementAlgorithm::aes_128
                          : size == 24 ? piv::ManagementAlgorithm::aes_192
                                       : piv::ManagementAlgorithm::aes_256;

@@ -11,27 +11,41 @@ namespace {
 constexpr Argument arguments[] = {{"ID", "request id or resume id", Argument::Count::optional, "operation"}};
 constexpr Option options[] = {{.name = "--all", .value = "", .help = "every operation that nobody works on"},
                               card_pin_option};
-constexpr Field fields[] = {{"operations", "array of object", "one an operation"},
-                            {"operations.request_id", "string", "its id"},
-                            {"operations.kind", "string", "issue, renew, revoke or device"},
-                            {"operations.success", "boolean", "whether all of it is done now"},
-                            {"operations.state", "?string", "done, open, waiting, failed or refused"},
-                            {"operations.items", "?array of object", "what the command itself would have answered"},
-                            {"operations.resume_id", "?string", "set when something is left to do"},
-                            {"operations.hooks", "?object", "of a renewal: run, failed, messages"},
-                            {"operations.error", "?string", "why it could not be resumed"},
-                            {"operations.code", "?string", "code of the failure"},
-                            {"operations.suggestion", "?string", "what to do"}};
+constexpr Field fields[] = {
+    {"operations", "array of object", "one an operation"},
+    {"operations.request_id", "string", "its id"},
+    {"operations.kind", "string", "issue, renew, revoke or device"},
+    {"operations.success", "boolean", "whether all of it is done now"},
+    {"operations.state", "?string", "done, open, waiting, failed or refused"},
+    {"operations.items", "?array of object", "what the command itself would have answered"},
+    {"operations.resume_id", "?string", "set when something is left to do"},
+    {"operations.hooks", "?object", "of a renewal: run, failed, messages"},
+    {"operations.error", "?string", "why it could not be resumed, or why its first item stopped again"},
+    {"operations.code", "?string", "code of the failure"},
+    {"operations.suggestion", "?string", "what to do"}};
 constexpr Example examples[] = {
     {"ymgr resume resume-20260315143200-7f3a91c04be2", "finish what a killed command began"},
     {"ymgr resume --all", "after a crash or a full disk"}};
-constexpr Column columns[] = {{"REQUEST-ID", "request_id"}, {"KIND", "kind"}, {"STATE", "state"}, {"ERROR", "error"}};
+constexpr Column columns[] = {{"REQUEST-ID", "request_id"},
+                              {"KIND", "kind"},
+                              {"STATE", "state"},
+                              {"ERROR", "error"},
+                              {"SUGGESTION", "suggestion", true}};
 
 struct Outcome {
   Json json;
   int exit = 0;
   bool changed = false;
 };
+
+/// Why the first item that stopped has stopped, as of the operation: the table shows it.
+void tell_reason(const std::vector<Json>& items, Json& json) {
+  for (const auto& item : items) {
+    if (item.text_or("error", "").empty()) continue;
+    for (const char* name : {"error", "code", "suggestion"}) json.set(name, item.text_or(name, ""));
+    return;
+  }
+}
 
 Outcome outcome_of(Invocation& call, const std::string& id, const ResumeAnswer& resumed) {
   Outcome outcome = std::visit(
@@ -42,6 +56,7 @@ Outcome outcome_of(Invocation& call, const std::string& id, const ResumeAnswer& 
                                   {"state", answer.state},
                                   {"items", Json(answer.items)},
                                   {"resume_id", answer.resumable ? Json(resume_id(id)) : Json()}});
+        tell_reason(answer.items, json);
         return Outcome{std::move(json), answer.exit, answer.changed};
       },
       resumed.answer);

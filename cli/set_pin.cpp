@@ -45,19 +45,28 @@ SecretsRequest request_from(Invocation& call, std::string serial) {
   return request;
 }
 
+/// @param change  set_pin or unblock
+template <class Change>
+Result pin_answer(Invocation& call, const SecretsRequest& request, Change&& change) {
+  auto& bench = call.wiring().workbench();
+  const auto answer = change(bench, request, DeviceOptions{call.request_id(), call.globals().dry_run});
+  auto result = secrets_answer(answer, "PIN");
+  if (!call.globals().dry_run)
+    result.text += where_the_pin_is(devices::get(bench.db, answer.serial), !request.given.pin.empty());
+  return result;
+}
+
 Result run_set_pin(Invocation& call) {
   auto request = request_from(call, call.text("--device"));
   request.given.current_pin = pin_from(call, "--current-pin", "PIN until now:", Asked::once);
   request.given.pin = pin_from(call, "--pin", "New PIN:", Asked::twice);
-  const DeviceOptions options{call.request_id(), call.globals().dry_run};
-  return secrets_answer(set_pin(call.wiring().workbench(), request, options), "PIN");
+  return pin_answer(call, request, set_pin);
 }
 
 Result run_unblock(Invocation& call) {
   auto request = request_from(call, call.text("SERIAL"));
   request.given.pin = pin_from(call, "--pin", "New PIN:", Asked::twice);
-  const DeviceOptions options{call.request_id(), call.globals().dry_run};
-  return secrets_answer(unblock(call.wiring().workbench(), request, options), "PIN");
+  return pin_answer(call, request, unblock);
 }
 
 SecretsRequest puk_request(Invocation& call) {
@@ -85,7 +94,9 @@ constinit const Command set_pin_command = {
     .path = "set-pin",
     .summary = "change the PIN of a YubiKey",
     .description =
-        "Sets a new PIN: a random one, or one of your choice. It is stored as pending before the key gets it, checked "
+        "Sets a new PIN: a random one, which operators can see with `ymgr device reveal`, or one of your choice. Who "
+        "is "
+        "no operator must choose one. It is stored as pending before the key gets it, checked "
         "on the key, and only then becomes the current one, so that whatever stops the command, one of the two known "
         "PINs opens the key; the same command goes on then.\n\n"
         "Where PINs are not kept (`secrets.pin: user` when the key was enrolled) the old and the new one are taken "
@@ -103,7 +114,7 @@ constinit const Command device_unblock_command = {
     .summary = "set a new PIN with the PUK",
     .description =
         "For a PIN that is blocked, forgotten or not known here any more: the stored PUK sets a new one, and "
-        "the counters begin anew. A person may do it for a key of their own.",
+        "the counters begin anew. A person may do it for a key of their own, with a PIN of their choice.",
     .arguments = serial_argument,
     .options = unblock_options,
     .fields = fields,

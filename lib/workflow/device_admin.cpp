@@ -70,7 +70,8 @@ std::vector<Reissue> reissues_for(Workbench& bench, const std::string& serial) {
 AdminAnswer assign_device(Workbench& bench, const std::string& serial, const std::string& owner,
                           const AdminOptions& options) {
   auto answer = begin(bench, serial);
-  users::get(bench.db, owner);
+  if (!users::get(bench.db, owner).enabled)
+    throw Error(Code::user_disabled, "the user " + owner + " is disabled", "ymgr user enable " + owner);
   if (answer.row.owner == owner) return answer;
   const std::string was = answer.row.owner;
   answer.row.owner = owner;
@@ -159,8 +160,10 @@ Secret reveal_secret(Workbench& bench, const std::string& serial, Credential wha
   bench.db.transaction(sql::Access::write, [&] {
     value = what == Credential::pin ? secrets.pin().pin.clone() : secrets.card().puk.clone();
     if (value.empty())
-      throw Error(Code::secret_not_found, "no " + std::string(what == Credential::pin ? "PIN" : "PUK") +
-                                              " of the YubiKey " + serial + " is kept here");
+      throw Error(
+          Code::secret_not_found,
+          "no " + std::string(what == Credential::pin ? "PIN" : "PUK") + " of the YubiKey " + serial + " is kept here",
+          "ymgr device show " + serial + " tells what is kept");
     secrets.mark_exposed(what);
     append(bench, new_id("req", now()), "device.revealed", serial,
            Json::object({{"what", to_string(what)}, {"note", note}}));

@@ -247,14 +247,24 @@ void distribute(Workbench& bench, const std::string& request_id, std::size_t cou
 
 }  // namespace engine
 
+namespace {
+
+std::string with_resume(std::string hint, const std::string& resume) {
+  if (hint.find(resume) != std::string::npos) return hint;
+  while (hint.ends_with('.')) hint.pop_back();
+  const bool is_enough = hint.find("command again") != std::string::npos;
+  return hint + (hint.empty() ? "" : is_enough ? ", or " : "; then ") + resume;
+}
+
+}  // namespace
+
 Error of_operation(const Error& error, const std::string& request_id) {
   auto details = error.details();
   if (!error.detail("audit_reference")) details.emplace_back("audit_reference", request_id);
   std::string hint = error.hint();
   if (error.code() != Code::operation_running && !error.detail("resume_id")) {
-    const std::string resume = "ymgr resume " + resume_id(request_id);
     details.emplace_back("resume_id", resume_id(request_id));
-    if (hint.find(resume) == std::string::npos) hint += hint.empty() ? resume : "; then " + resume;
+    hint = with_resume(std::move(hint), "ymgr resume " + resume_id(request_id));
   }
   return Error(error.code(), error.what(), std::move(hint), std::move(details),
                error.outcome_unknown() ? Outcome::unknown : Outcome::known);

@@ -146,6 +146,9 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
   const std::string serial = find_serial(bench, request.serial);
   auto row = devices::find(bench.db, serial);
   if (auto answer = enrolled_before(row)) {
+    if (row->owner != owner && !request.owner.empty())
+      throw Error(Code::device_state, "the YubiKey " + serial + " is enrolled already, and " + row->owner + "'s",
+                  "ymgr device assign " + serial + " " + owner);
     if (!options.dry_run) end_stopped(bench, serial);
     return std::move(*answer);
   }
@@ -282,12 +285,25 @@ Progress set_retries(DeviceItem& item, DevicePorts& ports, Attempt) {
   return Progress::done;
 }
 
+namespace {
+
+void check_given_key(DevicePorts& ports, const std::string& serial) {
+  try {
+    ports.agent.verify_management_key(serial, *ports.given.management_key);
+  } catch (const Error& error) {
+    if (error.code() != Code::wrong_management_key) throw;
+    throw Error(error.code(), error.what(), "--management-key-file must hold the one that the YubiKey has");
+  }
+}
+
+}  // namespace
+
 Progress adopt_credentials(DeviceItem& item, DevicePorts& ports, Attempt) {
   const auto& given = ports.given;
   if (!given.management_key)
     throw Error(Code::input_needed, "what the YubiKey " + item.target + " has is not kept here until it was checked",
                 "run 'ymgr enroll --adopt' again: it takes the files");
-  ports.agent.verify_management_key(item.target, *given.management_key);
+  check_given_key(ports, item.target);
   if (!given.puk.empty()) ports.agent.verify_puk(item.target, given.puk, 2);
   if (!given.pin.empty()) ports.agent.verify_pin(item.target, given.pin, 2);
   ports.secrets.set_management_key(*given.management_key);

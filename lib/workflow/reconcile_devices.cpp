@@ -29,6 +29,12 @@ class CardReconciliation {
     if (const auto open = operations::find_open(run_.bench.db, device_kind, row_.serial)) return report_open(*open);
     settle();
     if (row_.status != DeviceStatus::factory) try_management_key();
+    if (ports_.secrets.pin().stale)
+      report("pin_stale", "the PIN that is kept failed once and is not tried again",
+             "ymgr device unblock " + row_.serial + " sets a new one with the PUK");
+    if (ports_.secrets.card().puk_stale)
+      report("puk_stale", "the PUK that is kept failed once and is not tried again",
+             "keep to its PIN: once that is blocked only 'ymgr device reset " + row_.serial + "' helps");
     compare_slots(ports_.agent.slots(row_.serial).slots);
     if (!run_.options.dry_run && row_.status == DeviceStatus::enrolled && change_exposed_puk(run_.bench, row_.serial))
       run_.repair("puk_exposed", row_.serial, "its PUK was shown to somebody and is another one now", [] {});

@@ -11,9 +11,13 @@ namespace {
 enum class Need { nothing, new_pin, both_pins };
 
 /// What the person must give where the PIN is not kept here.
-void check_given(const DeviceRow& row, const GivenSecrets& given, Need need) {
+void check_given(const DeviceRow& row, const GivenSecrets& given, Need need, Role role) {
   if (!given.pin.empty()) check_chosen(given.pin, "PIN");
-  if (row.pin_mode == PinMode::escrow || need == Need::nothing) return;
+  if (need == Need::nothing) return;
+  if (given.pin.empty() && row.pin_mode == PinMode::escrow && !allows(role, Right::manage_devices))
+    throw Error(Code::input_needed, "a random PIN of the YubiKey " + row.serial + " would be shown to operators alone",
+                "choose one: --pin-prompt, --pin-stdin or --pin-file FILE");
+  if (row.pin_mode == PinMode::escrow) return;
   if (given.pin.empty())
     throw Error(Code::input_needed, "the PIN of the YubiKey " + row.serial + " is the person's own",
                 "--pin-prompt, --pin-stdin or --pin-file FILE");
@@ -52,7 +56,7 @@ DeviceAnswer change(Workbench& bench, const char* action, Right right, Need need
                     const DeviceOptions& options) {
   bench.session.require(right);
   const auto row = enrolled_row(bench, find_serial(bench, request.serial));
-  check_given(row, request.given, need);
+  check_given(row, request.given, need, bench.session.identity().role);
   if (options.dry_run) return planned(row.serial, action);
   bench.agent().info(row.serial);  // absent: nothing is begun
   const bool changes_pin = need != Need::nothing;

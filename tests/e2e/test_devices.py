@@ -59,7 +59,7 @@ def test_enroll_attests_and_replaces_every_default(desk):
     answer = enrolled(desk)
     assert answer["attested"] and answer["attestation_root"] == "Virtual YubiKey PIV Root CA"
     assert (answer["serial"], answer["firmware"], answer["owner"], answer["status"]) == ("1001", "5.7.4", "alice", "enrolled")
-    assert answer["default_pin"] is answer["default_puk"] is answer["default_management_key"] is True
+    assert answer["default_pin_at_enroll"] is answer["default_management_key_at_enroll"] is True
     shown = desk.ymgr.json("device", "show", "1001")
     assert shown["secrets"] == {
         "pin": True, "pin_stale": False, "pin_exposed": False, "puk": True, "puk_stale": False, "puk_exposed": False,
@@ -89,6 +89,12 @@ def test_enrolling_again_says_so(desk):
     enrolled(desk)
     again = desk.ymgr.json("enroll", "--device", "1001", "--detailed-exitcode")
     assert again["result"] == "already_enrolled" and again["audit_reference"] is None
+    password = desk.box.secret("bob.password", "a long password of theirs")
+    desk.ymgr.json("user", "add", "bob", "--role", "user", "--password-file", password)
+    refused = desk.ymgr.json("enroll", "--owner", "bob", exit=1)
+    assert refused["code"] == "device-state" and refused["suggestion"] == "ymgr device assign 1001 bob"
+    desk.ymgr.json("user", "disable", "bob")
+    assert desk.ymgr.json("device", "assign", "1001", "bob", exit=4)["code"] == "user-disabled"
 
 
 def test_the_attestation_key_is_gone_afterwards(desk):
@@ -106,7 +112,7 @@ def test_older_firmware_is_enrolled_too(demo, firmware):
         assert {weak["id"] for weak in answer["weaknesses"]} == {"EUCLEAK"}
         assert "EUCLEAK" in result.stderr
         if firmware != "5.4.3":
-            assert answer["default_pin"] is None and "costs a try" in result.stderr
+            assert answer["default_pin_at_enroll"] is None and "costs a try" in result.stderr
         shown = desk.ymgr.json("device", "show", "1001")
         assert shown["secrets"]["management_key"] == ("aes-192" if firmware == "5.4.3" else "tdes")
         assert shown["pin_tries_left"] == 5
@@ -199,6 +205,9 @@ def test_a_stored_pin_that_fails_is_never_tried_again(desk):
         card.select()
         assert card.send(apdu("00240080", padded(pin) + padded("271828")))[1] == "9000"
     assert desk.ymgr.json("set-pin", exit=7)["code"] == "wrong-pin"
+    assert "known to be wrong: ymgr device unblock 1001" in desk.ymgr("device", "show", "1001").stdout
+    found = desk.ymgr.json("reconcile", "--device", "1001", exit=1)["items"]
+    assert [one["kind"] for one in found] == ["pin_stale"]
     tries = sent(desk, "24")
     refused = desk.ymgr.json("set-pin", exit=7)
     assert refused["code"] == "credential-stale" and sent(desk, "24") == tries
@@ -258,6 +267,11 @@ def test_reset_makes_it_new_and_it_can_be_enrolled_again(desk):
 
 def test_lost_found_retired_and_whose_it_is(desk):
     enrolled(desk)
+    for words in (["lost", "1001"], ["retire", "1001"], ["assign", "1001", "alice"]):
+        planned = desk.ymgr.json("device", *words, "--dry-run")
+        assert (planned["state"], planned["changed"], planned["audit_reference"]) == ("planned", False, None)
+    assert desk.ymgr("device", "lost", "1001", "--dry-run").stdout.startswith("planned: ")
+    assert desk.ymgr.json("device", "show", "1001")["status"] == "enrolled"
     assert desk.ymgr.json("device", "lost", "1001", "--note", "on the train")["status"] == "lost"
     assert desk.ymgr.json("set-pin", exit=1)["code"] == "device-state"
     assert desk.ymgr.json("enroll", exit=1)["code"] == "device-state"
@@ -285,8 +299,13 @@ def test_a_person_sets_the_pin_of_an_own_key_alone(desk):
     enrolled(desk, "--owner", "bob")
     bob = {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(desk.box.work / "bob.password")}
     carol = {"YMGR_USER": "carol", "YMGR_PASSWORD_FILE": str(desk.box.work / "carol.password")}
-    assert desk.ymgr.json("set-pin", env=bob)["result"] == "changed"
-    assert desk.ymgr.json("device", "unblock", "1001", env=bob)["result"] == "unblocked"
+    chosen = ["--pin-file", desk.box.secret("pin", "271828")]
+    for words in (["set-pin"], ["device", "unblock", "1001"]):  # who would tell bob what it is?
+        refused = desk.ymgr.json(*words, env=bob, exit=2)
+        assert refused["code"] == "input-needed" and "--pin-prompt" in refused["suggestion"]
+    assert desk.ymgr.json("set-pin", *chosen, env=bob)["result"] == "changed"
+    assert desk.ymgr.json("device", "unblock", "1001", *chosen, env=bob)["result"] == "unblocked"
+    assert "ymgr device reveal 1001 --what pin" in desk.ymgr("set-pin").stdout
     for words in (["set-puk", "1001"], ["reveal", "1001", "--what", "pin", "--note", "x"], ["assign", "1001", "alice"]):
         assert desk.ymgr.json("device", *words, env=bob, exit=4)["code"] == "role-denied"
     assert [one["serial"] for one in desk.ymgr.json("device", "list", env=carol)["devices"]] == ["1001"]
