@@ -1,11 +1,13 @@
 #include "workflow/certificate_item.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "workflow/ca.hpp"
 #include "workflow/card_steps.hpp"
+#include "workflow/set_pin.hpp"
 
 namespace ymgr {
 namespace {
@@ -342,6 +344,10 @@ void run_certificate_items(Workbench& bench, const std::string& request_id, std:
       item = std::move(others[next++]);
   }
   publish_lost_keys(bench, request_id, items);
+  std::set<std::string> at_hand;
+  for (const auto& item : items)
+    if (is_on_card(item) && item.status == Item::Status::done) at_hand.insert(item.card->place.serial);
+  for (const auto& serial : at_hand) look_after_puk(bench, serial);
 }
 
 namespace {

@@ -6,8 +6,10 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "workflow/ca.hpp"
+#include "workflow/card_key.hpp"
 #include "workflow/crl_check.hpp"
 #include "workflow/revoke_item.hpp"
+#include "workflow/set_pin.hpp"
 
 namespace ymgr {
 namespace {
@@ -137,6 +139,7 @@ void settle_keys(Workbench& bench, const std::string& request_id, std::vector<Re
         return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files, &bench});
       });
     item = std::move(one.front());
+    if (is_on_card(item) && item.key_found) look_after_puk(bench, parse_card_reference(item.key_reference)->serial);
   }
 }
 

@@ -63,7 +63,7 @@ DeviceAnswer change(Workbench& bench, const char* action, Right right, Need need
   auto answer = run_once(bench, row, action, request, options);
   if (changes_pin && options.request_id.empty() && has_another_pin(bench, row, request))
     answer = run_once(bench, row, action, request, options);
-  if (right == Right::use_devices) change_exposed_puk(bench, row.serial);
+  if (right == Right::use_devices) look_after_puk(bench, row.serial);
   return answer;
 }
 
@@ -93,6 +93,15 @@ bool change_exposed_puk(Workbench& bench, const std::string& serial) {
   run_once(bench, devices::get(bench.db, serial), "set-puk", {}, {});
   bench.notices.warn("the PUK of " + serial + " was shown to somebody before: it is another one now");
   return true;
+}
+
+void look_after_puk(Workbench& bench, const std::string& serial) {
+  try {
+    change_exposed_puk(bench, serial);
+  } catch (const Error& error) {  // what the command was for is done
+    if (error.code() == Code::interrupted) throw;
+    bench.notices.warn("the PUK of " + serial + ", which was shown to somebody, could not be changed: " + error.what());
+  }
 }
 
 }  // namespace ymgr

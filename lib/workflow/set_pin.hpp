@@ -25,5 +25,7 @@ DeviceAnswer rotate_secrets(Workbench&, const SecretsRequest&, const DeviceOptio
 
 /// After something else was done with a card at hand: a PUK that somebody was shown is changed. Nothing to do: false.
 bool change_exposed_puk(Workbench&, const std::string& serial);
+/// change_exposed_puk, whose failing is a warning: what the command was for is done.
+void look_after_puk(Workbench&, const std::string& serial);
 
 }  // namespace ymgr

@@ -243,6 +243,19 @@ def test_a_revealed_puk_is_changed_at_the_next_contact(desk):
     assert "device.revealed" in desk.events("1001")
 
 
+def test_work_on_certificates_is_a_contact_too(desk):
+    enrolled(desk)
+    for words in (
+        ["issue", "alice", "--device", "1001", "--slot", "9a"],
+        ["renew", "alice", "--new-key"],
+        ["revoke", "alice", "--reason", "keyCompromise", "--yes"],
+    ):
+        puk = reveal(desk, "puk")
+        desk.ymgr.json(*words)
+        shown = desk.ymgr.json("device", "show", "1001")["secrets"]
+        assert shown["puk_exposed"] is False and shown["pending"] == [] and reveal(desk, "puk") != puk, words
+
+
 def test_rotate_secrets_changes_all_three(desk):
     enrolled(desk)
     pin, puk = reveal(desk, "pin"), reveal(desk, "puk")
