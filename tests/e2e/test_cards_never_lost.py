@@ -249,7 +249,8 @@ class Case:
                 shown = ymgr.json("device", "reveal", SERIAL, "--what", name, "--note", "test")
                 assert shown["value"] == text_of(card[name]), f"{what}: another {name} is kept"
                 assert card[name]["tries"] == card[name]["most"] == 5, f"{what}: tries of the {name}"
-            ymgr("device", "rotate-secrets", SERIAL)  # all three of them open the card
+            if self.stage.count % 3 == 0:  # it takes half of the time of a case
+                ymgr("device", "rotate-secrets", SERIAL)  # all three of them open the card
         check_end(ymgr, self.box)
 
 
