@@ -248,16 +248,17 @@ void DeviceSecrets::set_management_key(const piv::ManagementKey& key) {
   write(document);
 }
 
-void DeviceSecrets::mark_stale() {
+void DeviceSecrets::mark_stale(const Secret& failed) {
   auto document = pin();
-  if (document.pin.empty() || document.stale) return;
+  if (document.pin.empty() || document.stale || !equal_constant_time(document.pin.reveal(), failed.reveal())) return;
   document.stale = true;
   write(document);
 }
 
-void DeviceSecrets::mark_puk_stale() {
+void DeviceSecrets::mark_puk_stale(const Secret& failed) {
   auto document = card();
-  if (document.puk.empty() || document.puk_stale) return;
+  if (document.puk.empty() || document.puk_stale || !equal_constant_time(document.puk.reveal(), failed.reveal()))
+    return;
   document.puk_stale = true;
   write(document);
 }

@@ -63,9 +63,9 @@ class DeviceSecrets {
   void set_pin(const Secret& pin);
   void set_puk(const Secret& puk);
   void set_management_key(const piv::ManagementKey& key);
-  /// The stored PIN, the stored PUK failed. Nothing stored: fine.
-  void mark_stale();
-  void mark_puk_stale();
+  /// That PIN, that PUK failed. Another one, or none, is stored by now: fine.
+  void mark_stale(const Secret& failed);
+  void mark_puk_stale(const Secret& failed);
   /// PIN or PUK was shown to somebody.
   void mark_exposed(Credential what);
   /// The person's PIN is not kept here any more.

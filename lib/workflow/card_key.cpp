@@ -48,7 +48,7 @@ std::optional<Secret> kept_pin(Workbench& bench, const std::string& serial) {
 void give_up_pin(Workbench& bench, const std::string& serial, const Secret& pin) {
   const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
   DeviceSecrets secrets(*store, serial);
-  if (secrets.pin().pin.reveal() == pin.reveal()) return secrets.mark_stale();
+  if (secrets.pin().pin.reveal() == pin.reveal()) return secrets.mark_stale(pin);
   if (!bench.ask_pin) return;
   bench.ask_pin = [ask = std::move(bench.ask_pin), serial](const std::string& wanted) {
     return wanted == serial ? std::nullopt : ask(wanted);

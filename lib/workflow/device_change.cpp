@@ -79,7 +79,7 @@ void with_puk(DevicePorts& ports, const Known& puk, Use&& use) {
     use(puk.value);
   } catch (const Error& error) {
     if (puk.stored && (error.code() == Code::wrong_puk || error.code() == Code::puk_blocked))
-      ports.secrets.mark_puk_stale();
+      ports.secrets.mark_puk_stale(puk.value);
     throw;
   }
 }
@@ -122,7 +122,7 @@ void set_pin_on_card(const DeviceItem& item, DevicePorts& ports, const Secret& n
     ports.agent.set_pin(item.target, current.value, next);
   } catch (const Error& error) {
     if (current.stored && (error.code() == Code::wrong_pin || error.code() == Code::pin_blocked))
-      ports.secrets.mark_stale();
+      ports.secrets.mark_stale(current.value);
     throw;
   }
 }
@@ -141,7 +141,7 @@ bool settle_pin(DevicePorts& ports, const std::string& serial, const Secret& nex
   if (fits(next, tries_for_a_guess)) return true;
   const auto current = current_pin(ports, serial);
   if (!current.value.empty() && ports.given.current_pin.empty() && fits(current.value, tries_for_a_guess)) return false;
-  if (current.stored) ports.secrets.mark_stale();
+  if (current.stored) ports.secrets.mark_stale(current.value);
   throw_unknown(serial, "PIN");
 }
 
@@ -165,17 +165,18 @@ bool settle_puk(DevicePorts& ports, const std::string& serial, const Secret& nex
   if (fits(next)) return true;
   const auto current = current_puk(ports, serial);
   if (!current.value.empty() && fits(current.value)) return false;
-  if (current.stored) ports.secrets.mark_puk_stale();
+  if (current.stored) ports.secrets.mark_puk_stale(current.value);
   throw_unknown(serial, "PUK");
 }
 
 /// It has no counter.
+bool knows(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& key) {
+  return opens(Code::wrong_management_key, [&] { ports.agent.verify_management_key(serial, key); });
+}
+
 bool settle_management_key(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& next) {
-  const auto fits = [&](const piv::ManagementKey& key) {
-    return opens(Code::wrong_management_key, [&] { ports.agent.verify_management_key(serial, key); });
-  };
-  if (fits(next)) return true;
-  if (fits(current_management_key(ports, serial))) return false;
+  if (knows(ports, serial, next)) return true;
+  if (knows(ports, serial, current_management_key(ports, serial))) return false;
   throw_unknown(serial, "management key");
 }
 
@@ -189,7 +190,17 @@ bool settle(DevicePorts& ports, const std::string& serial, const PendingSecret& 
   return false;
 }
 
+/// Before PIN or PUK is sent: who can do without the management key may answer anything, and would be believed.
+void require_proof(DevicePorts& ports, const std::string& serial) {
+  if (!ports.secrets.card().management_key || is_proven(ports, serial)) return;
+  throw Error(
+      Code::credentials_unknown,
+      "what calls itself YubiKey " + serial + " does not know its management key: nothing was sent to it",
+      "look whether it is the right one; after a reset by other means, 'ymgr reconcile --device " + serial + "'");
+}
+
 void settle_document(DevicePorts& ports, const std::string& serial, const PendingSecret& pending) {
+  if (pending.what != Credential::management_key) require_proof(ports, serial);
   if (settle(ports, serial, pending))
     ports.secrets.promote(pending.what, pending.request_id);
   else
@@ -205,11 +216,26 @@ void settle_others(const DeviceItem& item, DevicePorts& ports, Credential what) 
   if (what == Credential::pin) settle_foreign(ports.secrets.pin().pending);
 }
 
-bool must_look(const DeviceItem& item, Attempt attempt) {
+/// Nobody knows what the card has: an earlier run has ended since it was announced.
+bool is_resumed(const DeviceItem& item, Attempt attempt) {
   return attempt == Attempt::again && !item.announced;
 }
 
+bool must_look(const DeviceItem& item, DevicePorts& ports, Attempt attempt) {
+  if (!is_resumed(item, attempt)) return false;
+  require_proof(ports, item.target);
+  return true;
+}
+
 }  // namespace
+
+bool is_proven(DevicePorts& ports, const std::string& serial) {
+  const auto stored = ports.secrets.card();
+  if (stored.management_key && knows(ports, serial, *stored.management_key)) return true;
+  const auto& pending = stored.pending;
+  return pending && pending->what == Credential::management_key &&
+         knows(ports, serial, {pending->algorithm, pending->value.clone()});
+}
 
 piv::ManagementKey current_management_key(DevicePorts& ports, const std::string& serial) {
   auto stored = ports.secrets.card();
@@ -221,6 +247,7 @@ piv::ManagementKey current_management_key(DevicePorts& ports, const std::string&
 
 Progress propose_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
   settle_others(item, ports, Credential::pin);
+  require_proof(ports, item.target);
   if (item.pin_mode == PinMode::user) return Progress::done;
   ports.secrets.propose(
       {item.request_id, Credential::pin, ports.given.pin.empty() ? make_digits() : ports.given.pin.clone(), {}});
@@ -229,6 +256,7 @@ Progress propose_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
 
 Progress propose_puk(DeviceItem& item, DevicePorts& ports, Attempt) {
   settle_others(item, ports, Credential::puk);
+  require_proof(ports, item.target);
   ports.secrets.propose({item.request_id, Credential::puk, make_digits(), {}});
   return Progress::done;
 }
@@ -248,12 +276,13 @@ Progress announce(DeviceItem& item, DevicePorts&, Attempt) {
 
 Progress change_pin(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
   const auto next = wanted_pin(item, ports);
-  if (must_look(item, attempt) && settle_pin(ports, item.target, next)) return Progress::done;
+  if (must_look(item, ports, attempt) && settle_pin(ports, item.target, next)) return Progress::done;
   withdraw_if_refused(item, ports, Credential::pin, [&] { set_pin_on_card(item, ports, next); });
   return Progress::done;
 }
 
-Progress unblock_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
+Progress unblock_pin(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
+  if (is_resumed(item, attempt)) require_proof(ports, item.target);
   const auto next = wanted_pin(item, ports);
   const auto puk = need_puk(ports, item.target);
   with_puk(ports, puk, [&](const Secret& value) { ports.agent.unblock_pin(item.target, value, next); });
@@ -262,7 +291,7 @@ Progress unblock_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
 
 Progress change_puk(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
   const auto next = wanted(item, ports, Credential::puk);
-  if (must_look(item, attempt) && settle_puk(ports, item.target, next.value)) return Progress::done;
+  if (must_look(item, ports, attempt) && settle_puk(ports, item.target, next.value)) return Progress::done;
   withdraw_if_refused(item, ports, Credential::puk, [&] {
     with_puk(ports, need_puk(ports, item.target),
              [&](const Secret& value) { ports.agent.set_puk(item.target, value, next.value); });
@@ -273,7 +302,7 @@ Progress change_puk(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
 Progress change_management_key(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
   const auto pending = wanted(item, ports, Credential::management_key);
   const piv::ManagementKey next{pending.algorithm, pending.value.clone()};
-  if (must_look(item, attempt) && settle_management_key(ports, item.target, next)) return Progress::done;
+  if (is_resumed(item, attempt) && settle_management_key(ports, item.target, next)) return Progress::done;
   withdraw_if_refused(item, ports, Credential::management_key, [&] {
     ports.agent.rotate_management_key(item.target, current_management_key(ports, item.target), next);
   });
@@ -298,16 +327,12 @@ Progress promote_management_key(DeviceItem& item, DevicePorts& ports, Attempt) {
   return Progress::done;
 }
 
-std::vector<std::string> settle_pending(DevicePorts& ports, const std::string& serial) {
-  std::vector<std::string> settled;
+Progress settle_pending(DeviceItem& item, DevicePorts& ports, Attempt) {
   // The PUK first: it settles the PIN.
-  for (const bool pin : {false, true}) {
-    const auto pending = pin ? ports.secrets.pin().pending : ports.secrets.card().pending;
-    if (!pending) continue;
-    settle_document(ports, serial, *pending);
-    settled.emplace_back(to_string(pending->what));
-  }
-  return settled;
+  for (const bool pin : {false, true})
+    if (const auto pending = pin ? ports.secrets.pin().pending : ports.secrets.card().pending)
+      settle_document(ports, item.target, *pending);
+  return Progress::done;
 }
 
 }  // namespace ymgr

@@ -76,7 +76,8 @@ Json DeviceItem::journal() const {
                        {"adopted", adopted},
                        {"pin_tries", pin_tries},
                        {"puk_tries", puk_tries},
-                       {"throw_away_slot", throw_away_slot}});
+                       {"throw_away_slot", throw_away_slot},
+                       {"proven", proven}});
 }
 
 DeviceItem DeviceItem::from(const StoredItem& stored) {
@@ -89,6 +90,7 @@ DeviceItem DeviceItem::from(const StoredItem& stored) {
   item.pin_tries = static_cast<int>(stored.data.integer_or("pin_tries", 5));
   item.puk_tries = static_cast<int>(stored.data.integer_or("puk_tries", 5));
   item.throw_away_slot = stored.data.text_or("throw_away_slot", "");
+  item.proven = stored.data.boolean_or("proven", false);
   return item;
 }
 

@@ -33,6 +33,8 @@ struct DeviceItem : Item {
   int pin_tries = 5, puk_tries = 5;
   DeviceRow row;                // of an enrollment, in this run: what was found
   std::string throw_away_slot;  // holds a key that was made for the attestation alone
+  bool is_reset = false;        // of an enrollment, in this run: what is kept is of a life before a reset
+  bool proven = false;          // of a reset: it knew the management key that is kept
   bool announced = false;       // in this run: nothing was sent to the card before
 
   Json journal() const;
@@ -69,10 +71,12 @@ Progress promote_management_key(DeviceItem&, DevicePorts&, Attempt);
 
 /// What an operation that was given up left pending: the card is asked which it has, and the store says so afterwards. Nothing
 /// pending: nothing is asked. A PIN whose PUK is known becomes the pending one by UNBLOCK; anything else is a guess, made
-/// only while three tries are left: the pending value, then the current one.
-/// @return what was settled: "pin", "puk", "management_key"
+/// only while three tries are left: the pending value, then the current one. The whole of the action "settle".
 /// @throws Error few-tries, credentials-unknown, and what the agent throws
-std::vector<std::string> settle_pending(DevicePorts&, const std::string& serial);
+Progress settle_pending(DeviceItem&, DevicePorts&, Attempt);
+
+/// The card knows the management key that is kept, or the one on its way. Where none is kept, nobody can tell: false.
+bool is_proven(DevicePorts&, const std::string& serial);
 
 /// The management key that opens the card as far as the store knows it: the current one, or the factory's while it has none.
 piv::ManagementKey current_management_key(DevicePorts&, const std::string& serial);

@@ -43,14 +43,23 @@ ResetAnswer reset_device(Workbench& bench, const std::string& serial, Reason rea
 
 // ---- its steps
 
+Progress announce_reset(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
+  item.proven = is_proven(ports, item.target);
+  return announce(item, ports, attempt);
+}
+
 /// Done twice, it does the same.
 Progress reset_card(DeviceItem& item, DevicePorts& ports, Attempt) {
   ports.agent.reset(item.target);
   return Progress::done;
 }
 
-Progress forget_secrets(DeviceItem&, DevicePorts& ports, Attempt) {
-  ports.secrets.destroy();
+Progress forget_secrets(DeviceItem& item, DevicePorts& ports, Attempt) {
+  if (item.proven)
+    ports.secrets.destroy();
+  else if (ports.secrets.card().version != 0 || ports.secrets.pin().version != 0)
+    ports.bench.notices.warn("the YubiKey " + item.target +
+                             " did not prove to be the one enrolled: its secrets are kept until it is enrolled again");
   return Progress::done;
 }
 

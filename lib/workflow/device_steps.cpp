@@ -60,8 +60,10 @@ constexpr auto adopt_steps = joined(attest, adopt, finish);
 constexpr auto rotate_steps = joined(new_puk, new_pin_by_puk, new_management_key);
 constexpr auto rotate_without_pin_steps = joined(new_puk, new_management_key);  // the PIN is the person's own
 
+constexpr DeviceStep settle_steps[] = {{"settled", grouped, settle_pending}};
+
 constexpr DeviceStep reset_steps[] = {
-    {"reset_sent", before_next, announce, record_reset_begun},
+    {"reset_sent", before_next, announce_reset, record_reset_begun},
     {"reset", before_next, reset_card},
     {"secrets_forgotten", grouped, forget_secrets, record_reset},
 };
@@ -76,6 +78,7 @@ std::span<const DeviceStep> device_steps(const DeviceItem& item) {
   if (item.action == "set-puk") return new_puk;
   if (item.action == "rotate-secrets" && item.pin_mode == PinMode::user) return rotate_without_pin_steps;
   if (item.action == "rotate-secrets") return rotate_steps;
+  if (item.action == "settle") return settle_steps;
   if (item.action == "reset") return reset_steps;
   throw Error(Code::internal, "there is nothing called " + item.action + " that is done to YubiKeys");
 }
@@ -83,6 +86,7 @@ std::span<const DeviceStep> device_steps(const DeviceItem& item) {
 std::string device_result(const DeviceItem& item) {
   if (item.action == "enroll") return item.adopted ? "adopted" : "enrolled";
   if (item.action == "unblock") return "unblocked";
+  if (item.action == "settle") return "settled";
   if (item.action == "reset") return "reset";
   return "changed";
 }

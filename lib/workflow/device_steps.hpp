@@ -25,7 +25,10 @@ Record record_enrolled(const DeviceItem&);
 // Of a reset.
 /// The row says `factory` from now on: the card may have the factory's credentials before anybody can note it.
 Record record_reset_begun(const DeviceItem&);
+/// announce, and whether the card knows the management key that is kept: afterwards nobody can tell.
+Progress announce_reset(DeviceItem&, DevicePorts&, Attempt);
 Progress reset_card(DeviceItem&, DevicePorts&, Attempt);
+/// Those of a card that has proved nothing are kept until its next enrollment is attested.
 Progress forget_secrets(DeviceItem&, DevicePorts&, Attempt);
 Record record_reset(const DeviceItem&);
 

@@ -28,6 +28,32 @@ bool is_blank(const DeviceSecrets& secrets) {
       "give what it has with 'ymgr enroll --adopt', or make it a new one with 'ymgr device reset " + serial + "'");
 }
 
+/// What is stored of it is of a life before a reset. It is kept until the card has attested that it is the one: by its serial number
+/// alone any card could have it destroyed.
+bool is_of_an_earlier_life(DevicePorts& ports, const std::string& serial) {
+  if (is_blank(ports.secrets)) return false;
+  const auto info = ports.agent.info(serial).device;
+  if (all_factory(info)) return true;
+  if (info.firmware >= tells_defaults_since || !ports.secrets.card().management_key) return false;
+  try {
+    ports.agent.verify_management_key(serial, piv::factory_management_key(info.management_algorithm));
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != Code::wrong_management_key) throw;
+    return false;
+  }
+}
+
+/// @throws Error attestation-refused
+void require_same_device(DevicePorts& ports, const std::string& serial, const Der& device) {
+  const auto row = devices::find(ports.bench.db, serial);
+  if (!row || row->attestation.empty() || row->attestation.find(to_pem(device, "CERTIFICATE")) != std::string::npos)
+    return;
+  throw Error(Code::attestation_refused,
+              "the YubiKey " + serial + " has another attestation certificate than when it was enrolled",
+              "it is another one, or F9 was overwritten; what is kept of the one enrolled stays");
+}
+
 /// @throws Error credentials-unknown
 void require_factory(Workbench& bench, const std::string& serial, const piv::DeviceInfo& info) {
   if (info.default_management_key == false) throw_not_factory(serial, "management key");
@@ -173,8 +199,6 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
 // ---- its steps
 
 Progress choose_slot(DeviceItem& item, DevicePorts& ports, Attempt) {
-  // What is stored is of a life before a reset.
-  if (!is_blank(ports.secrets) && all_factory(ports.agent.info(item.target).device)) ports.secrets.destroy();
   for (int number = static_cast<int>(piv::Slot::last_retired); number >= static_cast<int>(piv::Slot::first_retired);
        --number) {
     const auto slot = piv::Slot{static_cast<std::uint8_t>(number)};
@@ -203,7 +227,8 @@ Statement attested_again(DeviceItem& item, DevicePorts& ports, piv::Slot slot) {
 /// A key is made in the chosen slot for this alone: only a key can be attested.
 Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
   const auto slot = piv::parse_slot(item.throw_away_slot).value();
-  const auto management_key = current_management_key(ports, item.target);
+  const auto management_key = item.is_reset ? piv::factory_management_key(info.management_algorithm)
+                                            : current_management_key(ports, item.target);
   const Secret pin(piv::factory_pin());
   agent::CsrRequest request;
   request.serial = item.target;
@@ -229,6 +254,7 @@ Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceI
 
 Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
   const auto info = ports.agent.info(item.target).device;
+  item.is_reset = is_of_an_earlier_life(ports, item.target);
   const auto statement = ask_statement(item, ports, info);
   const auto trust = ports.bench.attestation_trust ? ports.bench.attestation_trust() : AttestationTrust();
   const auto attested =
@@ -241,6 +267,10 @@ Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
   if (attested.firmware != std::array{info.firmware.major, info.firmware.minor, info.firmware.patch})
     throw Error(Code::attestation_refused,
                 "the attestation is that of other firmware than " + piv::to_string(info.firmware));
+  if (item.is_reset) {
+    require_same_device(ports, item.target, statement.device);
+    ports.secrets.destroy();
+  }
   const Time at = now();
   item.row = devices::find(ports.bench.db, item.target).value_or(row_from(info, at));
   item.row.status = DeviceStatus::factory;

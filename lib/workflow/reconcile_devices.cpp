@@ -26,7 +26,8 @@ class CardReconciliation {
     const auto info = ports_.agent.info(row_.serial).device;
     compare_row(info);
     if (row_.status == DeviceStatus::enrolled && all_factory(info)) return note_reset();
-    if (const auto open = operations::find_open(run_.bench.db, device_kind, row_.serial)) return report_open(*open);
+    if (const auto open = operations::find_open(run_.bench.db, device_kind, row_.serial); open && !is_settling(*open))
+      return report_open(*open);
     settle();
     if (row_.status != DeviceStatus::factory) try_management_key();
     if (ports_.secrets.pin().stale)
@@ -66,10 +67,22 @@ class CardReconciliation {
     report("operation_open", "an operation on it stopped half-way: " + op.request_id, "ymgr resume " + op.request_id);
   }
 
+  /// One of an earlier reconciliation: gone on with.
+  static bool is_settling(const StoredOperation& op) { return op.inputs.text_or("action", "") == "settle"; }
+
+  /// Other commands on the key wait meanwhile, or this one for them.
+  void settle_as_operation() {
+    DeviceItem item;
+    item.target = row_.serial;
+    item.action = "settle";
+    item.owner = row_.owner;
+    or_throw(run_device(run_.bench, std::move(item), Json::object({}), nothing_given_, {}));
+  }
+
   void settle() {
     const auto card = ports_.secrets.card().pending, pin = ports_.secrets.pin().pending;
     if (!card && !pin) return;
-    if (!run_.options.dry_run) settle_pending(ports_, row_.serial);
+    if (!run_.options.dry_run) settle_as_operation();
     for (const auto& pending : {&card, &pin})
       if (*pending)
         run_.repair("secret_pending", row_.serial,

@@ -33,7 +33,7 @@ void device_secrets_contract(const MakeStore& make) {
       CHECK_FALSE(secrets.pending(what));
     secrets.promote(Credential::pin, "req-1");
     secrets.withdraw(Credential::puk, "req-1");
-    secrets.mark_stale();
+    secrets.mark_stale(Secret("111222"));
     secrets.forget_pin();
     CHECK(secrets.pin().version == 0);
     CHECK(secrets.card().version == 0);
@@ -88,8 +88,12 @@ void device_secrets_contract(const MakeStore& make) {
   SUBCASE("flags end with the value that they are of") {
     secrets.set_pin(Secret("111222"));
     secrets.set_puk(Secret("27182818"));
-    secrets.mark_stale();
-    secrets.mark_puk_stale();
+    secrets.mark_stale(Secret("999999"));
+    secrets.mark_puk_stale(Secret());
+    CHECK_FALSE(secrets.pin().stale);  // another one failed
+    CHECK_FALSE(secrets.card().puk_stale);
+    secrets.mark_stale(Secret("111222"));
+    secrets.mark_puk_stale(Secret("27182818"));
     secrets.mark_exposed(Credential::pin);
     secrets.mark_exposed(Credential::puk);
     CHECK(secrets.pin().stale);
@@ -130,7 +134,7 @@ void device_secrets_contract(const MakeStore& make) {
       explicit Racing(SecretStore& store_below) : below(store_below) {}
       std::optional<SecretDocument> read(std::string_view path) override { return below.read(path); }
       std::int64_t write(std::string_view path, const Secret& value, std::int64_t expected) override {
-        if (!std::exchange(raced, true)) DeviceSecrets(below, "1001").mark_stale();
+        if (!std::exchange(raced, true)) DeviceSecrets(below, "1001").mark_stale(Secret("111222"));
         return below.write(path, value, expected);
       }
       void destroy(std::string_view path) override { below.destroy(path); }

@@ -1,5 +1,6 @@
 """YubiKeys through the real ymgr, agent, pcscd and virtual keys: enroll, set-pin and the commands of `device`."""
 
+import contextlib
 import itertools
 import json
 import re
@@ -332,19 +333,20 @@ def kept_pin_opens(desk, number=None):
     assert desk.ymgr.json("device", "show", "1001")["secrets"]["pending"] == [], number
 
 
-def at_once(desk, instruction, *words):
-    """Runs the command while another of the same is stopped behind the APDU named, and lets that one end afterwards."""
+def at_once(desk, instruction, *words, beside=None):
+    """Runs the command while another (the same) is stopped behind the APDU named, and lets that one end afterwards."""
     desk.keys[0].control(f"fault hold ins={instruction}")
-    first = desk.ymgr.start(*words, "--json")
+    first = desk.ymgr.start(*(beside or words), "--json")
     desk.keys[0].wait_waiting("hold")
     first.send_signal(signal.SIGSTOP)
     desk.keys[0].control("release")
     desk.keys[0].control("clear")
     refused = desk.ymgr.json(*words, exit=1)
-    assert refused["code"] == "operation-running" and "ymgr operation show req-" in refused["suggestion"], refused
+    assert beside or "ymgr operation show req-" in refused["suggestion"], refused
+    assert refused["code"] == ("operation-open" if beside else "operation-running"), refused
     first.send_signal(signal.SIGCONT)
     answer = json.loads(first.communicate(timeout=60)[0])
-    assert answer["state"] == "done", answer
+    assert beside or answer["state"] == "done", answer
     kept_pin_opens(desk)
 
 
@@ -422,3 +424,51 @@ def test_what_a_given_up_operation_left_is_settled_by_the_next(desk):
         assert answer.exit == 0, f"after kill@{number}\n{answer}"
         kept_pin_opens(desk, number)
     assert number > 30
+
+
+@contextlib.contextmanager
+def impostor(desk, *faults):
+    """In the place of the real key: a blank one that says to be the same."""
+    desk.keys[0].__exit__()
+    wait_for(lambda: desk.plugged() == 0, "the key to go")
+    state = desk.readers.folder / "keys/impostor.json"
+    with desk.readers.key(0, serial=1001, firmware="5.7.4", state=str(state)) as key:
+        wait_for(lambda: desk.plugged() == 1, "the impostor")
+        for fault in faults:
+            key.control(f"fault answer {fault}")
+        yield key
+
+
+def test_a_card_that_says_yes_to_everything_is_not_believed(desk):
+    enrolled(desk)
+    kept = reveal(desk, "pin"), reveal(desk, "puk")
+    with impostor(desk, *(f"ins={instruction} times=1000 hex=9000" for instruction in ("20", "24", "2c"))):
+        for command in (["device", "rotate-secrets", "1001"], ["device", "set-puk", "1001"], ["device", "unblock", "1001"], ["set-pin"]):
+            refused = desk.ymgr.json(*command, exit=7)
+            assert refused["code"] == "credentials-unknown" and "not know its management key" in refused["error"], refused
+        desk.ymgr.json("reconcile", "--device", "1001", exit=None)
+    assert (reveal(desk, "pin"), reveal(desk, "puk")) == kept
+
+
+@pytest.mark.parametrize("faults", [["ins=f9 times=100 hex=6d00"], []])  # attests nothing; is another one of the same maker
+def test_a_blank_card_with_the_same_serial_destroys_nothing(desk, faults):
+    enrolled(desk)
+    kept = reveal(desk, "pin"), reveal(desk, "puk")
+    desk.ymgr.json("device", "retire", "1001")
+    with impostor(desk, *faults):
+        assert desk.ymgr.json("enroll", exit=None)["code"] == ("device-unsupported" if faults else "attestation-refused")
+        assert (reveal(desk, "pin"), reveal(desk, "puk")) == kept
+        desk.ymgr.json("device", "reset", "1001", "--yes", "--device", "1001")
+        assert (reveal(desk, "pin"), reveal(desk, "puk")) == kept
+
+
+def test_reconcile_keeps_others_off_the_key_that_it_settles(desk):
+    enrolled(desk)
+    for number in range(1, 30):
+        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, "YMGR_FAILPOINT": f"kill@{number}"})
+        armed("set-pin", exit=-9)
+        if desk.ymgr.json("device", "show", "1001")["secrets"]["pending"]:
+            break
+    (stopped,) = desk.ymgr.json("operation", "list")["operations"]
+    desk.ymgr("operation", "abandon", stopped["request_id"], "--yes")
+    at_once(desk, "2c", "device", "rotate-secrets", "1001", beside=["reconcile", "--device", "1001"])
