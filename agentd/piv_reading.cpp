@@ -10,8 +10,6 @@ namespace {
 using piv::Card;
 using piv::Slot;
 
-constexpr piv::Firmware tells_keys_since{5, 3, 0};
-
 std::vector<Slot> all_slots() {
   std::vector<Slot> list{Slot::authentication, Slot::signature, Slot::key_management, Slot::card_authentication};
   for (auto slot = static_cast<unsigned>(Slot::first_retired); slot <= static_cast<unsigned>(Slot::last_retired);
@@ -23,7 +21,7 @@ std::vector<Slot> all_slots() {
 agent::SlotContent content_of(Card& card, Slot slot) {
   agent::SlotContent content;
   content.slot = slot;
-  content.key_known = card.firmware() >= tells_keys_since;
+  content.key_known = card.firmware() >= piv::metadata_since;
   if (content.key_known) content.key = card.key_info(slot);
   content.certificate = card.read_certificate(slot);
   return content;

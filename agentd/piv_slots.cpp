@@ -9,11 +9,9 @@ namespace {
 using piv::Card;
 using piv::Slot;
 
-constexpr piv::Firmware tells_keys_since{5, 3, 0}, attests_since{4, 3, 0};
-
 /// Of a key that was made on the card; nullopt: none such.
 std::optional<Der> attestation_of(Card& card, Slot slot) {
-  if (card.firmware() < attests_since) return std::nullopt;
+  if (card.firmware() < piv::attests_since) return std::nullopt;
   try {
     return card.attest(slot);
   } catch (const Error& error) {
@@ -24,7 +22,7 @@ std::optional<Der> attestation_of(Card& card, Slot slot) {
 
 /// The key that is proven to be in the slot: by metadata, or before firmware 5.3 by its attestation; nullopt: none, or nobody can tell.
 std::optional<PublicKey> proven_key(Card& card, Slot slot) {
-  if (card.firmware() >= tells_keys_since) {
+  if (card.firmware() >= piv::metadata_since) {
     const auto told = card.key_info(slot);
     return told ? std::optional(parse_public_key(told->spki)) : std::nullopt;
   }
@@ -42,7 +40,7 @@ Error slot_empty(const Card& card, Slot slot) {
 
 PublicKey existing_key(Card& card, Slot slot) {
   if (auto key = proven_key(card, slot)) return std::move(*key);
-  if (card.firmware() < tells_keys_since) {
+  if (card.firmware() < piv::metadata_since) {
     if (const auto certificate = card.read_certificate(slot)) return parse_certificate(certificate->bytes).key;
   }
   throw slot_empty(card, slot);
@@ -60,7 +58,7 @@ struct Policies {
 
 /// As the card has them, or before firmware 5.3 what was asked for, with the defaults of the slot (facts of SP 800-73-4 and Yubico).
 Policies resolve(Card& card, Slot slot, Policies asked) {
-  if (card.firmware() >= tells_keys_since) {
+  if (card.firmware() >= piv::metadata_since) {
     if (const auto told = card.key_info(slot)) return {told->pin_policy, told->touch_policy};
   }
   if (asked.pin == piv::PinPolicy::by_slot) {
@@ -150,7 +148,7 @@ const char* check_pair(Card& card, const Asked& asked, Slot slot, const Certific
   if (proven && !is_pair(certificate, *proven)) {
     throw Error(Code::pair_mismatch, "the certificate is not for the key in " + name_of(card, slot));
   }
-  const bool tells = card.firmware() >= tells_keys_since;
+  const bool tells = card.firmware() >= piv::metadata_since;
   if (tells && !proven) throw slot_empty(card, slot);
   const bool free_to_use = tells && resolve(card, slot, {}).pin == piv::PinPolicy::never;
   const bool can_sign =
@@ -206,7 +204,7 @@ void delete_certificate(const Call& call) {
   const Fate fate = asked->word<Fate>("key", parse_fate, Fate::keep);
   on_card(call, asked, [slot = asked->slot(), fate](Card& card, const Asked& given) {
     card.authenticate(given.management_key(card, "management_key", "management_algorithm"));
-    const bool may_hold_key = card.firmware() < tells_keys_since || card.key_info(slot).has_value();
+    const bool may_hold_key = card.firmware() < piv::metadata_since || card.key_info(slot).has_value();
     if (fate == Fate::destroy && may_hold_key) card.delete_key(slot);
     card.delete_certificate(slot);
     return success();

@@ -1,25 +1,13 @@
 #include "cli/devices.hpp"
 
-#include "base/text.hpp"
+#include "agent/messages.hpp"
 
 namespace ymgr::cli {
-
-std::optional<piv::Firmware> parse_firmware(const std::string& text) {
-  const auto parts = split(text, '.');
-  if (parts.size() != 3) return std::nullopt;
-  int numbers[3];
-  for (std::size_t i = 0; i < 3; ++i) {
-    const auto number = parse_number(parts[i]);
-    if (!number || *number > 255) return std::nullopt;
-    numbers[i] = static_cast<int>(*number);
-  }
-  return piv::Firmware{numbers[0], numbers[1], numbers[2]};
-}
 
 Json device_json(const DeviceRow& row) {
   Json json = devices::to_json(row);
   Json weaknesses = Json::array();
-  if (const auto firmware = parse_firmware(row.firmware))
+  if (const auto firmware = agent::parse_firmware(row.firmware))
     for (const auto& weakness : piv::weaknesses(*firmware))
       weaknesses.push(Json::object({{"id", weakness.id}, {"text", weakness.text}}));
   json.set("weaknesses", std::move(weaknesses));

@@ -22,6 +22,5 @@ Json device_json(const DeviceRow& row);
 std::string where_the_pin_is(const DeviceRow& row, bool was_chosen);
 /// serial, action, result, state, audit_reference: what changes of secrets answer.
 Result secrets_answer(const DeviceAnswer& answer, const std::string& what);
-std::optional<piv::Firmware> parse_firmware(const std::string& text);
 
 }  // namespace ymgr::cli

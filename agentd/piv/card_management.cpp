@@ -75,7 +75,7 @@ void Card::authenticate(const ManagementKey& key) {
 
 void Card::set_management_key(const ManagementKey& key, TouchPolicy touch) {
   check_size(key);
-  if (key.algorithm != ManagementAlgorithm::tdes) state_->need_firmware(aes_since, "an AES management key");
+  if (key.algorithm != ManagementAlgorithm::tdes) state_->need_firmware(takes_aes_since, "an AES management key");
   const Secret element = secret_tlv(management_reference, key.bytes);
   Secret data(1 + element.size());
   data.fill()[0] = static_cast<char>(key.algorithm);

@@ -7,8 +7,6 @@
 
 namespace ymgr::piv {
 
-constexpr Firmware attests_since{4, 3, 0}, tells_serial_since{5, 0, 3}, metadata_since{5, 3, 0}, aes_since{5, 4, 0},
-    moves_since{5, 7, 0};
 constexpr std::uint8_t pin_reference = 0x80, puk_reference = 0x81, management_reference = 0x9B, bio_reference = 0x96;
 
 /// Status words (ISO 7816-4).

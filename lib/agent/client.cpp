@@ -258,10 +258,6 @@ CardInfo Client::info(std::string_view serial) {
   });
 }
 
-DefaultCredentials Client::check_defaults(std::string_view serial) {
-  return state_->get("/piv/check-defaults" + query_of(serial), default_credentials_from);
-}
-
 Slots Client::slots(std::string_view serial) {
   return state_->get("/piv/slots" + query_of(serial), [](const Json& json) {
     Slots slots{printable(json.at("serial").text()), {}};

@@ -115,7 +115,6 @@ class Client {
   /// From what plug events left: never waits for a card.
   std::vector<DiscoveredDevice> discover();
   CardInfo info(std::string_view serial = {});
-  DefaultCredentials check_defaults(std::string_view serial = {});
   /// Those that hold something.
   Slots slots(std::string_view serial = {});
   SlotContent slot(std::string_view serial, piv::Slot slot);

@@ -198,9 +198,4 @@ Json to_json(const DefaultCredentials& defaults) {
                        {"default_management_key", or_null(defaults.management_key)}});
 }
 
-DefaultCredentials default_credentials_from(const Json& json) {
-  return {json.at("serial").text(), flag_or_null(json, "default_pin"), flag_or_null(json, "default_puk"),
-          flag_or_null(json, "default_management_key")};
-}
-
 }  // namespace ymgr::agent

@@ -54,6 +54,5 @@ struct DefaultCredentials {
   std::optional<bool> pin, puk, management_key;
 };
 Json to_json(const DefaultCredentials&);
-DefaultCredentials default_credentials_from(const Json&);
 
 }  // namespace ymgr::agent

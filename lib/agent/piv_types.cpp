@@ -132,6 +132,10 @@ bool supports(const Firmware& firmware, Algorithm algorithm) noexcept {
   return false;
 }
 
+bool all_factory(const DeviceInfo& info) noexcept {
+  return info.default_pin == true && info.default_puk == true && info.default_management_key == true;
+}
+
 std::vector<Weakness> weaknesses(const Firmware& firmware) {
   std::vector<Weakness> found;
   if (firmware >= Firmware{4, 2, 0} && firmware < Firmware{4, 3, 5}) {

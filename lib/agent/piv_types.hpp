@@ -68,6 +68,10 @@ struct Firmware {
   auto operator<=>(const Firmware&) const = default;
 };
 std::string to_string(const Firmware& firmware);  // "5.7.4"
+/// First firmware that does it. Metadata tells keys, policies, tries and defaults; moving brings deleting with it. AES is for
+/// management keys: Yubico's manual says 5.4.2, ykman asks it of 5.4.0.
+inline constexpr Firmware attests_since{4, 3, 0}, tells_serial_since{5, 0, 3}, metadata_since{5, 3, 0},
+    takes_aes_since{5, 4, 0}, aes_since{5, 4, 2}, moves_since{5, 7, 0};
 /// Whether keys of this algorithm can be made there.
 bool supports(const Firmware& firmware, Algorithm algorithm) noexcept;
 
@@ -101,6 +105,8 @@ struct DeviceInfo {
   bool management_key_stored = false, management_key_derived = false, puk_blocked_on_purpose = false;
   std::vector<Weakness> known_weak;
 };
+/// PIN, PUK and management key are told to be the factory's.
+bool all_factory(const DeviceInfo& info) noexcept;
 
 /// A key in a slot, as metadata tells it (firmware 5.3 and later).
 struct KeyInfo {

@@ -151,10 +151,6 @@ void set_owner(sql::Connection& db, std::string_view serial, std::string_view ow
   change(db, serial, "owner = $2, updated_at = $3", {serial, owner, to_micros(at)});
 }
 
-void set_pin_mode(sql::Connection& db, std::string_view serial, PinMode mode, Time at) {
-  change(db, serial, "pin_mode = $2, updated_at = $3", {serial, to_string(mode), to_micros(at)});
-}
-
 void set_replaced(sql::Connection& db, std::string_view serial, std::string_view by, std::optional<Time> grace_end,
                   Time at) {
   change(db, serial, "replaced_by = $2, superseded_at = $3, updated_at = $4",

@@ -48,7 +48,6 @@ void put(sql::Connection&, const DeviceRow&);
 /// @throws Error device-not-enrolled, as the setters below
 void set_status(sql::Connection&, std::string_view serial, DeviceStatus, std::string_view note, Time at);
 void set_owner(sql::Connection&, std::string_view serial, std::string_view owner, Time at);
-void set_pin_mode(sql::Connection&, std::string_view serial, PinMode, Time at);
 /// `grace_end`: until then the old one's certificates stay active.
 void set_replaced(sql::Connection&, std::string_view serial, std::string_view by, std::optional<Time> grace_end,
                   Time at);

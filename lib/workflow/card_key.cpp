@@ -10,7 +10,6 @@ namespace ymgr {
 namespace {
 
 constexpr std::string_view scheme = "yubikey:";
-constexpr piv::Firmware attests_since{4, 3, 0};
 
 std::string fingerprint(const Der& der) {
   return hex(sha256(der.bytes));
@@ -112,7 +111,7 @@ CardKey card_key_of(Workbench& bench, const CertificateRow& row) {
   card.place = *place;
   if (row.attestation.empty()) return card;
   const auto chain = parse_pem_chain(row.attestation);
-  const auto trust = bench.attestation_trust ? bench.attestation_trust() : AttestationTrust{};
+  const auto trust = bench.trust();
   const auto told =
       verify_attestation(chain.front().pem, chain.back().pem, trust.roots, trust.virtual_root, row.issued_at);
   card.place.pin_policy = static_cast<piv::PinPolicy>(told.pin_policy);
@@ -221,13 +220,11 @@ void require_pin(Workbench& bench, const CardPlace& place) {
 }
 
 std::string check_attestation(Workbench& bench, const CardPlace& place, const agent::SlotCsr& made) {
-  const auto firmware = agent::parse_firmware(devices::get(bench.db, place.serial).firmware);
-  if (firmware && *firmware < attests_since) return {};
   if (!made.attestation || !made.attestation_certificate)
     throw Error(Code::attestation_refused,
                 "slot " + piv::to_string(place.slot) + " of YubiKey " + place.serial + " attests no key",
                 "it was imported, not made there: make a new one with --new-key");
-  const auto trust = bench.attestation_trust ? bench.attestation_trust() : AttestationTrust{};
+  const auto trust = bench.trust();
   const auto told = verify_attestation(made.attestation->bytes, made.attestation_certificate->bytes, trust.roots,
                                        trust.virtual_root, now());
   require_attested(told, {.serial = place.serial,

@@ -79,7 +79,7 @@ void use_pin(Workbench&, const std::string& serial, const Secret& pin, const std
 void require_pin(Workbench&, const CardPlace&);
 
 /// Attested by the card as made there, with that public key, and with policies as asked for.
-/// @return PEM of both; empty: firmware before 4.3, which attests nothing
+/// @return PEM of both
 /// @throws Error attestation-refused
 std::string check_attestation(Workbench&, const CardPlace&, const agent::SlotCsr&);
 

@@ -176,7 +176,7 @@ DeviceAttestation attest_slot(Workbench& bench, const std::string& serial, piv::
   if (const auto row = devices::find(bench.db, serial))
     bench.session.require_touch(row->owner, "the YubiKey " + serial);
   const auto read = bench.agent().attest(serial, slot);
-  const auto trust = bench.attestation_trust ? bench.attestation_trust() : AttestationTrust();
+  const auto trust = bench.trust();
   const auto attested = verify_attestation(read.attestation.bytes, read.attestation_certificate.bytes, trust.roots,
                                            trust.virtual_root, now());
   AttestedKey wanted;

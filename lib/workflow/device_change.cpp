@@ -7,7 +7,6 @@ namespace ymgr {
 namespace {
 
 constexpr int tries_for_a_guess = 3;
-constexpr piv::Firmware aes_since{5, 4, 2};
 
 /// false: the card refuses the value, for the reason named. @throws Error any other
 template <class Call>
@@ -263,7 +262,7 @@ Progress propose_puk(DeviceItem& item, DevicePorts& ports, Attempt) {
 
 Progress propose_management_key(DeviceItem& item, DevicePorts& ports, Attempt) {
   settle_others(item, ports, Credential::management_key);
-  const bool aes = ports.agent.info(item.target).device.firmware >= aes_since;
+  const bool aes = ports.agent.info(item.target).device.firmware >= piv::aes_since;
   auto key = make_management_key(aes ? piv::ManagementAlgorithm::aes_192 : piv::ManagementAlgorithm::tdes);
   ports.secrets.propose({item.request_id, Credential::management_key, std::move(key.bytes), key.algorithm});
   return Progress::done;

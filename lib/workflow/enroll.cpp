@@ -9,12 +9,6 @@
 namespace ymgr {
 namespace {
 
-constexpr piv::Firmware attests_since{4, 3, 0}, tells_defaults_since{5, 3, 0}, deletes_keys_since{5, 7, 0};
-
-bool all_factory(const piv::DeviceInfo& info) {
-  return info.default_pin == true && info.default_puk == true && info.default_management_key == true;
-}
-
 /// Nothing is stored of it, current or pending.
 bool is_blank(const DeviceSecrets& secrets) {
   const auto card = secrets.card();
@@ -33,8 +27,8 @@ bool is_blank(const DeviceSecrets& secrets) {
 bool is_of_an_earlier_life(DevicePorts& ports, const std::string& serial) {
   if (is_blank(ports.secrets)) return false;
   const auto info = ports.agent.info(serial).device;
-  if (all_factory(info)) return true;
-  if (info.firmware >= tells_defaults_since || !ports.secrets.card().management_key) return false;
+  if (piv::all_factory(info)) return true;
+  if (info.firmware >= piv::metadata_since || !ports.secrets.card().management_key) return false;
   try {
     ports.agent.verify_management_key(serial, piv::factory_management_key(info.management_algorithm));
     return true;
@@ -59,7 +53,7 @@ void require_factory(Workbench& bench, const std::string& serial, const piv::Dev
   if (info.default_management_key == false) throw_not_factory(serial, "management key");
   if (info.default_puk == false) throw_not_factory(serial, "PUK");
   if (info.default_pin == false) throw_not_factory(serial, "PIN");
-  if (info.firmware >= tells_defaults_since) return;
+  if (info.firmware >= piv::metadata_since) return;
   try {
     bench.agent().verify_management_key(serial, piv::factory_management_key(info.management_algorithm));
   } catch (const Error& error) {
@@ -138,7 +132,7 @@ std::optional<EnrollAnswer> enrolled_before(const std::optional<DeviceRow>& row)
 
 piv::DeviceInfo checked_info(Workbench& bench, const std::string& serial, const EnrollRequest& request) {
   const auto info = bench.agent().info(serial).device;
-  if (info.firmware < attests_since)
+  if (info.firmware < piv::attests_since)
     throw Error(Code::device_unsupported,
                 "the YubiKey " + serial + " has firmware " + piv::to_string(info.firmware) + ", which attests nothing",
                 "firmware 4.3 and later can be enrolled");
@@ -256,7 +250,7 @@ Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
   const auto info = ports.agent.info(item.target).device;
   item.is_reset = is_of_an_earlier_life(ports, item.target);
   const auto statement = ask_statement(item, ports, info);
-  const auto trust = ports.bench.attestation_trust ? ports.bench.attestation_trust() : AttestationTrust();
+  const auto trust = ports.bench.trust();
   const auto attested =
       verify_attestation(statement.leaf.bytes, statement.device.bytes, trust.roots, trust.virtual_root, now());
   AttestedKey wanted;
@@ -291,7 +285,7 @@ Record record_attested(const DeviceItem& item) {
 
 /// Before 5.7 a key can't be deleted: it stays, without a certificate, and the next attestation finds the slot used.
 Progress remove_throw_away_key(DeviceItem& item, DevicePorts& ports, Attempt) {
-  if (ports.agent.info(item.target).device.firmware < deletes_keys_since) return Progress::done;
+  if (ports.agent.info(item.target).device.firmware < piv::moves_since) return Progress::done;
   const auto slot = piv::parse_slot(item.throw_away_slot).value();
   if (ports.agent.slot(item.target, slot).key)
     ports.agent.delete_certificate(item.target, slot, current_management_key(ports, item.target),
@@ -304,7 +298,7 @@ Progress set_retries(DeviceItem& item, DevicePorts& ports, Attempt) {
   if (!is_blank(ports.secrets)) return Progress::done;  // an enrollment before this one came further
   const Secret pin(piv::factory_pin());
   try {
-    if (info.firmware < tells_defaults_since)
+    if (info.firmware < piv::metadata_since)
       ports.agent.verify_pin(item.target, pin, 2);  // the last try is not ours to spend
     ports.agent.set_retries(item.target, item.pin_tries, item.puk_tries, pin,
                             current_management_key(ports, item.target));

@@ -12,10 +12,6 @@ namespace {
 
 const std::string show = "ymgr device show ";
 
-bool all_factory(const piv::DeviceInfo& info) {
-  return info.default_pin == true && info.default_puk == true && info.default_management_key == true;
-}
-
 /// One YubiKey and what is recorded of it.
 class CardReconciliation {
  public:
@@ -25,7 +21,7 @@ class CardReconciliation {
   void look() {
     const auto info = ports_.agent.info(row_.serial).device;
     compare_row(info);
-    if (row_.status == DeviceStatus::enrolled && all_factory(info)) return note_reset();
+    if (row_.status == DeviceStatus::enrolled && piv::all_factory(info)) return note_reset();
     if (const auto open = operations::find_open(run_.bench.db, device_kind, row_.serial); open && !is_settling(*open))
       return report_open(*open);
     settle();

@@ -39,6 +39,10 @@ agent::Client& Workbench::agent() const {
   return open_agent();
 }
 
+AttestationTrust Workbench::trust() const {
+  return attestation_trust ? attestation_trust() : AttestationTrust{};
+}
+
 bool is_dead(std::string_view text, const LeaseHolder& self) {
   const auto parts = split(text, '/');
   if (parts.size() != 4 || parts[0] != self.host) return false;

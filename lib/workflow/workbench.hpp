@@ -55,6 +55,7 @@ struct Workbench {
 
   /// @throws Error agent-unreachable: there is none here
   agent::Client& agent() const;
+  AttestationTrust trust() const;
 };
 
 }  // namespace ymgr

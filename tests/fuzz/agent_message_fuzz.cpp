@@ -29,7 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(json, device_info_from);
     check(json, discovered_devices_from);
     check(json, slot_content_from);
-    check(json, default_credentials_from);
   } catch (const Error&) {
     // Not JSON.
   }

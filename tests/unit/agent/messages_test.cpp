@@ -54,7 +54,7 @@ TEST_CASE("what the agent tells about a key arrives as it was") {
   CHECK(read.management_touch == piv::TouchPolicy::cached);
 }
 
-TEST_CASE("discovered keys, slots and default credentials arrive as they were") {
+TEST_CASE("discovered keys and slots arrive as they were") {
   const DiscoveredDevice ready{"1001", "reader", piv::Firmware{4, 3, 5}, "", DeviceState::busy, true, ""};
   const DiscoveredDevice broken{"", "reader", std::nullopt, "", DeviceState::failed, false, "no PIV application"};
   const Json devices = to_json(std::vector{ready, broken});
@@ -68,8 +68,6 @@ TEST_CASE("discovered keys, slots and default credentials arrive as they were") 
     CHECK(again(slot_content_from, json) == dump_json(json));
   }
   CHECK(slot_content_from(to_json(some_slot())).certificate == Der{"not looked at"});
-  const Json defaults = to_json(DefaultCredentials{"7", true, std::nullopt, false});
-  CHECK(again(default_credentials_from, defaults) == dump_json(defaults));
 }
 
 TEST_CASE("an answer with a member missing, or of another type, is refused") {
@@ -91,7 +89,6 @@ TEST_CASE("an answer with a member missing, or of another type, is refused") {
     Json slot = to_json(some_slot());
     return slot_content_from(slot.set("key", key));
   });
-  spoilt(to_json(DefaultCredentials{"7", true, true, true}), default_credentials_from);
 }
 
 TEST_CASE("words and numbers that no agent says are refused") {
