@@ -18,9 +18,10 @@ Secret pin_from(Invocation& call, std::string_view name, std::string_view prompt
   const bool prompted = call.has(base + "-prompt"), from_stdin = call.has(base + "-stdin"), from_file = call.has(file);
   if (prompted + from_stdin + from_file > 1)
     throw Error(Code::usage, "the PIN was given in two ways", "use one of " + base + "-prompt, -stdin and -file");
-  if (from_stdin) return read_secret_stdin();
-  if (prompted || from_file) return ask(call, file, prompt, asked);
-  return {};
+  if (!from_stdin && !prompted && !from_file) return {};
+  Secret pin = from_stdin ? read_secret_stdin() : ask(call, file, prompt, asked);
+  if (pin.empty()) throw Error(Code::pin_unusable, "what was given with " + base + " is empty");
+  return pin;
 }
 
 std::optional<piv::ManagementKey> management_key_from(Invocation& call, std::string_view file_option) {

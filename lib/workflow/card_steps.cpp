@@ -1,6 +1,7 @@
 #include "workflow/card_steps.hpp"
 
 #include "base/text.hpp"
+#include "workflow/device_item.hpp"
 
 namespace ymgr {
 namespace {
@@ -115,6 +116,7 @@ Progress keep_request(CertificateItem&, CertificatePorts&, Attempt) {
 }
 
 Progress sign_for_card(CertificateItem& item, CertificatePorts& ports, Attempt attempt) {
+  enrolled_row(*ports.cards, item.card->place.serial);  // it may have been lost since the key was made
   if (attempt == Attempt::again) {
     const auto csr = parse_csr(item.csr);
     if (!has_key(*ports.cards, item, csr.key.sha256)) make(*ports.cards, item, attempt);

@@ -235,6 +235,16 @@ bool revoke_if_denied(Recording& recording, const CertificateRow& row) {
   return true;
 }
 
+/// The YubiKey was lost, retired or reset while the certificate was signed: whoever took its certificates away has not seen this one.
+bool revoke_if_taken_out(Recording& recording, const CertificateItem& item, const CertificateRow& row) {
+  const auto device = devices::find(recording.db, item.card->place.serial);
+  if (device && device->status == DeviceStatus::enrolled) return false;
+  const Time at = floor_seconds(now());
+  recording.authority.revoke(row.issuer, {row.serial, row.expires_at, Reason::cessation_of_operation, at, {}});
+  inventory::mark_revoked(recording.db, row.cert_id, at, Reason::cessation_of_operation, {});
+  return true;
+}
+
 /// The rows of an issued certificate, in the transaction of its mark: inventory, CA, key, and the end of the one it replaces.
 Record record_issued(const CertificateItem& from) {
   return [item = std::make_shared<const CertificateItem>(from)](Recording& recording) {
@@ -253,7 +263,10 @@ Record record_issued(const CertificateItem& from) {
                                     {"key_reference", row.key_reference},
                                     {"renewed_from", row.renewed_from.empty() ? Json() : Json(row.renewed_from)}});
     const bool known_key = item->key_reused || item->key_place == KeyPlace::external;
-    if (known_key && revoke_if_denied(recording, row)) recording.audit.set("revoked", "keyCompromise");
+    if (known_key && revoke_if_denied(recording, row))
+      recording.audit.set("revoked", "keyCompromise");
+    else if (item->card && revoke_if_taken_out(recording, *item, row))
+      recording.audit.set("revoked", "cessationOfOperation");
   };
 }
 

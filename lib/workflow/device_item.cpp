@@ -60,6 +60,35 @@ DeviceAnswer stored_answer_of(Workbench& bench, const std::string& request_id) {
   return answer;
 }
 
+Right right_of(const std::string& action) {
+  return action == "set-pin" || action == "unblock" ? Right::use_devices : Right::manage_devices;
+}
+
+/// Whose it is and what became of it may have changed since the operation was begun.
+/// @throws Error role-denied, device-state
+void require_workable(Workbench& bench, const DeviceItem& item) {
+  bench.session.require(right_of(item.action));
+  const auto row = devices::find(bench.db, item.target);
+  if (!row) return;
+  bench.session.require_touch(row->owner, "the YubiKey " + item.target);
+  const bool enroll = item.action == "enroll";
+  const bool retired_before = enroll && (item.state.empty() || item.state == "slot_chosen");
+  const bool out = row->status == DeviceStatus::lost || (row->status == DeviceStatus::retired && !retired_before);
+  if (!out || item.action == "reset") return;
+  throw Error(Code::device_state,
+              "the YubiKey " + item.target + " is " + std::string(to_string(row->status)) + " by now",
+              row->status == DeviceStatus::lost ? "ymgr device found " + item.target
+                                                : "ymgr operation abandon " + item.request_id);
+}
+
+DeviceItem stored_item(Workbench& bench, const std::string& request_id) {
+  const auto items = operations::items(bench.db, request_id);
+  if (items.empty()) throw Error(Code::internal, "the operation " + request_id + " has no item");
+  auto item = DeviceItem::from(items.front());
+  item.request_id = request_id;
+  return item;
+}
+
 }  // namespace
 
 DevicePorts::DevicePorts(Workbench& workbench, const std::string& serial, const GivenSecrets& secrets_given)
@@ -119,10 +148,8 @@ DeviceAnswer run_device(Workbench& bench, DeviceItem item, const Json& inputs, c
 }
 
 DeviceAnswer resume_device(Workbench& bench, const std::string& request_id, const GivenSecrets& given) {
-  const auto items = operations::items(bench.db, request_id);
-  if (items.empty()) throw Error(Code::internal, "the operation " + request_id + " has no item");
-  auto item = DeviceItem::from(items.front());
-  item.request_id = request_id;
+  auto item = stored_item(bench, request_id);
+  require_workable(bench, item);
   return run_item_of(bench, std::move(item), given);
 }
 
@@ -130,7 +157,7 @@ std::optional<DeviceAnswer> end_stopped(Workbench& bench, const std::string& ser
   const auto op = operations::find_unended(bench.db, device_kind, serial);
   if (!op) return std::nullopt;
   operations::take_over(bench, op->request_id);
-  return resume_device(bench, op->request_id);
+  return run_item_of(bench, stored_item(bench, op->request_id), {});  // nothing is sent
 }
 
 DeviceAnswer or_throw(DeviceAnswer answer) {

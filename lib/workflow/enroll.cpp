@@ -79,13 +79,32 @@ void check_pin(const EnrollRequest& request) {
   if (!request.adopt) check_chosen(request.given.pin, "PIN");
 }
 
-void check_adoptable(const std::string& serial, const EnrollRequest& request, const piv::DeviceInfo& info) {
+/// Firmware before 5.3 does not tell; what the person says does.
+bool has_factory_value(const GivenSecrets& given) {
+  return given.pin.reveal() == piv::factory_pin() || given.puk.reveal() == piv::factory_puk() ||
+         given.management_key->bytes.reveal() ==
+             piv::factory_management_key(given.management_key->algorithm).bytes.reveal();
+}
+
+void warn_of_unknown(Workbench& bench, const std::string& serial, const EnrollRequest& request,
+                     const piv::DeviceInfo& info) {
+  const bool pin = !info.default_pin && request.given.pin.empty(), puk = !info.default_puk && request.given.puk.empty();
+  if (!pin && !puk) return;
+  const std::string what = pin && puk ? "PIN and PUK" : pin ? "PIN" : "PUK";
+  bench.notices.warn("firmware " + piv::to_string(info.firmware) + " does not tell whether " + what + " of " + serial +
+                     " are still the factory's: give them with --pin-file and --puk-file to know");
+}
+
+void check_adoptable(Workbench& bench, const std::string& serial, const EnrollRequest& request,
+                     const piv::DeviceInfo& info) {
   if (!request.given.management_key)
     throw Error(Code::input_needed, "the management key of the YubiKey " + serial + " is needed to adopt it",
                 "--management-key-file FILE");
-  if (info.default_management_key == true || info.default_pin == true || info.default_puk == true)
+  if (info.default_management_key == true || info.default_pin == true || info.default_puk == true ||
+      has_factory_value(request.given))
     throw Error(Code::device_state, "the YubiKey " + serial + " has the factory's PIN, PUK or management key",
                 "enroll it without --adopt where it has all three, else change it first");
+  warn_of_unknown(bench, serial, request, info);
 }
 
 void warn_of_weaknesses(Workbench& bench, const std::string& serial, const piv::DeviceInfo& info) {
@@ -137,7 +156,7 @@ piv::DeviceInfo checked_info(Workbench& bench, const std::string& serial, const 
                 "the YubiKey " + serial + " has firmware " + piv::to_string(info.firmware) + ", which attests nothing",
                 "firmware 4.3 and later can be enrolled");
   if (request.adopt)
-    check_adoptable(serial, request, info);
+    check_adoptable(bench, serial, request, info);
   else if (!was_begun(bench, serial, info))
     require_factory(bench, serial, info);
   return info;
@@ -278,6 +297,10 @@ Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
 
 Record record_attested(const DeviceItem& item) {
   return [row = item.row](Recording& recording) {
+    const auto there = devices::find(recording.db, row.serial);
+    if (there && there->status == DeviceStatus::lost)
+      throw Error(Code::device_state, "the YubiKey " + row.serial + " is lost by now",
+                  "ymgr device found " + row.serial);
     devices::put(recording.db, row);
     recording.audit = Json::object({{"firmware", row.firmware}, {"root", row.attestation_root}, {"owner", row.owner}});
   };
@@ -343,6 +366,9 @@ Progress finish_enrollment(DeviceItem&, DevicePorts&, Attempt) {
 Record record_enrolled(const DeviceItem& item) {
   return [serial = item.target, owner = item.owner, adopted = item.adopted](Recording& recording) {
     auto row = devices::get(recording.db, serial);
+    if (row.status != DeviceStatus::factory)
+      throw Error(Code::device_state,
+                  "the YubiKey " + serial + " is " + std::string(to_string(row.status)) + " by now");
     row.status = DeviceStatus::enrolled;
     row.enrolled_at = row.updated_at = now();
     row.enrolled_by = recording.actor;

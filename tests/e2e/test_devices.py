@@ -472,3 +472,56 @@ def test_reconcile_keeps_others_off_the_key_that_it_settles(desk):
     (stopped,) = desk.ymgr.json("operation", "list")["operations"]
     desk.ymgr("operation", "abandon", stopped["request_id"], "--yes")
     at_once(desk, "2c", "device", "rotate-secrets", "1001", beside=["reconcile", "--device", "1001"])
+
+
+def killed_where(desk, reached, *words, env=None):
+    """Runs the command until a kill leaves `reached()` true; its request id."""
+    for number in range(1, 80):
+        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, **(env or {}), "YMGR_FAILPOINT": f"kill@{number}"})
+        assert armed(*words, exit=None).exit == -9
+        stopped = desk.ymgr.json("operation", "list")["operations"]
+        if stopped and reached():
+            return stopped[0]["request_id"]
+    raise AssertionError("never reached")
+
+
+def test_an_enrollment_does_not_go_on_when_the_key_was_lost(desk):
+    stopped = killed_where(desk, lambda: "pin_sent" in desk.events("1001"), "enroll")
+    desk.ymgr.json("device", "lost", "1001", "--note", "stolen")
+    refused = desk.ymgr("resume", stopped, exit=None)
+    assert refused.exit != 0 and "is lost" in refused.stderr, refused
+    assert desk.ymgr.json("device", "show", "1001")["status"] == "lost"
+    desk.ymgr.json("device", "found", "1001")
+    desk.ymgr("resume", stopped)
+    kept_pin_opens(desk)
+
+
+def test_a_former_owner_does_not_end_a_set_pin(desk):
+    desk.ymgr.json("user", "add", "bob", "--role", "user", "--password-file", desk.box.secret("bob", "a long password of his"))
+    enrolled(desk, "--owner", "bob")
+    bob = {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(desk.box.work / "bob")}
+    words = ["set-pin", "--pin-file", desk.box.secret("chosen", "27182818")]
+    stopped = killed_where(desk, lambda: desk.ymgr.json("device", "show", "1001")["secrets"]["pending"], *words, env=bob)
+    desk.ymgr.json("device", "assign", "1001", "alice")
+    assert "role-denied" in desk.ymgr("resume", stopped, "--json", env=bob, exit=4).stdout
+    desk.ymgr("resume", stopped)
+
+
+@pytest.mark.parametrize("firmware", ["4.3.5", "5.2.7"])
+def test_what_the_factory_gave_is_not_adopted(demo, firmware):
+    with Desk(demo, firmware) as desk:
+        own = "a1b2c3d4e5f607181122334455667788" "99aabbccddeeff00"
+        used_by_hand(desk.keys[0], own, "TDES")
+        right = {"pin": "271828", "puk": "31415926", "management-key": own}
+        for wrong in ({"pin": PIN}, {"puk": PUK}, {"management-key": MANAGEMENT_KEY}):
+            files = [word for name, text in {**right, **wrong}.items() for word in (f"--{name}-file", desk.box.secret(name, text))]
+            assert desk.ymgr.json("enroll", "--adopt", *files, exit=1)["code"] == "device-state"
+        warned = desk.ymgr("enroll", "--adopt", "--management-key-file", desk.box.secret("own", own))
+        assert "does not tell whether PIN and PUK" in warned.stderr
+
+
+def test_an_empty_pin_is_none(desk):
+    enrolled(desk)
+    empty = desk.box.secret("empty", "")
+    assert desk.ymgr.json("set-pin", "--pin-file", empty, exit=2)["code"] == "pin-unusable"
+    assert desk.ymgr.json("device", "unblock", "1001", "--pin-file", empty, exit=2)["code"] == "pin-unusable"

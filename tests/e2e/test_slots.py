@@ -478,3 +478,15 @@ def test_an_enrollment_goes_on_to_a_certificate(empty_box):
         assert (due["due"], due["waiting"]) == (0, 2)
         due = desk.ymgr.json("renew", "--due", "--renew-before", "365d", "--pin-file", pin)
         assert (due["due"], due["waiting"]) == (2, 0)
+
+
+def test_a_key_that_is_lost_meanwhile_gets_no_certificate(desk_of):
+    desk = desk_of(NEW)
+    desk.key.control("fault hold ins=47")
+    issuing = desk.ymgr.start("issue", "alice", "--device", SERIAL, "--slot", "9a", "--json")
+    desk.key.wait_waiting("hold")
+    desk.ymgr.json("device", "lost", SERIAL, "--note", "stolen")
+    desk.key.control("release")
+    answer, _ = issuing.communicate(timeout=60)
+    assert issuing.returncode != 0 and "device-state" in answer, answer
+    assert desk.ymgr.json("cert", "list", "--select", "status=active,name=alice")["certificates"] == []
