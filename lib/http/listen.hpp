@@ -21,4 +21,15 @@ Transport transport_of(int socket) noexcept;
 /// nullopt: nobody can tell, for one because the other end is already closed (the kernel then shows uid 0 and inode 0).
 std::optional<uid_t> peer_of(int socket);
 
+/// The kernel's TCP sockets, each table read once, when it is asked for: for many at once.
+class SocketTables {
+ public:
+  const std::string& v4();
+  const std::string& v6();
+
+ private:
+  std::optional<std::string> v4_, v6_;
+};
+std::optional<uid_t> peer_of(int socket, SocketTables&);
+
 }  // namespace ymgr::http

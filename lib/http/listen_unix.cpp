@@ -75,8 +75,7 @@ std::vector<std::string> words_of(std::string_view row) {
   return words;
 }
 
-std::optional<uid_t> owner_in(const char* table, const std::string& local, const std::string& remote) {
-  const std::string text = read_file_if_there(table).value_or("");
+std::optional<uid_t> owner_in(const std::string& text, const std::string& local, const std::string& remote) {
   const std::string wanted = " " + local + " " + remote + " ";
   const std::size_t at = text.find(wanted);
   if (at == std::string::npos) return std::nullopt;
@@ -87,18 +86,18 @@ std::optional<uid_t> owner_in(const char* table, const std::string& local, const
   return static_cast<uid_t>(*uid);
 }
 
-std::optional<uid_t> tcp_peer(int socket) {
+std::optional<uid_t> tcp_peer(int socket, SocketTables& tables) {
   End here, there;
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&here.storage), &here.size) != 0 ||
       ::getpeername(socket, reinterpret_cast<sockaddr*>(&there.storage), &there.size) != 0) {
     return std::nullopt;
   }
   const std::string ours = in_table(here), theirs = in_table(there);
-  if (here.storage.ss_family == AF_INET6) return owner_in("/proc/self/net/tcp6", theirs, ours);
-  if (const auto owner = owner_in("/proc/self/net/tcp", theirs, ours)) return owner;
+  if (here.storage.ss_family == AF_INET6) return owner_in(tables.v6(), theirs, ours);
+  if (const auto owner = owner_in(tables.v4(), theirs, ours)) return owner;
   // A client may have reached 127.0.0.1 over an IPv6 socket.
   const std::string mapped = "0000000000000000FFFF0000";
-  return owner_in("/proc/self/net/tcp6", mapped + theirs, mapped + ours);
+  return owner_in(tables.v6(), mapped + theirs, mapped + ours);
 }
 
 }  // namespace
@@ -123,8 +122,22 @@ Transport transport_of(int socket) noexcept {
   return domain == AF_UNIX ? Transport::unix_socket : Transport::tcp;
 }
 
+const std::string& SocketTables::v4() {
+  if (!v4_) v4_ = read_file_if_there("/proc/self/net/tcp").value_or("");
+  return *v4_;
+}
+const std::string& SocketTables::v6() {
+  if (!v6_) v6_ = read_file_if_there("/proc/self/net/tcp6").value_or("");
+  return *v6_;
+}
+
 std::optional<uid_t> peer_of(int socket) {
-  if (transport_of(socket) == Transport::tcp) return tcp_peer(socket);
+  SocketTables tables;
+  return peer_of(socket, tables);
+}
+
+std::optional<uid_t> peer_of(int socket, SocketTables& tables) {
+  if (transport_of(socket) == Transport::tcp) return tcp_peer(socket, tables);
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;

@@ -94,6 +94,8 @@ struct Server::State {
   void stop_listening();
   int next_wait() const;
   void cut_late_connections();
+  void cut_foreign_connections();
+  bool has_unknown_crowd() const;
   MHD_Result receive(MHD_Connection*, const std::shared_ptr<Exchange>&, const char* data, std::size_t* size);
   MHD_Result begin(MHD_Connection*, const char* method, const char* version, void** slot);
   MHD_Result respond(MHD_Connection*, const std::shared_ptr<Exchange>&);
@@ -117,6 +119,7 @@ struct Server::State {
   std::vector<MHD_Daemon*> daemons;  // one a listening socket
   std::list<Connection> connections;
   std::size_t suspended = 0;
+  Clock::time_point next_look{};  // at who holds the connections
   bool listening = true;
   std::thread thread;
 };
@@ -160,6 +163,7 @@ void Server::State::loop() {
     take_answers();
     cut_late_connections();
     run_daemons();
+    if (settings.identify_peers) cut_foreign_connections();
   }
 }
 
@@ -207,10 +211,13 @@ int Server::State::next_wait() const {
       at_most(static_cast<std::int64_t>(std::min(asked, 60'000ULL)));
     }
   }
+  const auto rest_until = [](Clock::time_point at) {
+    return std::max<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(at - Clock::now()).count(), 0);
+  };
+  if (settings.identify_peers && has_unknown_crowd()) at_most(rest_until(next_look));
   for (const Connection& connection : connections) {
     if (connection.deadline == Clock::time_point::max()) continue;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(connection.deadline - Clock::now()).count();
-    at_most(std::max<std::int64_t>(left, 0));
+    at_most(rest_until(connection.deadline));
   }
   return static_cast<int>(wait);
 }
@@ -222,6 +229,30 @@ void Server::State::cut_late_connections() {
     ::shutdown(connection.socket, SHUT_RDWR);
     connection.deadline = Clock::time_point::max();
   }
+}
+
+/// As many as one socket takes, and of some nobody has asked whose they are.
+bool Server::State::has_unknown_crowd() const {
+  const auto over_tcp = [](const Connection& c) { return c.transport == Transport::tcp; };
+  if (std::ranges::count_if(connections, over_tcp) < static_cast<std::ptrdiff_t>(settings.max_connections))
+    return false;
+  return std::ranges::any_of(connections, [&](const Connection& c) { return over_tcp(c) && !c.peer; });
+}
+
+/// Other users may connect to a TCP port, and would take all connections by asking nothing.
+void Server::State::cut_foreign_connections() {
+  if (!has_unknown_crowd() || Clock::now() < next_look) return;
+  SocketTables tables;
+  for (Connection& connection : connections) {
+    if (connection.transport != Transport::tcp || connection.peer) continue;
+    const auto uid = peer_of(connection.socket, tables);
+    if (!uid) continue;
+    connection.peer = uid;
+    if (*uid == 0 || *uid == ::geteuid()) continue;
+    ::shutdown(connection.socket, SHUT_RDWR);
+    connection.deadline = Clock::time_point::max();
+  }
+  next_look = Clock::now() + std::chrono::milliseconds(100);
 }
 
 void Server::State::on_connection(void* self, MHD_Connection* connection, void** slot,

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -194,6 +195,24 @@ def test_a_peer_that_is_gone_at_once_does_not_pass_as_root(agent):
     )
     run(["setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-I", "-c", script, agent.port])
     wait_for(lambda: agent.log().count("refused with status 403") == 100, "100 refusals")
+
+
+@pytest.mark.needs_root
+def test_another_user_does_not_take_all_connections(agent):
+    script = (
+        "import socket,sys\n"
+        "idle=[socket.create_connection(('127.0.0.1',int(sys.argv[1]))) for _ in range(300)]\n"
+        "for s in idle: s.sendall(b'GET /health HTTP/1.1\\r\\n')\n"
+        "print('connected',flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    argv = ["setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-I", "-c", script, str(agent.port)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "connected\n"
+        began = time.monotonic()
+        assert agent.get("/health", over="tcp").status == 200
+        assert time.monotonic() - began < 8  # a connection that asks nothing is cut after 10 seconds
+        other.stdin.close()
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
