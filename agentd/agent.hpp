@@ -17,6 +17,7 @@ struct AgentSettings {
   std::vector<std::string> hosts;       // what Host may say over TCP: "127.0.0.1:56123", …
   std::vector<std::string> origins;     // of web pages that may ask
   std::vector<std::string> token_keys;  // files
+  std::string tcp = "off";              // for people: the place that is served, "taken" or "off"
 };
 
 class Agent {

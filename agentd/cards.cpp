@@ -220,6 +220,11 @@ void Cards::discover(const Reply& reply) {
   identify_unreadable(state_->workers);  // for the next one who asks
 }
 
+bool Cards::has_pcscd() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->pcscd;
+}
+
 std::vector<std::string> Cards::touched() const {
   const std::lock_guard lock(state_->mutex);
   std::vector<std::string> serials;

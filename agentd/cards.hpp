@@ -19,6 +19,8 @@ class Cards {
   /// What plug events left, as GET /discover answers it: at once, but for the first moments of the agent and of pcscd, in which
   /// it waits until the keys that are there have told who they are.
   void discover(const Reply& reply);
+  /// As far as the last look told; discover() looks again.
+  bool has_pcscd() const;
   /// Serials of keys that wait for a finger.
   std::vector<std::string> touched() const;
   /// Queues it at the worker of its key. Answers device-not-found, device-ambiguous (details: serials), device-removed, what the

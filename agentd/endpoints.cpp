@@ -1,5 +1,7 @@
 #include "agentd/endpoints.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 
@@ -15,7 +17,12 @@ namespace ymgr::agentd {
 namespace {
 
 void health(const Call& call) {
-  call.reply.json(Json::object({{"status", "ok"}, {"version", YMGR_VERSION}}));
+  Json json = Json::object({{"status", "ok"}, {"version", YMGR_VERSION}});
+  if (call.request.transport == http::Transport::unix_socket) {
+    json.set("pid", static_cast<std::int64_t>(::getpid())).set("pcscd", call.agent.cards().has_pcscd());
+    json.set("tcp", call.agent.settings().tcp);
+  }
+  call.reply.json(json);
 }
 
 void pubkey(const Call& call) {

@@ -20,14 +20,17 @@ void confirm(const Card& card, const std::string& what, Check&& check) {
   }
 }
 
-void need_tries(const std::optional<piv::Tries>& tries, std::int64_t least, const std::string& what) {
+/// @param blocked  the code for none left
+void need_tries(const std::optional<piv::Tries>& tries, std::int64_t least, const std::string& what, Code blocked) {
   if (tries && tries->left >= least) return;
+  if (tries && tries->left == 0) throw Error(blocked, "the " + what + " is blocked", {}, {{"tries_left", "0"}});
   const std::string left = tries ? std::to_string(tries->left) : "an unknown number of";
   Details details;
   if (tries) details.emplace_back("tries_left", left);
   throw Error(Code::few_tries,
-              left + " tries of the " + what + " are left, and " + std::to_string(least) + " are wanted", {},
-              std::move(details));
+              left + (left == "1" ? " try of the " : " tries of the ") + what + (left == "1" ? " is" : " are") +
+                  " left, and " + std::to_string(least) + " are wanted",
+              {}, std::move(details));
 }
 
 int number_of_tries(const Asked& asked, const char* name) {
@@ -39,10 +42,10 @@ int number_of_tries(const Asked& asked, const char* name) {
 Json verify_on(Card& card, const Asked& asked) {
   const std::int64_t least = asked.body().integer_or("at_least_tries", 0);
   if (const Secret* pin = asked.secret("pin")) {
-    if (least > 0) need_tries(card.pin_tries(), least, "PIN");
+    if (least > 0) need_tries(card.pin_tries(), least, "PIN", Code::pin_blocked);
     card.verify_pin(*pin);
   } else if (const Secret* puk = asked.secret("puk")) {
-    if (least > 0) need_tries(card.puk_tries(), least, "PUK");
+    if (least > 0) need_tries(card.puk_tries(), least, "PUK", Code::puk_blocked);
     card.change_puk(*puk, *puk);  // PIV has no command that only compares it
   } else {
     card.authenticate(asked.management_key(card, "management_key", "algorithm"));

@@ -49,6 +49,7 @@ class SocketFile {
 struct Listeners {
   std::vector<Fd> sockets;
   std::unique_ptr<SocketFile> file;  // of our own making
+  bool port_taken = false;
 };
 
 Fd open_own_socket(const std::string& path) {
@@ -60,21 +61,22 @@ Fd open_own_socket(const std::string& path) {
 }
 
 /// A taken port is no reason not to serve the Unix socket, which is what ymgr uses.
-void add_tcp(const TcpPlace& place, std::vector<Fd>& sockets) {
+void add_tcp(const TcpPlace& place, Listeners& listeners) {
   try {
-    sockets.push_back(http::open_listener(place.address, place.port));
+    listeners.sockets.push_back(http::open_listener(place.address, place.port));
   } catch (const Error& error) {
     if (error.code() != Code::address_in_use) throw;
+    listeners.port_taken = true;
     log::warning(std::string(error.what()) + ": the published endpoints are not served");
   }
 }
 
 Listeners open_listeners(const Options& options) {
-  Listeners listeners{systemd::handed_sockets(), nullptr};
+  Listeners listeners{systemd::handed_sockets(), nullptr, false};
   if (!listeners.sockets.empty()) return listeners;
   listeners.sockets.push_back(open_own_socket(options.socket));
   listeners.file = std::make_unique<SocketFile>(options.socket);
-  if (options.tcp) add_tcp(*options.tcp, listeners.sockets);
+  if (options.tcp) add_tcp(*options.tcp, listeners);
   return listeners;
 }
 
@@ -89,6 +91,13 @@ std::vector<std::string> own_hosts(const std::vector<Fd>& sockets) {
     hosts.push_back("localhost" + port);
   }
   return hosts;
+}
+
+std::string tcp_state(const Listeners& listeners) {
+  for (const Fd& socket : listeners.sockets)
+    if (http::transport_of(socket.get()) == http::Transport::tcp)
+      return "127.0.0.1:" + std::to_string(http::port_of(socket));
+  return listeners.port_taken ? "taken" : "off";
 }
 
 http::ServerSettings server_settings() {
@@ -161,7 +170,8 @@ void block_signals() {
 void serve(const Options& options) {
   Listeners listeners = open_listeners(options);
   const Bell changed;
-  Agent agent({own_hosts(listeners.sockets), options.origins, options.token_keys}, [&] { changed.ring(); });
+  AgentSettings settings{own_hosts(listeners.sockets), options.origins, options.token_keys, tcp_state(listeners)};
+  Agent agent(std::move(settings), [&] { changed.ring(); });
   auto server = std::make_unique<http::Server>(
       server_settings(), std::move(listeners.sockets),
       [&](const http::Request& request, http::Answer answer) { agent.handle(request, std::move(answer)); });

@@ -23,7 +23,10 @@ constexpr Field status_fields[] = {
     {"unit", "string", "user: a unit of systemd starts the agent when it is needed; none"},
     {"logged_in", "boolean", "whether there is a session of ymgr to ask the agent under"},
     {"registered", "boolean", "whether the agent knows this login"},
+    {"pid", "?integer", "of its process; kill it to stop the agent"},
+    {"tcp", "?string", "where it serves other programs, taken (another program has the port) or off"},
     {"devices", "?integer", "YubiKeys that are plugged in; absent when not logged in"},
+    {"pcscd", "?boolean", "whether the agent reaches pcscd; absent when not logged in"},
 };
 constexpr Field start_fields[] = {
     {"socket", "string", "path of the agent's Unix socket"},
@@ -81,11 +84,15 @@ Result run_status(Invocation& call) {
   const bool logged_in = is_logged_in(call);
   Json json = Json::object({{"socket", socket}, {"version", health.version}, {"uid", owner_of(socket)}});
   json.set("unit", word_of(find_agent_unit(socket))).set("logged_in", logged_in).set("registered", false);
+  if (health.pid > 0) json.set("pid", health.pid).set("tcp", health.tcp);
   std::vector<std::pair<std::string, std::string>> lines = {{"socket", socket}, {"version", health.version}};
+  if (health.pid > 0) lines.emplace_back("pid", std::to_string(health.pid));
+  lines.emplace_back("TCP", health.tcp == "taken" ? "not served: another program has the port" : health.tcp);
   if (logged_in) {
     const std::size_t count = call.wiring().agent().discover().size();
-    json.set("registered", true).set("devices", count);
-    lines.emplace_back("YubiKeys", std::to_string(count));
+    const bool pcscd = health_of(call).pcscd;  // discover() has looked for it
+    json.set("registered", true).set("devices", count).set("pcscd", pcscd);
+    lines.emplace_back("YubiKeys", pcscd ? std::to_string(count) : "unknown: the agent can't reach pcscd");
   } else {
     lines.emplace_back("login", "none: ymgr login");
   }
@@ -132,7 +139,9 @@ Result run_start(Invocation& call) {
   }
   wait_until_it_answers(call, pid);
   if (pid > 0) json.set("pid", static_cast<std::int64_t>(pid));
-  json.set("started", true).set("version", stranger(call, call.wiring().config().timeout()).health().version);
+  const auto health = health_of(call);
+  if (health.tcp == "taken") call.notices().warn("the agent serves no TCP port: another program has it");
+  json.set("started", true).set("version", health.version);
   return {.json = json, .text = "started the agent\n", .changed = true};
 }
 
@@ -160,7 +169,8 @@ constinit const Command agent_status_command = {
     .summary = "whether the agent answers",
     .description =
         "Asks `ymgr-agentd`, the daemon that alone talks to YubiKeys, for its version and, when you are logged in, how "
-        "many it sees. Exits 8 when it does not answer, 4 when another user's program has its socket.",
+        "many it sees and whether it reaches pcscd. Exits 8 when it does not answer, 4 when another user's program has "
+        "its socket.",
     .arguments = {},
     .options = {},
     .fields = status_fields,

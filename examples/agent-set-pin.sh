@@ -5,8 +5,15 @@
 #   agent-set-pin.sh SERIAL CURRENT-PIN-FILE NEW-PIN-FILE [http://127.0.0.1:56123]
 #
 # agentd/openapi.yaml describes every request that is made here.
+#
+# The inventory learns nothing of it: the PIN that ymgr keeps of an enrolled YubiKey (`secrets.pin: escrow`) is wrong afterwards.
+# There, use `ymgr set-pin`; `ymgr device unblock SERIAL` mends it. This is for keys whose PIN is the person's own.
 set -eu
 umask 077
+if [ $# -lt 3 ] || [ $# -gt 4 ]; then
+  echo "usage: ${0##*/} SERIAL CURRENT-PIN-FILE NEW-PIN-FILE [http://127.0.0.1:56123]" >&2
+  exit 2
+fi
 serial=$1 current_file=$2 new_file=$3 agent=${4:-http://127.0.0.1:56123}
 path=/piv/set-pin
 work=$(mktemp -d)
@@ -29,7 +36,8 @@ echo >&2
 key_id=$(ask "$agent/pubkey" | member key_id)
 
 # 2. A session: the identity token says who asks, the answer brings the session's own secret and its public key.
-printf 'Authorization: Bearer %s' "$(ymgr whoami --identity-token)" >"$work/token"
+token=$(ymgr whoami --identity-token) # ends the script where nobody is logged in
+printf 'Authorization: Bearer %s' "$token" >"$work/token"
 ask -H "@$work/token" -H 'Content-Type: application/json' -d "{\"key_id\":\"$key_id\"}" "$agent/session" >"$work/session"
 printf 'Authorization: Bearer %s' "$(member session <"$work/session")" >"$bearer"
 printf '%b' "$(member public_key <"$work/session")" >"$work/key.pem"

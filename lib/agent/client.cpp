@@ -221,7 +221,8 @@ Client::~Client() = default;
 
 Health Client::health() {
   return read_answer(state_->http.send({.path = "/health"}), Effect::reads, [](const Json& json) {
-    return Health{printable(json.at("status").text()), printable(json.at("version").text())};
+    return Health{printable(json.at("status").text()), printable(json.at("version").text()), json.integer_or("pid", 0),
+                  printable(json.text_or("tcp", "")), json.boolean_or("pcscd", true)};
   });
 }
 

@@ -35,6 +35,9 @@ struct ClientSettings {
 
 struct Health {
   std::string status, version;
+  std::int64_t pid = 0;  // of an agent that tells
+  std::string tcp;       // "127.0.0.1:56123", "taken" by another program, or "off"
+  bool pcscd = true;     // it answered when it was last asked
 };
 
 struct CardInfo {

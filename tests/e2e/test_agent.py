@@ -24,7 +24,8 @@ def agent(request, empty_box):
 @pytest.mark.parametrize("path", ["/.well-known/yubimgr-agent", "/.well-known/kleidia-agent", "/health"])
 def test_anybody_of_this_user_learns_that_the_agent_is_there(agent, path):
     over_tcp = run([*CURL, f"http://127.0.0.1:{agent.port}{path}"]).json
-    assert over_tcp == run([*CURL, "--unix-socket", agent.socket, f"http://localhost{path}"]).json
+    over_unix = run([*CURL, "--unix-socket", agent.socket, f"http://localhost{path}"]).json
+    assert over_unix == {**over_tcp, "pid": agent.process.pid, "tcp": f"127.0.0.1:{agent.port}", "pcscd": over_unix["pcscd"]}
     assert over_tcp["status"] == "ok" and sorted(over_tcp) == ["status", "version"]
     assert run([AGENT, "--version"]).stdout == f"ymgr-agentd {over_tcp['version']}\n"
 

@@ -182,7 +182,9 @@ def test_a_single_command_closes_its_agent_session(client, agent, box):
 def test_status_tells_what_the_agent_sees(client, agent, box):
     answer = client.json("agent", "status")
     assert answer["socket"] == str(agent.socket) and answer["uid"] == os.getuid() and answer["registered"]
-    assert answer["unit"] == "none" and answer["devices"] == 0
+    assert answer["unit"] == "none" and answer["devices"] == 0 and answer["pcscd"] is False
+    assert answer["pid"] == agent.process.pid and answer["tcp"] == f"127.0.0.1:{agent.port}"
+    assert "can't reach pcscd" in client("agent", "status").stdout
     client("logout")
     answer = client.json("agent", "status")
     assert not answer["logged_in"] and not answer["registered"] and "devices" not in answer
@@ -270,11 +272,14 @@ def owner(path):
 def test_start_puts_the_agent_into_the_background_once(ymgr, box):
     config = box.root / "config/ymgr"
     config.mkdir(parents=True, exist_ok=True)
-    (config / "agentd.yaml").write_text('tcp: "off"\n')
+    taken = socket.create_server(("127.0.0.1", 0))
+    (config / "agentd.yaml").write_text(f'tcp: "127.0.0.1:{taken.getsockname()[1]}"\n')
     path = box.runtime / "ymgr/agent.sock"
     assert not ymgr.json("agent", "start", "--dry-run")["started"] and not path.exists()
     try:
-        assert ymgr.json("agent", "start", env={"VAULT_TOKEN": "hush"})["started"]
+        started = ymgr("agent", "start", "--json", env={"VAULT_TOKEN": "hush"})
+        assert started.json["started"] and "another program has it" in started.stderr
+        assert ymgr.json("agent", "status")["tcp"] == "taken"
         assert b"hush" not in pathlib.Path(f"/proc/{owner(path)}/environ").read_bytes()
         assert not ymgr.json("agent", "start")["started"]
         assert ymgr("login", "--user", ADMIN, "--password-file", box.password_file).stderr == ""
@@ -303,5 +308,8 @@ def test_the_published_flow_by_curl_and_openssl_sets_a_pin(client, agent, box, k
     wait_for(lambda: client.json("agent", "status")["devices"] == 1, "the key")
     env = {**client.env, "PATH": f"{client.program.parent}:{client.env['PATH']}"}
     script = [TOP / "examples/agent-set-pin.sh", "1001", old, new, f"http://127.0.0.1:{agent.port}"]
+    assert run(script[:1], env=env, exit=2).stderr.startswith("usage: ")
     assert json.loads(run(script, env=env).stdout)["success"]
     assert json.loads(run(script, env=env, exit=22).stdout)["code"] == "wrong-pin"
+    client("logout")
+    assert "ymgr login" in run(script, env=env, exit=4).stderr
