@@ -156,6 +156,7 @@ constinit const Command enroll_command = {
         "firmware 5.7 on that key is deleted again), then gives it a PIN, a PUK and a management key out of the random "
         "generator and notes it in the inventory. It must have the factory's credentials, or be given with --adopt "
         "what it has.\n\n"
+        "With --dry-run no key is made, so whether the attestation is believed is not seen.\n\n"
         "PUK and management key are kept sealed in the profile, and so is the PIN, unless `secrets.pin` is `user`: "
         "then "
         "the person chooses it with --pin-prompt, --pin-stdin or --pin-file and nobody else ever has it. No try of a "

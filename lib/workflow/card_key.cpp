@@ -197,6 +197,16 @@ std::optional<Secret> known_pin(Workbench& bench, const std::string& serial) {
 
 Secret need_pin(Workbench& bench, const std::string& serial) {
   if (auto pin = known_pin(bench, serial)) return std::move(*pin);
+  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
+  if (DeviceSecrets(*store, serial).pin().stale) {
+    const auto tries = bench.agent().info(serial).device.pin_tries;
+    const bool blocked = tries && tries->left == 0;
+    throw Error(blocked ? Code::pin_blocked : Code::credential_stale,
+                blocked ? "the PIN of YubiKey " + serial + " is blocked"
+                        : "the PIN of YubiKey " + serial + " that is kept failed once and is not tried again",
+                unblock_hint(bench.agent(), serial) + (blocked ? "" : "; --pin-file FILE takes the right one"),
+                {{"serial", serial}});
+  }
   throw Error(Code::input_needed, "the PIN of YubiKey " + serial + " is needed and not kept here",
               "--pin-file FILE, or run it at a terminal", {{"serial", serial}});
 }
@@ -206,7 +216,8 @@ void use_pin(Workbench& bench, const std::string& serial, const Secret& pin, con
     use();
   } catch (const Error& error) {
     if (error.code() == Code::wrong_pin || error.code() == Code::pin_blocked) give_up_pin(bench, serial, pin);
-    throw;
+    if (error.code() != Code::pin_blocked) throw;
+    throw Error(error.code(), error.what(), unblock_hint(bench.agent(), serial), error.details());
   }
 }
 

@@ -69,7 +69,7 @@ piv::ManagementKey management_key(Workbench&, const std::string& serial);
 bool needs_pin(const CardPlace&) noexcept;
 /// The PIN that is kept, else of whoever gives the command. nullopt: there is none to have.
 std::optional<Secret> known_pin(Workbench&, const std::string& serial);
-/// known_pin. @throws Error input-needed
+/// known_pin. @throws Error input-needed; credential-stale, pin-blocked: what is kept is no good
 Secret need_pin(Workbench&, const std::string& serial);
 /// Runs `use`, which sends that PIN. One that the card refuses is not sent again: kept, it is stale from now on; given, it is not
 /// asked for again by this command.

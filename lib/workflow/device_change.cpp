@@ -116,13 +116,14 @@ void set_pin_on_card(const DeviceItem& item, DevicePorts& ports, const Secret& n
   const auto current = current_pin(ports, item.target);
   if (current.value.empty())
     throw Error(Code::credential_stale, "no PIN of the YubiKey " + item.target + " is known that could be tried",
-                "ymgr device unblock " + item.target + ": it sets a new one with the stored PUK");
+                unblock_hint(ports.agent, item.target));
   try {
     ports.agent.set_pin(item.target, current.value, next);
   } catch (const Error& error) {
     if (current.stored && (error.code() == Code::wrong_pin || error.code() == Code::pin_blocked))
       ports.secrets.mark_stale(current.value);
-    throw;
+    if (error.code() != Code::pin_blocked) throw;
+    throw Error(error.code(), error.what(), unblock_hint(ports.agent, item.target), error.details());
   }
 }
 

@@ -188,6 +188,13 @@ std::string find_serial(Workbench& bench, const std::string& asked) {
   return serials.front();
 }
 
+std::string unblock_hint(agent::Client& agent, const std::string& serial) {
+  const auto puk = agent.info(serial).device.puk_tries;
+  if (puk && puk->left == 0)
+    return "the PUK is blocked too: only 'ymgr device reset " + serial + "' helps, and all keys on it are lost then";
+  return "ymgr device unblock " + serial + ": it sets a new one with the stored PUK";
+}
+
 DeviceRow enrolled_row(Workbench& bench, const std::string& serial) {
   auto row = devices::get(bench.db, serial);
   bench.session.require_touch(row.owner, "the YubiKey " + serial);

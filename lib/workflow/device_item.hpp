@@ -109,6 +109,8 @@ DeviceAnswer or_throw(DeviceAnswer);
 /// The serial that was meant: `asked`, or that of the only key there is.
 /// @throws Error device-ambiguous with details serials, device-not-found
 std::string find_serial(Workbench&, const std::string& asked);
+/// What helps where the PIN is blocked or known to be wrong. @throws Error what the agent throws
+std::string unblock_hint(agent::Client&, const std::string& serial);
 /// The row of a YubiKey that is worked with, which the session may touch.
 /// @throws Error device-not-enrolled, device-state, role-denied
 DeviceRow enrolled_row(Workbench&, const std::string& serial);

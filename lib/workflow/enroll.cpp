@@ -237,11 +237,16 @@ Statement attested_again(DeviceItem& item, DevicePorts& ports, piv::Slot slot) {
   return {std::move(read.attestation), std::move(read.attestation_certificate), std::nullopt};
 }
 
+/// What is stored of a key that others have reset is of its earlier life.
+piv::ManagementKey present_management_key(const DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
+  return item.is_reset ? piv::factory_management_key(info.management_algorithm)
+                       : current_management_key(ports, item.target);
+}
+
 /// A key is made in the chosen slot for this alone: only a key can be attested.
 Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
   const auto slot = piv::parse_slot(item.throw_away_slot).value();
-  const auto management_key = item.is_reset ? piv::factory_management_key(info.management_algorithm)
-                                            : current_management_key(ports, item.target);
+  const auto management_key = present_management_key(item, ports, info);
   const Secret pin(piv::factory_pin());
   agent::CsrRequest request;
   request.serial = item.target;
@@ -263,12 +268,8 @@ Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceI
   }
 }
 
-}  // namespace
-
-Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
-  const auto info = ports.agent.info(item.target).device;
-  item.is_reset = is_of_an_earlier_life(ports, item.target);
-  const auto statement = ask_statement(item, ports, info);
+Attestation verified(const DeviceItem& item, DevicePorts& ports, const Statement& statement,
+                     const piv::DeviceInfo& info) {
   const auto trust = ports.bench.trust();
   const auto attested =
       verify_attestation(statement.leaf.bytes, statement.device.bytes, trust.roots, trust.virtual_root, now());
@@ -280,10 +281,39 @@ Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
   if (attested.firmware != std::array{info.firmware.major, info.firmware.minor, info.firmware.patch})
     throw Error(Code::attestation_refused,
                 "the attestation is that of other firmware than " + piv::to_string(info.firmware));
-  if (item.is_reset) {
-    require_same_device(ports, item.target, statement.device);
-    ports.secrets.destroy();
+  if (item.is_reset) require_same_device(ports, item.target, statement.device);
+  return attested;
+}
+
+/// Firmware before 5.7 can't: there it stays, without a certificate, and the next attestation takes another slot.
+void delete_throw_away_key(const DeviceItem& item, DevicePorts& ports) {
+  const auto info = ports.agent.info(item.target).device;
+  if (info.firmware < piv::moves_since) return;
+  const auto slot = piv::parse_slot(item.throw_away_slot).value();
+  if (ports.agent.slot(item.target, slot).key)
+    ports.agent.delete_certificate(item.target, slot, present_management_key(item, ports, info),
+                                   agent::DeleteKey::destroy);
+}
+
+/// A YubiKey that is refused is left as it was.
+Attestation verified_or_cleaned(const DeviceItem& item, DevicePorts& ports, const Statement& statement,
+                                const piv::DeviceInfo& info) {
+  try {
+    return verified(item, ports, statement, info);
+  } catch (const Error&) {
+    delete_throw_away_key(item, ports);
+    throw;
   }
+}
+
+}  // namespace
+
+Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
+  const auto info = ports.agent.info(item.target).device;
+  item.is_reset = is_of_an_earlier_life(ports, item.target);
+  const auto statement = ask_statement(item, ports, info);
+  const auto attested = verified_or_cleaned(item, ports, statement, info);
+  if (item.is_reset) ports.secrets.destroy();
   const Time at = now();
   item.row = devices::find(ports.bench.db, item.target).value_or(row_from(info, at));
   item.row.status = DeviceStatus::factory;
@@ -306,13 +336,8 @@ Record record_attested(const DeviceItem& item) {
   };
 }
 
-/// Before 5.7 a key can't be deleted: it stays, without a certificate, and the next attestation finds the slot used.
 Progress remove_throw_away_key(DeviceItem& item, DevicePorts& ports, Attempt) {
-  if (ports.agent.info(item.target).device.firmware < piv::moves_since) return Progress::done;
-  const auto slot = piv::parse_slot(item.throw_away_slot).value();
-  if (ports.agent.slot(item.target, slot).key)
-    ports.agent.delete_certificate(item.target, slot, current_management_key(ports, item.target),
-                                   agent::DeleteKey::destroy);
+  delete_throw_away_key(item, ports);
   return Progress::done;
 }
 

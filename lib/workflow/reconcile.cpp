@@ -34,6 +34,10 @@ void Reconciliation::report(std::string kind, std::string subject, std::string m
   answer.findings.push_back({std::move(kind), std::move(subject), "reported", std::move(message), std::move(hint)});
 }
 
+void Reconciliation::note(std::string kind, std::string subject, std::string message) {
+  answer.findings.push_back({std::move(kind), std::move(subject), "noted", std::move(message), {}});
+}
+
 void Reconciliation::record(const Finding& finding) {
   audit::append(bench.db, bench.session.identity().user,
                 {{answer.request_id, "reconcile.repaired", finding.subject,

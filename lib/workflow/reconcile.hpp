@@ -20,7 +20,7 @@ struct ReconcileOptions {
 struct Finding {
   std::string kind;     // "certificate_orphaned", "revocation_unlisted", "crl_differs", …; never renamed
   std::string subject;  // cert_id, serial, key reference, operation, path
-  std::string action;   // "repaired", "planned" (dry run), "reported" (somebody must decide)
+  std::string action;   // "repaired", "planned" (dry run), "reported" (somebody must decide), "noted" (it may stay)
   std::string message, hint;
 };
 

@@ -102,10 +102,19 @@ class CardReconciliation {
     for (const auto& slot : slots) {
       if (slot.certificate) compare_certificate(slot);
       if (!slot.certificate && slot.key && slot.slot != piv::Slot::attestation)
-        report("key_without_certificate", "slot " + piv::to_string(slot.slot) + " has a key and no certificate",
-               "ymgr issue NAME --device " + row_.serial + " --slot " + piv::to_string(slot.slot) + " --force");
+        tell_bare_key(piv::to_string(slot.slot));
     }
     for (const auto& id : devices::active_certificates(run_.bench.db, row_.serial, run_.at)) look_for(id);
+  }
+
+  /// Firmware before 5.7 keeps the one that attested it, and those whose certificates were revoked.
+  void tell_bare_key(const std::string& slot) {
+    const std::string message = "slot " + slot + " has a key and no certificate";
+    const auto firmware = agent::parse_firmware(row_.firmware);
+    if (firmware && *firmware < piv::moves_since)
+      return run_.note("key_without_certificate", row_.serial, message + "; its firmware can't delete keys");
+    report("key_without_certificate", message,
+           "ymgr issue NAME --device " + row_.serial + " --slot " + slot + " --force");
   }
 
   void compare_certificate(const agent::SlotContent& slot) {

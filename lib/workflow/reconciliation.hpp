@@ -28,6 +28,8 @@ class Reconciliation {
   bool is_ours(const Certificate&) const;
 
   void report(std::string kind, std::string subject, std::string message, std::string hint);
+  /// Nothing can be done about it, or need be.
+  void note(std::string kind, std::string subject, std::string message);
   /// `change` is SQL only; it runs in a transaction with its audit event. `still_wrong`: asked in it; false: another process
   /// was quicker.
   void repair(std::string kind, std::string subject, std::string message, const std::function<void()>& change,

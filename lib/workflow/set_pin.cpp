@@ -58,7 +58,10 @@ DeviceAnswer change(Workbench& bench, const char* action, Right right, Need need
   const auto row = enrolled_row(bench, find_serial(bench, request.serial));
   check_given(row, request.given, need, bench.session.identity().role);
   if (options.dry_run) return planned(row.serial, action);
-  bench.agent().info(row.serial);  // absent: nothing is begun
+  const auto info = bench.agent().info(row.serial).device;  // absent: nothing is begun
+  if (info.default_pin == true)
+    throw Error(Code::device_state, "the YubiKey " + row.serial + " has the factory's PIN: somebody has reset it",
+                "ymgr reconcile --device " + row.serial);
   const bool changes_pin = need != Need::nothing;
   auto answer = run_once(bench, row, action, request, options);
   if (changes_pin && options.request_id.empty() && has_another_pin(bench, row, request))

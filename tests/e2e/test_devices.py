@@ -117,6 +117,9 @@ def test_older_firmware_is_enrolled_too(demo, firmware):
         shown = desk.ymgr.json("device", "show", "1001")
         assert shown["secrets"]["management_key"] == ("aes-192" if firmware == "5.4.3" else "tdes")
         assert shown["pin_tries_left"] == 5
+        found = desk.ymgr.json("reconcile", "--device", "1001")["items"]  # exits 0
+        if firmware == "5.4.3":
+            assert [(one["kind"], one["action"]) for one in found] == [("key_without_certificate", "noted")]
         assert pin_opens(desk.keys[0], reveal(desk, "pin"))
         desk.ymgr.json("set-pin")
         assert pin_opens(desk.keys[0], reveal(desk, "pin"))
@@ -128,6 +131,7 @@ def test_without_a_trusted_root_nothing_is_changed(desk):
     assert refused["code"] == "attestation-refused"
     assert pin_opens(desk.keys[0], PIN)
     assert desk.ymgr.json("device", "list")["devices"][0]["status"] == "unknown"
+    assert "95" not in desk.keys[0].ykman("piv", "info").stdout  # the key that was to attest it
 
 
 def test_only_a_demo_profile_takes_a_virtual_key(box):
@@ -264,6 +268,31 @@ def test_rotate_secrets_changes_all_three(desk):
     assert reveal(desk, "pin") != pin and reveal(desk, "puk") != puk and pin_opens(desk.keys[0], reveal(desk, "pin"))
     assert desk.ymgr.json("device", "set-puk", "1001")["result"] == "changed"
     assert desk.ymgr.json("device", "unblock", "1001")["result"] == "unblocked"
+
+
+def test_a_key_that_was_reset_by_others_loses_no_try(desk):
+    enrolled(desk)
+    desk.keys[0].ykman("piv", "reset", "--force")
+    before = sent(desk, "24")
+    refused = desk.ymgr.json("set-pin", exit=1)
+    assert refused["code"] == "device-state" and refused["suggestion"] == "ymgr reconcile --device 1001"
+    assert sent(desk, "24") == before
+
+
+def test_what_helps_a_blocked_pin_is_told(desk):
+    enrolled(desk)
+    commands = {
+        "ymgr device unblock 1001": apdu("00200080", padded("99999999")),
+        "ymgr device reset 1001": apdu("00240081", padded("99999999") * 2),  # the PUK too
+    }
+    for helps, command in commands.items():
+        with desk.keys[0].connect() as card:
+            card.select()
+            while card.send(command)[1] != "6983":
+                pass
+        for words in (["issue", "alice", "--slot", "9a", "--device", "1001"], ["set-pin"]):
+            refused = desk.ymgr.json(*words, exit=7)
+            assert refused["code"] in ("pin-blocked", "credential-stale") and helps in refused["suggestion"], refused
 
 
 def test_reset_makes_it_new_and_it_can_be_enrolled_again(desk):
