@@ -72,7 +72,7 @@ Result admin_answer(const Invocation& call, const AdminAnswer& answer) {
 
 void confirm_revocations(Invocation& call, Workbench& bench, const std::string& question) {
   const auto serial = call.text("SERIAL");
-  const auto count = devices::active_certificates(bench.db, serial, now()).size();
+  const auto count = revocable_certificates(bench.db, serial, reason_from(call)).size();
   if (call.globals().dry_run || count == 0) return;
   call.confirm(question + " " + std::to_string(count) + (count == 1 ? " certificate" : " certificates") +
                " on it for " + std::string(to_string(reason_from(call))) + "?");
@@ -132,9 +132,9 @@ Result run_replace(Invocation& call) {
   const auto answer = replace_device(call.wiring().workbench(), call.text("SERIAL"), *with, grace, admin_options(call));
   Json reissues = Json::array();
   for (const auto& one : answer.reissues) {
-    const std::string command = "ymgr issue " + shell_quote(one.name) + " --profile " + one.profile + " --owner " +
-                                shell_quote(one.owner) + " --device " + answer.with + " --slot " + one.slot +
-                                " --another";
+    std::string command = "ymgr issue " + shell_quote(one.name) + " --profile " + one.profile + " --device " +
+                          answer.with + " --slot " + one.slot + " --another";
+    for (const auto& san : one.sans) command += " --san " + shell_quote(san);
     reissues.push(Json::object({{"name", one.name},
                                 {"profile", one.profile},
                                 {"slot", one.slot},

@@ -144,7 +144,9 @@ void put(sql::Connection& db, const DeviceRow& row) {
 }
 
 void set_status(sql::Connection& db, std::string_view serial, DeviceStatus status, std::string_view note, Time at) {
-  change(db, serial, "status = $2, note = $3, updated_at = $4", {serial, to_string(status), note, to_micros(at)});
+  change(db, serial,
+         "status = $2, note = $3, updated_at = $4, enrolled_at = CASE $2 WHEN 'factory' THEN NULL ELSE enrolled_at END",
+         {serial, to_string(status), note, to_micros(at)});
 }
 
 void set_owner(sql::Connection& db, std::string_view serial, std::string_view owner, Time at) {
@@ -154,7 +156,7 @@ void set_owner(sql::Connection& db, std::string_view serial, std::string_view ow
 void set_replaced(sql::Connection& db, std::string_view serial, std::string_view by, std::optional<Time> grace_end,
                   Time at) {
   change(db, serial, "replaced_by = $2, superseded_at = $3, updated_at = $4",
-         {serial, by, or_null(grace_end), to_micros(at)});
+         {serial, or_null(std::string(by)), or_null(grace_end), to_micros(at)});
 }
 
 std::vector<DeviceRow> list(sql::Connection& db, const ListQuery& query) {
@@ -172,6 +174,13 @@ std::vector<std::string> active_certificates(sql::Connection& db, std::string_vi
       "SELECT cert_id FROM certificates WHERE status = 'active' AND expires_at > $2 "
       "AND device = $1 ORDER BY cert_id",
       {serial, to_micros(at)}, [&](const sql::Row& row) { ids.emplace_back(row.text(0)); });
+  return ids;
+}
+
+std::vector<std::string> unexpired_certificates(sql::Connection& db, std::string_view serial, Time at) {
+  std::vector<std::string> ids;
+  db.run("SELECT cert_id FROM certificates WHERE expires_at > $2 AND device = $1 ORDER BY cert_id",
+         {serial, to_micros(at)}, [&](const sql::Row& row) { ids.emplace_back(row.text(0)); });
   return ids;
 }
 

@@ -45,10 +45,10 @@ std::optional<DeviceRow> find(sql::Connection&, std::string_view serial);
 DeviceRow get(sql::Connection&, std::string_view serial);
 /// Inserts or replaces the row; created_at stays. Joins the caller's transaction, as all that change something.
 void put(sql::Connection&, const DeviceRow&);
-/// @throws Error device-not-enrolled, as the setters below
+/// One that becomes factory has not been enrolled. @throws Error device-not-enrolled, as the setters below
 void set_status(sql::Connection&, std::string_view serial, DeviceStatus, std::string_view note, Time at);
 void set_owner(sql::Connection&, std::string_view serial, std::string_view owner, Time at);
-/// `grace_end`: until then the old one's certificates stay active.
+/// `grace_end`: until then the old one's certificates stay active. `by` empty: it is not replaced (any more).
 void set_replaced(sql::Connection&, std::string_view serial, std::string_view by, std::optional<Time> grace_end,
                   Time at);
 
@@ -63,6 +63,8 @@ std::vector<DeviceRow> grace_ended(sql::Connection&, Time at);
 
 /// Ids of certificates with a key on that device ("yubikey:SERIAL:9a") that are not revoked, superseded or expired at `at`.
 std::vector<std::string> active_certificates(sql::Connection&, std::string_view serial, Time at);
+/// Whatever they are: active, superseded, revoked.
+std::vector<std::string> unexpired_certificates(sql::Connection&, std::string_view serial, Time at);
 
 Json to_json(const DeviceRow&);
 

@@ -36,8 +36,10 @@ std::string only_device(Workbench& bench) {
               "ymgr enroll --device " + plugged.front());
 }
 
-/// The kept PIN; nullopt: none, or not to be used: it failed once, or the card may have another by now.
+/// The kept PIN; nullopt: none, or not to be used: it is the person's own, it failed once, or the card may have another by now.
 std::optional<Secret> kept_pin(Workbench& bench, const std::string& serial) {
+  const auto row = devices::find(bench.db, serial);
+  if (row && row->pin_mode == PinMode::user) return std::nullopt;
   const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
   auto kept = DeviceSecrets(*store, serial).pin();
   if (kept.pin.empty() || kept.stale || kept.pending) return std::nullopt;

@@ -40,7 +40,7 @@ AdminAnswer take_out(Workbench& bench, const std::string& serial, DeviceStatus s
                      const AdminOptions& options) {
   auto answer = begin(bench, serial);
   if (options.dry_run) {
-    answer.revoked = devices::active_certificates(bench.db, serial, now());
+    answer.revoked = revocable_certificates(bench.db, serial, reason);
     answer.row.status = status;
     return answer;
   }
@@ -60,8 +60,10 @@ std::vector<Reissue> reissues_for(Workbench& bench, const std::string& serial) {
   std::vector<Reissue> found;
   const std::string prefix = "yubikey:" + serial + ":";
   for (const auto& id : devices::active_certificates(bench.db, serial, now()))
-    if (const auto row = inventory::by_id(bench.db, id))
-      found.push_back({row->name, row->profile, row->key_reference.substr(prefix.size()), row->owner});
+    if (const auto row = inventory::by_id(bench.db, id)) {
+      found.push_back({row->name, row->profile, row->key_reference.substr(prefix.size()), row->owner, {}});
+      for (const auto& san : row->sans) found.back().sans.push_back(to_string(san));
+    }
   return found;
 }
 
@@ -128,6 +130,7 @@ ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const 
          Json::object({{"with", with}, {"owner", owner}, {"superseded_at", format_time(ends)}, {"note", options.note}}),
          [&](Time at) {
            devices::set_replaced(bench.db, serial, with, ends, at);
+           devices::set_replaced(bench.db, with, {}, std::nullopt, at);
            devices::set_owner(bench.db, with, owner, at);
          });
   return answer;

@@ -32,7 +32,8 @@ AdminAnswer find_device(Workbench&, const std::string& serial, const AdminOption
 
 /// A certificate whose successor is still to be made on the new key.
 struct Reissue {
-  std::string name, profile, slot, owner;
+  std::string name, profile, slot, owner;  // owner: of the old certificate; the new one is the device owner's
+  std::vector<std::string> sans;           // "upn:alice@corp.example"
 };
 struct ReplaceAnswer {
   AdminAnswer admin;  // of the old one

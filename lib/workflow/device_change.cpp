@@ -20,13 +20,18 @@ bool opens(Code refusal, Call&& call) {
   }
 }
 
+enum class Before { was_not_taken, may_be_there };
+
 /// A value that was not taken is not pending any more; one whose fate is unknown stays. @throws Error what `change` throws
+/// @param before  whether the card may have it from an earlier try. A value against its rules it has never.
 template <class Call>
-void withdraw_if_refused(DeviceItem& item, DevicePorts& ports, Credential what, Call&& change) {
+void withdraw_if_refused(DeviceItem& item, DevicePorts& ports, Credential what, Call&& change,
+                         Before before = Before::was_not_taken) {
   try {
     change();
   } catch (const Error& error) {
-    if (!error.retryable() && !error.outcome_unknown()) ports.secrets.withdraw(what, item.request_id);
+    const bool surely = before == Before::was_not_taken || error.code() == Code::device_refused;
+    if (surely && !error.retryable() && !error.outcome_unknown()) ports.secrets.withdraw(what, item.request_id);
     throw;
   }
 }
@@ -133,8 +138,9 @@ bool settle_pin(DevicePorts& ports, const std::string& serial, const Secret& nex
     return opens(Code::wrong_pin, [&] { ports.agent.verify_pin(serial, pin, tries); });
   };
   if (const auto puk = settling_puk(ports, serial); !puk.value.empty()) {
-    with_puk(ports, puk, [&](const Secret& value) { ports.agent.unblock_pin(serial, value, next); });
-    return true;
+    return opens(Code::device_refused, [&] {  // a value against its rules it has not got
+      with_puk(ports, puk, [&](const Secret& value) { ports.agent.unblock_pin(serial, value, next); });
+    });
   }
   // What a person gives is no guess.
   if (!ports.given.current_pin.empty() && fits(ports.given.current_pin, std::nullopt)) return false;
@@ -238,10 +244,10 @@ bool is_proven(DevicePorts& ports, const std::string& serial) {
 }
 
 piv::ManagementKey current_management_key(DevicePorts& ports, const std::string& serial) {
-  auto stored = ports.secrets.card();
-  if (stored.management_key) return std::move(*stored.management_key);
   if (ports.given.management_key)
     return {ports.given.management_key->algorithm, ports.given.management_key->bytes.clone()};
+  auto stored = ports.secrets.card();
+  if (stored.management_key) return std::move(*stored.management_key);
   return piv::factory_management_key(ports.agent.info(serial).device.management_algorithm);
 }
 
@@ -285,7 +291,10 @@ Progress unblock_pin(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
   if (is_resumed(item, attempt)) require_proof(ports, item.target);
   const auto next = wanted_pin(item, ports);
   const auto puk = need_puk(ports, item.target);
-  with_puk(ports, puk, [&](const Secret& value) { ports.agent.unblock_pin(item.target, value, next); });
+  withdraw_if_refused(
+      item, ports, Credential::pin,
+      [&] { with_puk(ports, puk, [&](const Secret& value) { ports.agent.unblock_pin(item.target, value, next); }); },
+      is_resumed(item, attempt) ? Before::may_be_there : Before::was_not_taken);
   return Progress::done;
 }
 

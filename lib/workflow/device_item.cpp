@@ -89,6 +89,18 @@ DeviceItem stored_item(Workbench& bench, const std::string& request_id) {
   return item;
 }
 
+/// A PIN that a person gives may be another this time, and where it is not kept nobody can tell.
+bool knows_what_was_done(const DeviceItem& item, const GivenSecrets& given) {
+  return item.pin_mode == PinMode::escrow || (given.pin.empty() && given.current_pin.empty());
+}
+
+/// By these, a second run is known to be the same.
+Json identity_of(const DeviceItem& item, const Json& inputs) {
+  Json all = Json::object({{"action", item.action}, {"serial", item.target}});
+  for (const auto& [name, value] : inputs.members()) all.set(name, value);
+  return all;
+}
+
 }  // namespace
 
 DevicePorts::DevicePorts(Workbench& workbench, const std::string& serial, const GivenSecrets& secrets_given)
@@ -112,6 +124,7 @@ Json DeviceItem::journal() const {
 DeviceItem DeviceItem::from(const StoredItem& stored) {
   DeviceItem item;
   restore(item, stored);
+  if (item.status == Item::Status::failed && stored.error.is_object()) item.error = failure_from(stored.error);
   item.action = stored.data.text_or("action", "");
   item.owner = stored.data.text_or("owner", "");
   item.pin_mode = parse_pin_mode(stored.data.text_or("pin_mode", "escrow"));
@@ -129,14 +142,14 @@ DeviceAnswer run_device(Workbench& bench, DeviceItem item, const Json& inputs, c
   op.request_id = options.request_id.empty() ? new_id("req", now()) : options.request_id;
   op.kind = device_kind;
   op.target = item.target;
-  op.inputs = Json::object({{"action", item.action}, {"serial", item.target}});
-  for (const auto& [name, value] : inputs.members()) op.inputs.set(name, value);
+  op.inputs = identity_of(item, inputs);
   item.request_id = op.request_id;
   op.items.push_back({item.target, item.journal()});
   op.events.push_back({"", "device." + item.action + ".requested", item.target, op.inputs});
-  if (auto ended = end_stopped(bench, item.target))
-    if (canonical_json(operations::get(bench.db, ended->request_id).inputs) == canonical_json(op.inputs))
-      return std::move(*ended);
+  auto ended = end_stopped(bench, item.target);
+  if (ended && !ended->error && knows_what_was_done(item, given) &&
+      canonical_json(operations::get(bench.db, ended->request_id).inputs) == canonical_json(op.inputs))
+    return std::move(*ended);
   std::optional<operations::Earlier> earlier;
   bench.db.transaction(sql::Access::write, [&] {
     earlier = operations::find_earlier(bench, op);
@@ -145,6 +158,10 @@ DeviceAnswer run_device(Workbench& bench, DeviceItem item, const Json& inputs, c
   if (!earlier) return run_item_of(bench, std::move(item), given);
   if (earlier->ended) return stored_answer_of(bench, earlier->request_id);
   return resume_device(bench, earlier->request_id, given);
+}
+
+void require_no_other(Workbench& bench, const DeviceItem& item, const Json& inputs) {
+  operations::require_no_other(bench.db, device_kind, item.target, identity_of(item, inputs));
 }
 
 DeviceAnswer resume_device(Workbench& bench, const std::string& request_id, const GivenSecrets& given) {

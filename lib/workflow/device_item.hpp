@@ -78,7 +78,7 @@ Progress settle_pending(DeviceItem&, DevicePorts&, Attempt);
 /// The card knows the management key that is kept, or the one on its way. Where none is kept, nobody can tell: false.
 bool is_proven(DevicePorts&, const std::string& serial);
 
-/// The management key that opens the card as far as the store knows it: the current one, or the factory's while it has none.
+/// What opens the card: the management key that was given, else as the store knows it, or the factory's while it has none.
 piv::ManagementKey current_management_key(DevicePorts&, const std::string& serial);
 
 struct DeviceAnswer {
@@ -99,6 +99,8 @@ struct DeviceOptions {
 /// Begins (or takes over) an operation on `item.target` and brings it to its end.
 /// @param inputs  by these a second run is known to be the same  @throws Error operation-open, operation-running
 DeviceAnswer run_device(Workbench&, DeviceItem, const Json& inputs, const GivenSecrets&, const DeviceOptions&);
+/// What run_device would refuse of these. @throws Error operation-open: something else is half done on `item.target`
+void require_no_other(Workbench&, const DeviceItem& item, const Json& inputs);
 /// Goes on with one that this process has taken over.
 DeviceAnswer resume_device(Workbench&, const std::string& request_id, const GivenSecrets& = {});
 /// Ends an operation on it that was done but for its end. nullopt: there was none.

@@ -6,9 +6,15 @@
 
 namespace ymgr {
 
+std::vector<std::string> revocable_certificates(sql::Connection& db, const std::string& serial, Reason reason) {
+  auto ids = devices::unexpired_certificates(db, serial, now());
+  std::erase_if(ids, [&](const std::string& id) { return stays_revoked(inventory::by_id(db, id).value(), reason); });
+  return ids;
+}
+
 std::vector<std::string> revoke_certificates_of(Workbench& bench, const std::string& serial, Reason reason,
                                                 const std::string& note) {
-  const auto ids = devices::active_certificates(bench.db, serial, now());
+  const auto ids = revocable_certificates(bench.db, serial, reason);
   if (ids.empty()) return ids;
   RevokeOptions options;
   options.reason = reason;
@@ -23,21 +29,22 @@ std::vector<std::string> revoke_certificates_of(Workbench& bench, const std::str
 ResetAnswer reset_device(Workbench& bench, const std::string& serial, Reason reason, const DeviceOptions& options) {
   bench.session.require(Right::manage_devices);
   ResetAnswer answer;
+  DeviceItem item;
+  item.target = serial;
+  item.action = "reset";
+  const Json inputs = Json::object({{"reason", to_string(reason)}});
+  require_no_other(bench, item, inputs);
   const auto info = bench.agent().info(serial);
   if (info.reset_refused && !operations::find_open(bench.db, device_kind, serial))
     throw Error(Code::device_refused, "the YubiKey " + serial + " can't be reset: " + *info.reset_refused);
   if (options.dry_run) {
-    answer.revoked = devices::active_certificates(bench.db, serial, now());
+    answer.revoked = revocable_certificates(bench.db, serial, reason);
     answer.operation.serial = serial;
     answer.operation.state = answer.operation.result = "planned";
     return answer;
   }
   answer.revoked = revoke_certificates_of(bench, serial, reason, "reset of the YubiKey " + serial);
-  DeviceItem item;
-  item.target = serial;
-  item.action = "reset";
-  answer.operation =
-      or_throw(run_device(bench, std::move(item), Json::object({{"reason", to_string(reason)}}), {}, options));
+  answer.operation = or_throw(run_device(bench, std::move(item), inputs, {}, options));
   return answer;
 }
 
@@ -48,8 +55,12 @@ Progress announce_reset(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
   return announce(item, ports, attempt);
 }
 
-/// Done twice, it does the same.
+/// Nothing is issued on it from now on; what came up since the certificates were revoked loses its key, too. Done twice, it does
+/// the same.
 Progress reset_card(DeviceItem& item, DevicePorts& ports, Attempt) {
+  const auto inputs = operations::get(ports.bench.db, item.request_id).inputs;
+  revoke_certificates_of(ports.bench, item.target, parse_reason(inputs.at("reason").text()),
+                         "reset of the YubiKey " + item.target);
   ports.agent.reset(item.target);
   return Progress::done;
 }

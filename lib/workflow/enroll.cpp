@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "secrets/credentials.hpp"
 #include "workflow/device_steps.hpp"
+#include "workflow/set_pin.hpp"
 #include "x509/attestation.hpp"
 
 namespace ymgr {
@@ -181,7 +182,6 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
   bench.session.require(Right::manage_devices);
   const std::string owner = request.owner.empty() ? bench.session.identity().user : request.owner;
   users::get(bench.db, owner);
-  check_pin(request);
   const std::string serial = find_serial(bench, request.serial);
   auto row = devices::find(bench.db, serial);
   if (auto answer = enrolled_before(row)) {
@@ -191,6 +191,7 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
     if (!options.dry_run) end_stopped(bench, serial);
     return std::move(*answer);
   }
+  check_pin(request);
   if (request.adopt && request.given.management_key && request.given.management_key->bytes.size() == 24)
     request.given.management_key->algorithm = bench.agent().info(serial).device.management_algorithm;
   auto item = item_of(request, serial, owner);
@@ -200,7 +201,15 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
     warn_of_weaknesses(bench, serial, info);
     if (!row) row = row_from(info, now());
   }
-  if (!options.dry_run) return answer_of(bench, run_device(bench, std::move(item), inputs, request.given, options));
+  if (!options.dry_run) {
+    auto done = answer_of(bench, run_device(bench, std::move(item), inputs, request.given, options));
+    if (options.request_id.empty() && keeps_another_pin(bench, done.row, request.given.pin)) {
+      SecretsRequest wanted{serial, {}};
+      wanted.given.pin = std::move(request.given.pin);
+      set_pin(bench, wanted, {});
+    }
+    return done;
+  }
   EnrollAnswer answer;
   answer.row = row.value_or(DeviceRow());
   answer.row.serial = answer.operation.serial = serial;
@@ -229,12 +238,14 @@ namespace {
 
 struct Statement {
   Der leaf, device;
-  std::optional<Der> key;  // of a request that was signed in the transaction that made the key
+  Der key;  // of a request that was signed just now: a statement alone can be somebody else's
 };
 
-Statement attested_again(DeviceItem& item, DevicePorts& ports, piv::Slot slot) {
-  auto read = ports.agent.attest(item.target, slot);
-  return {std::move(read.attestation), std::move(read.attestation_certificate), std::nullopt};
+Statement statement_of(DevicePorts& ports, const agent::CsrRequest& request) {
+  const auto made = ports.agent.generate_csr(request);
+  if (!made.attestation || !made.attestation_certificate)
+    throw Error(Code::attestation_refused, "the YubiKey " + request.serial + " attests nothing");
+  return {*made.attestation, *made.attestation_certificate, parse_csr(made.csr.bytes).key.spki};
 }
 
 /// What is stored of a key that others have reset is of its earlier life.
@@ -258,14 +269,14 @@ Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceI
   request.management_key = &management_key;
   if (info.fips) request.pin = !item.adopted ? &pin : ports.given.pin.empty() ? nullptr : &ports.given.pin;
   try {
-    const auto made = ports.agent.generate_csr(request);
-    if (!made.attestation || !made.attestation_certificate)
-      throw Error(Code::attestation_refused, "the YubiKey " + item.target + " attests nothing");
-    return {*made.attestation, *made.attestation_certificate, parse_csr(made.csr.bytes).key.spki};
+    return statement_of(ports, request);
   } catch (const Error& error) {
     if (error.code() != Code::slot_used) throw;
-    return attested_again(item, ports, slot);  // made by a run that stopped, or by one before
   }
+  request.key = agent::SlotKeySource::existing;  // made by a run that stopped, or by one before
+  request.management_key = nullptr;
+  if (item.adopted && !ports.given.pin.empty()) request.pin = &ports.given.pin;
+  return statement_of(ports, request);
 }
 
 Attestation verified(const DeviceItem& item, DevicePorts& ports, const Statement& statement,
@@ -317,6 +328,7 @@ Progress attest_device(DeviceItem& item, DevicePorts& ports, Attempt) {
   const Time at = now();
   item.row = devices::find(ports.bench.db, item.target).value_or(row_from(info, at));
   item.row.status = DeviceStatus::factory;
+  item.row.enrolled_at.reset();
   item.row.owner = item.owner;
   item.row.pin_mode = item.pin_mode;
   item.row.attestation = to_pem(statement.leaf, "CERTIFICATE") + to_pem(statement.device, "CERTIFICATE");
@@ -376,15 +388,22 @@ Progress adopt_credentials(DeviceItem& item, DevicePorts& ports, Attempt) {
     throw Error(Code::input_needed, "what the YubiKey " + item.target + " has is not kept here until it was checked",
                 "run 'ymgr enroll --adopt' again: it takes the files");
   check_given_key(ports, item.target);
-  if (!given.puk.empty()) ports.agent.verify_puk(item.target, given.puk, 2);
+  const bool tells_tries = ports.agent.info(item.target).device.puk_tries.has_value();
+  const auto least = tells_tries ? std::optional(2) : std::nullopt;  // what a person gives is no guess
+  if (!given.puk.empty()) ports.agent.verify_puk(item.target, given.puk, least);
   if (!given.pin.empty()) ports.agent.verify_pin(item.target, given.pin, 2);
   ports.secrets.set_management_key(*given.management_key);
+  // What is kept of an earlier life is not tried.
+  ports.secrets.mark_puk_stale(ports.secrets.card().puk);
+  ports.secrets.mark_stale(ports.secrets.pin().pin);
   if (!given.puk.empty()) ports.secrets.set_puk(given.puk);
   if (!given.pin.empty() && item.pin_mode == PinMode::escrow) ports.secrets.set_pin(given.pin);
   return Progress::done;
 }
 
-Progress finish_enrollment(DeviceItem&, DevicePorts&, Attempt) {
+/// A PIN that was kept in an earlier life is not that person's.
+Progress finish_enrollment(DeviceItem& item, DevicePorts& ports, Attempt) {
+  if (item.pin_mode == PinMode::user) ports.secrets.forget_pin();
   return Progress::done;
 }
 
@@ -398,6 +417,8 @@ Record record_enrolled(const DeviceItem& item) {
     row.enrolled_at = row.updated_at = now();
     row.enrolled_by = recording.actor;
     row.note.clear();
+    row.replaced_by.clear();
+    row.superseded_at.reset();
     devices::put(recording.db, row);
     recording.audit = Json::object({{"owner", owner}, {"adopted", adopted}, {"firmware", row.firmware}});
   };

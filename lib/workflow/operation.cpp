@@ -279,6 +279,11 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
   return Earlier{stopped->request_id, false};
 }
 
+void require_no_other(sql::Connection& db, std::string_view kind, std::string_view target, const Json& inputs) {
+  const auto open = find_open(db, kind, target);
+  if (open && inputs_hash(open->inputs) != inputs_hash(inputs)) throw_open(*open);
+}
+
 void keep_lease(Workbench& bench, const std::string& request_id, Duration more) {
   std::int64_t kept = 0;
   bench.db.transaction(sql::Access::write, [&] {

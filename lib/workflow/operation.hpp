@@ -87,6 +87,9 @@ struct Earlier {
 /// @throws Error operation-open: other inputs · operation-running · request-id-used · role-denied
 std::optional<Earlier> find_earlier(Workbench&, const NewOperation& wanted);
 
+/// @throws Error operation-open: an operation of other inputs has an open item of this identity
+void require_no_other(sql::Connection&, std::string_view kind, std::string_view target, const Json& inputs);
+
 /// The lease of an operation that this process holds lasts for `more` from now on; joins the caller's transaction.
 /// @throws Error operation-running: somebody else took the operation over
 void keep_lease(Workbench&, const std::string& request_id, Duration more = lease_time);

@@ -18,15 +18,6 @@ bool wants_destroyed(const CertificateRow& row, const RevokeOptions& options) {
   return (options.destroy_key || options.reason == Reason::key_compromise) && row.key_reference != "external";
 }
 
-/// Revoked, for a reason that would not change.
-bool stays_revoked(const CertificateRow& row, Reason reason) {
-  if (row.status != CertificateStatus::revoked) return false;
-  const bool raises = reason == Reason::key_compromise && row.revocation_reason != to_string(Reason::key_compromise);
-  const bool ends_hold =
-      row.revocation_reason == to_string(Reason::certificate_hold) && reason != Reason::certificate_hold;
-  return !raises && !ends_hold;
-}
-
 /// Nothing is left to do. Copies of a key in files are looked for each time.
 bool is_settled(sql::Connection& db, const CertificateRow& row, const RevokeOptions& options) {
   if (!stays_revoked(row, options.reason)) return false;
@@ -328,6 +319,14 @@ Json asked_json(const std::set<std::string>& ids, const Selection& selection) {
 }
 
 }  // namespace
+
+bool stays_revoked(const CertificateRow& row, Reason reason) {
+  if (row.status != CertificateStatus::revoked) return false;
+  const bool raises = reason == Reason::key_compromise && row.revocation_reason != to_string(Reason::key_compromise);
+  const bool ends_hold =
+      row.revocation_reason == to_string(Reason::certificate_hold) && reason != Reason::certificate_hold;
+  return !raises && !ends_hold;
+}
 
 RevokeTargets revocation_targets(Workbench& bench, const std::vector<std::string>& arguments,
                                  const Selection& selection, Reason reason) {

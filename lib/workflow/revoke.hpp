@@ -36,6 +36,9 @@ struct RevokeTargets {
 /// the same key is among them.
 RevokeTargets revocation_targets(Workbench&, const std::vector<std::string>& arguments, const Selection&, Reason);
 
+/// Revoked, for a reason that this one would not change: keyCompromise counts more than any other, and a hold ends.
+bool stays_revoked(const CertificateRow&, Reason);
+
 /// @throws Error usage: a key is to be destroyed of a certificate that may come back · time-invalid: distrusted from a time
 /// in the future
 void check_options(const RevokeOptions&);

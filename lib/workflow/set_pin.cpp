@@ -45,13 +45,6 @@ DeviceAnswer run_once(Workbench& bench, const DeviceRow& row, const char* action
   return or_throw(run_device(bench, std::move(item), inputs, request.given, options));
 }
 
-/// An earlier run that was finished had another PIN on its way than the one that is wanted now.
-bool has_another_pin(Workbench& bench, const DeviceRow& row, const SecretsRequest& request) {
-  if (row.pin_mode == PinMode::user || request.given.pin.empty()) return false;
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  return !equal_constant_time(DeviceSecrets(*store, row.serial).pin().pin.reveal(), request.given.pin.reveal());
-}
-
 DeviceAnswer change(Workbench& bench, const char* action, Right right, Need need, const SecretsRequest& request,
                     const DeviceOptions& options) {
   bench.session.require(right);
@@ -64,7 +57,7 @@ DeviceAnswer change(Workbench& bench, const char* action, Right right, Need need
                 "ymgr reconcile --device " + row.serial);
   const bool changes_pin = need != Need::nothing;
   auto answer = run_once(bench, row, action, request, options);
-  if (changes_pin && options.request_id.empty() && has_another_pin(bench, row, request))
+  if (changes_pin && options.request_id.empty() && keeps_another_pin(bench, row, request.given.pin))
     answer = run_once(bench, row, action, request, options);
   if (right == Right::use_devices) look_after_puk(bench, row.serial);
   return answer;
@@ -86,6 +79,12 @@ DeviceAnswer set_puk(Workbench& bench, const SecretsRequest& request, const Devi
 
 DeviceAnswer rotate_secrets(Workbench& bench, const SecretsRequest& request, const DeviceOptions& options) {
   return change(bench, "rotate-secrets", Right::manage_devices, Need::nothing, request, options);
+}
+
+bool keeps_another_pin(Workbench& bench, const DeviceRow& row, const Secret& wanted) {
+  if (row.pin_mode == PinMode::user || wanted.empty()) return false;
+  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
+  return !equal_constant_time(DeviceSecrets(*store, row.serial).pin().pin.reveal(), wanted.reveal());
 }
 
 bool change_exposed_puk(Workbench& bench, const std::string& serial) {

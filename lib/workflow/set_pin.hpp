@@ -23,6 +23,9 @@ DeviceAnswer set_puk(Workbench&, const SecretsRequest&, const DeviceOptions&);
 /// PUK, PIN (unless it is the person's own) and management key.
 DeviceAnswer rotate_secrets(Workbench&, const SecretsRequest&, const DeviceOptions&);
 
+/// An earlier run that was finished had another PIN on its way than the one that is wanted now; empty: none is.
+bool keeps_another_pin(Workbench&, const DeviceRow&, const Secret& wanted);
+
 /// After something else was done with a card at hand: a PUK that somebody was shown is changed. Nothing to do: false.
 bool change_exposed_puk(Workbench&, const std::string& serial);
 /// change_exposed_puk, whose failing is a warning: what the command was for is done.
