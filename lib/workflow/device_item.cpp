@@ -72,7 +72,7 @@ void require_workable(Workbench& bench, const DeviceItem& item) {
   if (!row) return;
   bench.session.require_touch(row->owner, "the YubiKey " + item.target);
   const bool enroll = item.action == "enroll";
-  const bool retired_before = enroll && (item.state.empty() || item.state == "slot_chosen");
+  const bool retired_before = enroll && (item.state == "planned" || item.state == "slot_chosen");
   const bool out = row->status == DeviceStatus::lost || (row->status == DeviceStatus::retired && !retired_before);
   if (!out || item.action == "reset") return;
   throw Error(Code::device_state,
