@@ -89,9 +89,16 @@ DeviceItem stored_item(Workbench& bench, const std::string& request_id) {
   return item;
 }
 
-/// A PIN that a person gives may be another this time, and where it is not kept nobody can tell.
-bool knows_what_was_done(const DeviceItem& item, const GivenSecrets& given) {
-  return item.pin_mode == PinMode::escrow || (given.pin.empty() && given.current_pin.empty());
+/// A PIN that a person gives may be another this time; where it is not kept, the card is asked whether it has it.
+bool is_what_was_done(Workbench& bench, const DeviceItem& item, const GivenSecrets& given) {
+  if (item.pin_mode == PinMode::escrow || (given.pin.empty() && given.current_pin.empty())) return true;
+  try {
+    bench.agent().verify_pin(item.target, given.pin, 3);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != Kind::pin && error.kind() != Kind::usage) throw;
+    return false;
+  }
 }
 
 /// By these, a second run is known to be the same.
@@ -147,8 +154,9 @@ DeviceAnswer run_device(Workbench& bench, DeviceItem item, const Json& inputs, c
   op.items.push_back({item.target, item.journal()});
   op.events.push_back({"", "device." + item.action + ".requested", item.target, op.inputs});
   auto ended = end_stopped(bench, item.target);
-  if (ended && !ended->error && knows_what_was_done(item, given) &&
-      canonical_json(operations::get(bench.db, ended->request_id).inputs) == canonical_json(op.inputs))
+  if (ended && !ended->error &&
+      canonical_json(operations::get(bench.db, ended->request_id).inputs) == canonical_json(op.inputs) &&
+      is_what_was_done(bench, item, given))
     return std::move(*ended);
   std::optional<operations::Earlier> earlier;
   bench.db.transaction(sql::Access::write, [&] {
