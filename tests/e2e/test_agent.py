@@ -236,6 +236,7 @@ def test_a_flood_over_tcp_does_not_reach_the_unix_socket(agent):
     assert agent.get("/health", over="tcp").status == 200
 
 
+@pytest.mark.needs_root  # who else may look at a process that can't be dumped
 def test_connections_that_ask_nothing_are_not_looked_up(agent):
     def bytes_read():
         return int(re.search(r"rchar: (\d+)", pathlib.Path(f"/proc/{agent.process.pid}/io").read_text())[1])

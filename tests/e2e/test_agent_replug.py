@@ -4,6 +4,8 @@ import json
 import os
 import socket
 
+import pytest
+
 from agent import sealed_body
 from card import PIN, Readers
 from harness import wait_for
@@ -69,6 +71,7 @@ def test_after_a_new_start_of_pcscd_the_agent_goes_on(one):  # noqa: F811
         assert set_pin(caller).status == 200
 
 
+@pytest.mark.needs_root  # who else may look at a process that can't be dumped
 def test_a_client_that_says_early_that_it_is_done_leaves_nothing_behind(one):  # noqa: F811
     caller, key = one
     agent = caller.agent

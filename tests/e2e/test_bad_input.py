@@ -63,7 +63,8 @@ SANS = [
     ("uri:example.com", []),
     ("example.com", ["dns:example.com"]),
     ("ip:10.0.0.256", []),
-    ("upn:a@b", []),
+    ("upn:alice", []),
+    ("xmpp:a@b", []),
 ]
 
 

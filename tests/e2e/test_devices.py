@@ -457,12 +457,14 @@ def test_what_a_given_up_operation_left_is_settled_by_the_next(desk):
 
 @contextlib.contextmanager
 def impostor(desk, *faults):
-    """In the place of the real key: a blank one that says to be the same."""
+    """In the place of the real key: a blank one that says to be the same; one that says yes to everything has another PIN."""
     desk.keys[0].__exit__()
     wait_for(lambda: desk.plugged() == 0, "the key to go")
     state = desk.readers.folder / "keys/impostor.json"
     with desk.readers.key(0, serial=1001, firmware="5.7.4", state=str(state)) as key:
         wait_for(lambda: desk.plugged() == 1, "the impostor")
+        if any("hex=9000" in fault for fault in faults):
+            key.tool("-a", "change-pin", "-P", "123456", "-N", "48151623")
         for fault in faults:
             key.control(f"fault answer {fault}")
         yield key
