@@ -14,7 +14,7 @@ std::vector<std::string> revocable_certificates(sql::Connection& db, const std::
 
 std::vector<std::string> revoke_certificates_of(Workbench& bench, const std::string& serial, Reason reason,
                                                 const std::string& note) {
-  const auto ids = revocable_certificates(bench.db, serial, reason);
+  auto ids = revocable_certificates(bench.db, serial, reason);
   if (ids.empty()) return ids;
   RevokeOptions options;
   options.reason = reason;

@@ -151,7 +151,7 @@ std::optional<EnrollAnswer> enrolled_before(const std::optional<DeviceRow>& row)
 }
 
 piv::DeviceInfo checked_info(Workbench& bench, const std::string& serial, const EnrollRequest& request) {
-  const auto info = bench.agent().info(serial).device;
+  auto info = bench.agent().info(serial).device;
   if (info.firmware < piv::attests_since)
     throw Error(Code::device_unsupported,
                 "the YubiKey " + serial + " has firmware " + piv::to_string(info.firmware) + ", which attests nothing",
@@ -282,7 +282,7 @@ Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceI
 Attestation verified(const DeviceItem& item, DevicePorts& ports, const Statement& statement,
                      const piv::DeviceInfo& info) {
   const auto trust = ports.bench.trust();
-  const auto attested =
+  auto attested =
       verify_attestation(statement.leaf.bytes, statement.device.bytes, trust.roots, trust.virtual_root, now());
   AttestedKey wanted;
   wanted.serial = item.target;
