@@ -189,7 +189,7 @@ std::string troubles(const Json& secrets, const std::string& what) {
 }
 
 std::string pin_text(const DeviceRow& row, const Json& secrets) {
-  const std::string mode(to_string(row.pin_mode));
+  std::string mode(to_string(row.pin_mode));
   if (!secrets.is_object() || row.pin_mode == PinMode::user) return mode;
   if (!secrets.at("pin").boolean()) return mode + ", but none is kept";
   const bool stale = secrets.at("pin_stale").boolean();
