@@ -235,7 +235,7 @@ def check_recovery(box, scene, result, what):
 
 
 # Every n-th place of the first fault and of the second, beginning elsewhere for each kind, or the loops would take an hour.
-STRIDES = {"kill": ((1, 2), (1, 3)), "error": ((2, 3), (2, 5)), "full": ((1, 3), (3, 5))}
+STRIDES = {"kill": ((1, 3), (1, 4)), "error": ((2, 4), (2, 5)), "full": ((1, 4), (3, 5))}
 
 
 @pytest.mark.parametrize("kind", STRIDES)
