@@ -77,17 +77,11 @@ std::string query_of(std::string_view serial) {
   return "?serial=" + std::string(serial);
 }
 
-/// A management key travels as lower-case hex, sealed.
-Secret hex_of(const piv::ManagementKey& key) {
-  std::string text = to_hex(key.bytes.reveal());
-  return Secret::absorb(text);
-}
-
 void add(Secrets& secrets, std::string_view field, const Secret& secret) {
   secrets.emplace_back(field, secret.clone());
 }
 void add(Secrets& secrets, std::string_view field, const piv::ManagementKey& key) {
-  secrets.emplace_back(field, hex_of(key));
+  secrets.emplace_back(field, piv::hex_of(key.bytes));
 }
 
 bool is_rsa(piv::Algorithm algorithm) {

@@ -101,6 +101,17 @@ std::size_t key_size(ManagementAlgorithm algorithm) noexcept {
   return 0;
 }
 
+Secret hex_of(const Secret& bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  Secret out(bytes.size() * 2);
+  auto to = out.fill().begin();
+  for (const char c : bytes.reveal()) {
+    *to++ = digits[static_cast<unsigned char>(c) >> 4U];
+    *to++ = digits[static_cast<unsigned char>(c) & 0xFU];
+  }
+  return out;
+}
+
 ManagementKey factory_management_key(ManagementAlgorithm algorithm) {
   ManagementKey key{algorithm, Secret(24)};
   char next = 0;

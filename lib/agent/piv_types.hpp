@@ -58,6 +58,8 @@ struct ManagementKey {
   ManagementAlgorithm algorithm = ManagementAlgorithm::tdes;
   Secret bytes;  // raw, key_size(algorithm)
 };
+/// A management key's bytes as text, where it is written down or sent: lower-case hex.
+Secret hex_of(const Secret& bytes);
 /// The 24 bytes every key leaves the factory with; 3DES, AES-192 from firmware 5.7 on.
 ManagementKey factory_management_key(ManagementAlgorithm algorithm);
 std::string_view factory_pin() noexcept;

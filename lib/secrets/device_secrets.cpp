@@ -19,18 +19,6 @@ piv::ManagementAlgorithm algorithm_of(std::string_view text) {
   throw Error(Code::box_invalid, "a secret document of a YubiKey names an algorithm that is none");
 }
 
-/// Management keys stand as lower-case hex.
-Secret hex_of(const Secret& bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  Secret out(bytes.size() * 2);
-  auto to = out.fill().begin();
-  for (const char c : bytes.reveal()) {
-    *to++ = digits[static_cast<unsigned char>(c) >> 4U];
-    *to++ = digits[static_cast<unsigned char>(c) & 0xFU];
-  }
-  return out;
-}
-
 Secret bytes_of_hex(const Secret& text) {
   auto bytes = from_hex(text.reveal());
   if (!bytes) throw Error(Code::box_invalid, "a management key in a secret document is not hex");
@@ -44,7 +32,7 @@ void write_pending(SecretJsonWriter& json, const std::optional<PendingSecret>& p
   json.text("request_id", pending->request_id);
   json.text("what", to_string(pending->what));
   if (is_key) json.text("algorithm", piv::to_string(pending->algorithm));
-  json.text("value", is_key ? hex_of(pending->value).reveal() : pending->value.reveal());
+  json.text("value", is_key ? piv::hex_of(pending->value).reveal() : pending->value.reveal());
   json.close();
 }
 
@@ -69,7 +57,7 @@ Secret document_of(const CardSecrets& card) {
   json.flag("puk_stale", card.puk_stale);
   json.flag("puk_exposed", card.puk_exposed);
   if (card.management_key) {
-    json.text("management_key", hex_of(card.management_key->bytes).reveal());
+    json.text("management_key", piv::hex_of(card.management_key->bytes).reveal());
     json.text("algorithm", piv::to_string(card.management_key->algorithm));
   }
   write_pending(json, card.pending);
@@ -150,6 +138,11 @@ DeviceSecrets::DeviceSecrets(SecretStore& store, std::string_view serial)
     : store_(store),
       secrets_path_("yubikeys/data/" + std::string(serial) + "/secrets"),
       pin_path_("yubikeys/data/" + std::string(serial) + "/pin") {}
+
+DeviceSecrets::DeviceSecrets(std::unique_ptr<SecretStore> store, std::string_view serial)
+    : DeviceSecrets(*store, serial) {
+  own_ = std::move(store);
+}
 
 CardSecrets DeviceSecrets::card() const {
   if (const auto document = store_.read(secrets_path_)) return card_from(*document);

@@ -1,5 +1,6 @@
 // PIN, PUK and management key of a YubiKey: two documents a serial, so that who may read the one need not read the other.
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ struct CardPin {
 class DeviceSecrets {
  public:
   DeviceSecrets(SecretStore& store, std::string_view serial);
+  /// The same over a store of its own.
+  DeviceSecrets(std::unique_ptr<SecretStore> store, std::string_view serial);
 
   /// @throws Error box-invalid
   CardSecrets card() const;
@@ -77,6 +80,7 @@ class DeviceSecrets {
   void write(CardSecrets&);
   void write(CardPin&);
 
+  std::unique_ptr<SecretStore> own_;  // empty: somebody else's
   SecretStore& store_;
   std::string secrets_path_, pin_path_;
 };

@@ -40,15 +40,13 @@ std::string only_device(Workbench& bench) {
 std::optional<Secret> kept_pin(Workbench& bench, const std::string& serial) {
   const auto row = devices::find(bench.db, serial);
   if (row && row->pin_mode == PinMode::user) return std::nullopt;
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  auto kept = DeviceSecrets(*store, serial).pin();
+  auto kept = secrets_of(bench, serial).pin();
   if (kept.pin.empty() || kept.stale || kept.pending) return std::nullopt;
   return std::move(kept.pin);
 }
 
 void give_up_pin(Workbench& bench, const std::string& serial, const Secret& pin) {
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  DeviceSecrets secrets(*store, serial);
+  auto secrets = secrets_of(bench, serial);
   if (secrets.pin().pin.reveal() == pin.reveal()) return secrets.mark_stale(pin);
   if (!bench.ask_pin) return;
   bench.ask_pin = [ask = std::move(bench.ask_pin), serial](const std::string& wanted) {
@@ -122,11 +120,7 @@ CardKey card_key_of(Workbench& bench, const CertificateRow& row) {
 }
 
 std::vector<std::string> plugged_in(Workbench& bench) {
-  std::vector<std::string> serials;
-  if (!bench.open_agent) return serials;
-  for (const auto& device : bench.agent().discover())
-    if (!device.serial.empty()) serials.push_back(device.serial);
-  return serials;
+  return bench.open_agent ? plugged_serials(bench.agent()) : std::vector<std::string>();
 }
 
 DeviceRow usable_device(Workbench& bench, const std::string& serial) {
@@ -180,8 +174,7 @@ bool is_absence(const Error& error) noexcept {
 }
 
 piv::ManagementKey management_key(Workbench& bench, const std::string& serial) {
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  auto card = DeviceSecrets(*store, serial).card();
+  auto card = secrets_of(bench, serial).card();
   if (card.management_key) return std::move(*card.management_key);
   throw Error(Code::credentials_unknown, "the management key of YubiKey " + serial + " is not kept here",
               "ymgr enroll --adopt --device " + serial);
@@ -199,8 +192,7 @@ std::optional<Secret> known_pin(Workbench& bench, const std::string& serial) {
 
 Secret need_pin(Workbench& bench, const std::string& serial) {
   if (auto pin = known_pin(bench, serial)) return std::move(*pin);
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  if (DeviceSecrets(*store, serial).pin().stale) {
+  if (secrets_of(bench, serial).pin().stale) {
     const auto tries = bench.agent().info(serial).device.pin_tries;
     const bool blocked = tries && tries->left == 0;
     throw Error(blocked ? Code::pin_blocked : Code::credential_stale,

@@ -157,8 +157,7 @@ Secret reveal_secret(Workbench& bench, const std::string& serial, Credential wha
   bench.session.require(Right::manage_devices);
   if (trim(note).empty()) throw Error(Code::usage, "why is the secret to be shown?", "--note TEXT");
   devices::get(bench.db, serial);
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  DeviceSecrets secrets(*store, serial);
+  auto secrets = secrets_of(bench, serial);
   Secret value;
   bench.db.transaction(sql::Access::write, [&] {
     value = what == Credential::pin ? secrets.pin().pin.clone() : secrets.card().puk.clone();

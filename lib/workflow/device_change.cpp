@@ -175,14 +175,9 @@ bool settle_puk(DevicePorts& ports, const std::string& serial, const Secret& nex
   throw_unknown(serial, "PUK");
 }
 
-/// It has no counter.
-bool knows(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& key) {
-  return opens(Code::wrong_management_key, [&] { ports.agent.verify_management_key(serial, key); });
-}
-
 bool settle_management_key(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& next) {
-  if (knows(ports, serial, next)) return true;
-  if (knows(ports, serial, current_management_key(ports, serial))) return false;
+  if (knows_management_key(ports.agent, serial, next)) return true;
+  if (knows_management_key(ports.agent, serial, current_management_key(ports, serial))) return false;
   throw_unknown(serial, "management key");
 }
 
@@ -235,12 +230,16 @@ bool must_look(const DeviceItem& item, DevicePorts& ports, Attempt attempt) {
 
 }  // namespace
 
+bool knows_management_key(agent::Client& agent, const std::string& serial, const piv::ManagementKey& key) {
+  return opens(Code::wrong_management_key, [&] { agent.verify_management_key(serial, key); });
+}
+
 bool is_proven(DevicePorts& ports, const std::string& serial) {
   const auto stored = ports.secrets.card();
-  if (stored.management_key && knows(ports, serial, *stored.management_key)) return true;
+  if (stored.management_key && knows_management_key(ports.agent, serial, *stored.management_key)) return true;
   const auto& pending = stored.pending;
   return pending && pending->what == Credential::management_key &&
-         knows(ports, serial, {pending->algorithm, pending->value.clone()});
+         knows_management_key(ports.agent, serial, {pending->algorithm, pending->value.clone()});
 }
 
 piv::ManagementKey current_management_key(DevicePorts& ports, const std::string& serial) {
@@ -315,24 +314,6 @@ Progress change_management_key(DeviceItem& item, DevicePorts& ports, Attempt att
   withdraw_if_refused(item, ports, Credential::management_key, [&] {
     ports.agent.rotate_management_key(item.target, current_management_key(ports, item.target), next);
   });
-  return Progress::done;
-}
-
-Progress promote_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
-  ports.secrets.promote(Credential::pin, item.request_id);
-  item.announced = false;
-  return Progress::done;
-}
-
-Progress promote_puk(DeviceItem& item, DevicePorts& ports, Attempt) {
-  ports.secrets.promote(Credential::puk, item.request_id);
-  item.announced = false;
-  return Progress::done;
-}
-
-Progress promote_management_key(DeviceItem& item, DevicePorts& ports, Attempt) {
-  ports.secrets.promote(Credential::management_key, item.request_id);
-  item.announced = false;
   return Progress::done;
 }
 

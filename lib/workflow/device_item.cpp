@@ -110,12 +110,12 @@ Json identity_of(const DeviceItem& item, const Json& inputs) {
 
 }  // namespace
 
+DeviceSecrets secrets_of(Workbench& bench, std::string_view serial) {
+  return {open_sealed_secrets(bench.db, bench.session.data_key()), serial};
+}
+
 DevicePorts::DevicePorts(Workbench& workbench, const std::string& serial, const GivenSecrets& secrets_given)
-    : bench(workbench),
-      agent(workbench.agent()),
-      store(open_sealed_secrets(workbench.db, workbench.session.data_key())),
-      secrets(*store, serial),
-      given(secrets_given) {}
+    : bench(workbench), agent(workbench.agent()), secrets(secrets_of(workbench, serial)), given(secrets_given) {}
 
 Json DeviceItem::journal() const {
   return Json::object({{"action", action},
@@ -194,6 +194,13 @@ DeviceAnswer or_throw(DeviceAnswer answer) {
               answer.error->outcome_unknown() ? Outcome::unknown : Outcome::known);
 }
 
+std::vector<std::string> plugged_serials(agent::Client& agent) {
+  std::vector<std::string> serials;
+  for (auto& device : agent.discover())
+    if (!device.serial.empty()) serials.push_back(std::move(device.serial));
+  return serials;
+}
+
 std::string find_serial(Workbench& bench, const std::string& asked) {
   if (!asked.empty()) {
     const auto number = parse_number(asked);
@@ -201,9 +208,7 @@ std::string find_serial(Workbench& bench, const std::string& asked) {
       throw Error(Code::usage, "'" + printable(asked) + "' is no serial number of a YubiKey", "ymgr device list");
     return asked;
   }
-  std::vector<std::string> serials;
-  for (const auto& device : bench.agent().discover())
-    if (!device.serial.empty()) serials.push_back(device.serial);
+  const auto serials = plugged_serials(bench.agent());
   if (serials.empty()) throw Error(Code::device_not_found, "no YubiKey is plugged in");
   if (serials.size() > 1) {
     const auto all = join(serials, ", ");

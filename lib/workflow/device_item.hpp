@@ -41,12 +41,16 @@ struct DeviceItem : Item {
   static DeviceItem from(const StoredItem&);
 };
 
+/// What is kept of a YubiKey's secrets. @throws Error role-denied: the session can't open them
+DeviceSecrets secrets_of(Workbench&, std::string_view serial);
+/// Asks the card, which counts nothing. @throws Error what the agent throws
+bool knows_management_key(agent::Client&, const std::string& serial, const piv::ManagementKey&);
+
 /// What the steps work with. A single item runs on the command's own thread, so that they may ask the store.
 struct DevicePorts {
   DevicePorts(Workbench& workbench, const std::string& serial, const GivenSecrets& secrets);
   Workbench& bench;
   agent::Client& agent;
-  std::unique_ptr<SecretStore> store;
   DeviceSecrets secrets;
   const GivenSecrets& given;
   bool may_use_puk = true;  // to settle a PIN: for operators, and for who unblocks
@@ -65,9 +69,12 @@ Progress change_pin(DeviceItem&, DevicePorts&, Attempt);
 Progress unblock_pin(DeviceItem&, DevicePorts&, Attempt);
 Progress change_puk(DeviceItem&, DevicePorts&, Attempt);
 Progress change_management_key(DeviceItem&, DevicePorts&, Attempt);
-Progress promote_pin(DeviceItem&, DevicePorts&, Attempt);
-Progress promote_puk(DeviceItem&, DevicePorts&, Attempt);
-Progress promote_management_key(DeviceItem&, DevicePorts&, Attempt);
+template <Credential what>
+Progress promote(DeviceItem& item, DevicePorts& ports, Attempt) {
+  ports.secrets.promote(what, item.request_id);
+  item.announced = false;
+  return Progress::done;
+}
 
 /// What an operation that was given up left pending: the card is asked which it has, and the store says so afterwards. Nothing
 /// pending: nothing is asked. A PIN whose PUK is known becomes the pending one by UNBLOCK; anything else is a guess, made
@@ -108,6 +115,8 @@ std::optional<DeviceAnswer> end_stopped(Workbench&, const std::string& serial);
 /// @throws Error what kept it from its end
 DeviceAnswer or_throw(DeviceAnswer);
 
+/// Serial numbers of what is plugged in, as the agent found them.
+std::vector<std::string> plugged_serials(agent::Client&);
 /// The serial that was meant: `asked`, or that of the only key there is.
 /// @throws Error device-ambiguous with details serials, device-not-found
 std::string find_serial(Workbench&, const std::string& asked);

@@ -33,25 +33,25 @@ constexpr DeviceStep new_puk[] = {
     {"puk_pending", before_next, propose_puk},
     {"puk_sent", before_next, announce},
     {"puk_changed", before_next, change_puk},
-    {"puk_promoted", before_next, promote_puk},
+    {"puk_promoted", before_next, promote<Credential::puk>},
 };
 constexpr DeviceStep new_pin[] = {
     {"pin_pending", before_next, propose_pin},
     {"pin_sent", before_next, announce},
     {"pin_changed", before_next, change_pin},
-    {"pin_promoted", before_next, promote_pin},
+    {"pin_promoted", before_next, promote<Credential::pin>},
 };
 constexpr DeviceStep new_pin_by_puk[] = {
     {"pin_pending", before_next, propose_pin},
     {"pin_sent", before_next, announce},
     {"pin_changed", before_next, unblock_pin},
-    {"pin_promoted", before_next, promote_pin},
+    {"pin_promoted", before_next, promote<Credential::pin>},
 };
 constexpr DeviceStep new_management_key[] = {
     {"management_key_pending", before_next, propose_management_key},
     {"management_key_sent", before_next, announce},
     {"management_key_changed", before_next, change_management_key},
-    {"management_key_promoted", before_next, promote_management_key},
+    {"management_key_promoted", before_next, promote<Credential::management_key>},
 };
 
 // SET RETRIES comes first: it gives PIN and PUK the factory's values. Then the PUK, since it sets and settles the PIN.

@@ -27,8 +27,7 @@ std::vector<ListedDevice> list_devices(sql::Connection& db, const Session& sessi
 }
 
 KeptSecrets kept_secrets(sql::Connection& db, const DataKey& key, const std::string& serial) {
-  const auto store = open_sealed_secrets(db, key);
-  const DeviceSecrets secrets(*store, serial);
+  const DeviceSecrets secrets(open_sealed_secrets(db, key), serial);
   const auto card = secrets.card();
   const auto pin = secrets.pin();
   KeptSecrets kept;

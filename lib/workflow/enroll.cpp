@@ -30,13 +30,7 @@ bool is_of_an_earlier_life(DevicePorts& ports, const std::string& serial) {
   const auto info = ports.agent.info(serial).device;
   if (piv::all_factory(info)) return true;
   if (info.firmware >= piv::metadata_since || !ports.secrets.card().management_key) return false;
-  try {
-    ports.agent.verify_management_key(serial, piv::factory_management_key(info.management_algorithm));
-    return true;
-  } catch (const Error& error) {
-    if (error.code() != Code::wrong_management_key) throw;
-    return false;
-  }
+  return knows_management_key(ports.agent, serial, piv::factory_management_key(info.management_algorithm));
 }
 
 /// @throws Error attestation-refused
@@ -55,20 +49,15 @@ void require_factory(Workbench& bench, const std::string& serial, const piv::Dev
   if (info.default_puk == false) throw_not_factory(serial, "PUK");
   if (info.default_pin == false) throw_not_factory(serial, "PIN");
   if (info.firmware >= piv::metadata_since) return;
-  try {
-    bench.agent().verify_management_key(serial, piv::factory_management_key(info.management_algorithm));
-  } catch (const Error& error) {
-    if (error.code() != Code::wrong_management_key) throw;
+  if (!knows_management_key(bench.agent(), serial, piv::factory_management_key(info.management_algorithm)))
     throw_not_factory(serial, "management key");
-  }
   bench.notices.warn("firmware " + piv::to_string(info.firmware) + " does not tell whether PIN and PUK of " + serial +
                      " are the factory's: finding out costs a try where they are not");
 }
 
 /// An enrollment was begun and given up: what it stored is worked with, unless the card was reset since.
 bool was_begun(Workbench& bench, const std::string& serial, const piv::DeviceInfo& info) {
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  return !is_blank(DeviceSecrets(*store, serial)) && !all_factory(info);
+  return !is_blank(secrets_of(bench, serial)) && !all_factory(info);
 }
 
 void check_pin(const EnrollRequest& request) {

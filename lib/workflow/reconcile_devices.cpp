@@ -89,13 +89,9 @@ class CardReconciliation {
     const auto stored = ports_.secrets.card();
     if (!stored.management_key)
       return report("management_key_unknown", "no management key of it is kept", show + row_.serial);
-    try {
-      ports_.agent.verify_management_key(row_.serial, *stored.management_key);
-    } catch (const Error& error) {
-      if (error.code() != Code::wrong_management_key) throw;
+    if (!knows_management_key(ports_.agent, row_.serial, *stored.management_key))
       report("management_key_differs", "the management key that is kept does not open it",
              "ymgr device reset " + row_.serial + " makes it a new one; its keys are lost then");
-    }
   }
 
   void compare_slots(const std::vector<agent::SlotContent>& slots) {
@@ -176,9 +172,8 @@ void end_graces(Reconciliation& run) {
 }  // namespace reconciling
 
 std::vector<std::string> plugged_in_devices(Workbench& bench) {
-  std::vector<std::string> serials;
-  for (const auto& found : bench.agent().discover())
-    if (devices::find(bench.db, found.serial)) serials.push_back(found.serial);
+  auto serials = plugged_serials(bench.agent());
+  std::erase_if(serials, [&](const std::string& serial) { return !devices::find(bench.db, serial); });
   std::sort(serials.begin(), serials.end());
   return serials;
 }

@@ -83,14 +83,12 @@ DeviceAnswer rotate_secrets(Workbench& bench, const SecretsRequest& request, con
 
 bool keeps_another_pin(Workbench& bench, const DeviceRow& row, const Secret& wanted) {
   if (row.pin_mode == PinMode::user || wanted.empty()) return false;
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  return !equal_constant_time(DeviceSecrets(*store, row.serial).pin().pin.reveal(), wanted.reveal());
+  return !equal_constant_time(secrets_of(bench, row.serial).pin().pin.reveal(), wanted.reveal());
 }
 
 bool change_exposed_puk(Workbench& bench, const std::string& serial) {
   if (!allows(bench.session.identity().role, Right::manage_devices)) return false;
-  const auto store = open_sealed_secrets(bench.db, bench.session.data_key());
-  const auto card = DeviceSecrets(*store, serial).card();
+  const auto card = secrets_of(bench, serial).card();
   if (!card.puk_exposed || card.puk_stale || operations::find_open(bench.db, device_kind, serial)) return false;
   run_once(bench, devices::get(bench.db, serial), "set-puk", {}, {});
   bench.notices.warn("the PUK of " + serial + " was shown to somebody before: it is another one now");
