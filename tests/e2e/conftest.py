@@ -24,6 +24,7 @@ import tempfile
 import pytest
 
 from card import RELEASE_KEY, Readers
+from desk import Desk
 from harness import FAILPOINT, RELEASE, SANITIZED, Box, Ymgr, run
 
 
@@ -55,6 +56,30 @@ def empty_box(tmp_path):
 def box(empty_box, _template):
     empty_box.copy_from(_template)
     return empty_box
+
+
+@pytest.fixture(scope="session")
+def _demo_template(tmp_path_factory):
+    """A demo profile with an open session, made once and copied by each test."""
+    box = Box(tmp_path_factory.mktemp("demo"))
+    ymgr = Ymgr(RELEASE, box)
+    ymgr.init("--demo")
+    ymgr.login()
+    yield box
+    box.remove()
+
+
+@pytest.fixture
+def demo(empty_box, _demo_template):
+    empty_box.copy_from(_demo_template)
+    return empty_box
+
+
+@pytest.fixture
+def desk(demo):
+    """A person's desk (tests/support/desk.py) with a YubiKey of firmware 5.7.4."""
+    with Desk(demo, "5.7.4") as desk:
+        yield desk
 
 
 @pytest.fixture

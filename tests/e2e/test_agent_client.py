@@ -15,7 +15,7 @@ import threading
 
 import pytest
 
-from agent import Agent
+from agent import agent_of_login
 from harness import ADMIN, TOP, Ymgr, openssl, run, wait_for
 
 GARBAGE = [
@@ -33,12 +33,8 @@ GARBAGE = [
 @pytest.fixture
 def agent(request, box):
     """The real one, which believes what `ymgr login` writes; with the readers of a test that has some."""
-    pcscd = "/nonexistent/pcscd.comm"
-    if "readers" in request.fixturenames:
-        pcscd = request.getfixturevalue("readers").env["PCSCLITE_CSOCK_NAME"]
-    keys = box.root / "config/ymgr"
-    options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
-    with Agent(box, *options, env={"PCSCLITE_CSOCK_NAME": pcscd}) as agent:
+    readers = request.getfixturevalue("readers") if "readers" in request.fixturenames else None
+    with agent_of_login(box, readers) as agent:
         yield agent
 
 

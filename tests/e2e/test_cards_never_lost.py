@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from agent import Agent
+from agent import agent_of_login
 from harness import FAILPOINT, RELEASE, Box, Ymgr, wait_for
 from invariants import check_end, rows
 
@@ -122,7 +122,6 @@ class Stage:
         own = "secrets:\n  pin: user\n" if scene.own_pin else ""
         (keys / "ymgr.yaml").write_text(f"attestation:\n  roots: [{root}]\n{own}")
         self.files = {word: box.secret(word[1:], pin) for word, pin in PINS.items()}
-        self.agent_options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
         self.start_agent()
         ymgr = self.program(RELEASE, box)
         ymgr.init("--demo")
@@ -148,9 +147,7 @@ class Stage:
         wait_for(seen, "the agent to see the key")
 
     def start_agent(self):
-        pcscd = self.readers.env["PCSCLITE_CSOCK_NAME"]
-        self.agent = Agent(self.template, *self.agent_options, tcp=False, env={"PCSCLITE_CSOCK_NAME": pcscd})
-        self.agent.__enter__()
+        self.agent = agent_of_login(self.template, self.readers, tcp=False).__enter__()
 
     def program(self, program, box):
         return Ymgr(program, box, {"YMGR_AGENT_SOCKET": str(self.agent.socket)})

@@ -9,46 +9,8 @@ import signal
 import pytest
 
 from card import MANAGEMENT_KEY, PIN, PUK, apdu, padded
-from desk import Desk
-from harness import FAILPOINT, RELEASE, Box, Ymgr, wait_for
-
-
-@pytest.fixture(scope="module")
-def _demo(tmp_path_factory):
-    """A demo profile with an open session, copied by each test."""
-    box = Box(tmp_path_factory.mktemp("demo"))
-    ymgr = Ymgr(RELEASE, box)
-    ymgr.init("--demo")
-    ymgr.login()
-    yield box
-    box.remove()
-
-
-@pytest.fixture
-def demo(empty_box, _demo):
-    empty_box.copy_from(_demo)
-    return empty_box
-
-
-@pytest.fixture
-def desk(demo):
-    with Desk(demo, "5.7.4") as desk:
-        yield desk
-
-
-def enrolled(desk, *options, serial="1001"):
-    answer = desk.ymgr.json("enroll", "--device", serial, *options)
-    assert answer["result"] in ("enrolled", "adopted"), answer
-    return answer
-
-
-def reveal(desk, what, serial="1001"):
-    return desk.ymgr.json("device", "reveal", serial, "--what", what, "--note", "for the test")["value"]
-
-
-def pin_opens(key, pin):
-    with key.connect() as card:
-        return card.select().send(apdu("00200080", padded(pin)))[1] == "9000"
+from desk import Desk, enrolled, pin_opens, reveal
+from harness import FAILPOINT, Ymgr, wait_for
 
 
 def sent(desk, instruction, key=0):

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from agent import Agent
+from agent import agent_of_login
 from card import RELEASE_KEY, Readers, tlv
 from harness import ADMIN, FAILPOINT, RELEASE, Box, Ymgr, openssl, pkilint, run
 
@@ -65,12 +65,10 @@ def public_key(pem, box):
 @contextlib.contextmanager
 def sitting(box, state, firmware, program=RELEASE, **key_options):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-slot-"))  # a short path: sockets stand in it
-    keys = box.root / "config/ymgr"
-    options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
     try:
         with Readers(folder / "pcsc", program=RELEASE_KEY) as readers:
             with readers.key(serial=SERIAL, firmware=firmware, state=state, **key_options) as key:
-                with Agent(box, *options, tcp=False, env={"PCSCLITE_CSOCK_NAME": readers.env["PCSCLITE_CSOCK_NAME"]}) as agent:
+                with agent_of_login(box, readers, tcp=False) as agent:
                     yield Desk(box, readers, key, agent, program)
     finally:
         shutil.rmtree(folder)

@@ -119,6 +119,14 @@ class Agent:
         return self.ask("POST", path, body=body, headers=headers, **how)
 
 
+def agent_of_login(box, readers=None, **how):
+    """One that believes whom `ymgr login` names in this box; its YubiKeys are in those readers."""
+    keys = box.root / "config/ymgr"
+    pcscd = readers.env["PCSCLITE_CSOCK_NAME"] if readers else "/nonexistent/pcscd.comm"
+    options = ["--token-keys", keys / "token-keys.json", "--token-keys", keys / "token-keys.d"]
+    return Agent(box, *options, env={"PCSCLITE_CSOCK_NAME": pcscd}, **how)
+
+
 class Issuer:
     """Signs identity tokens with the openssl program; its key file is what the agent is given."""
 

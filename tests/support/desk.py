@@ -9,8 +9,8 @@ import contextlib
 import shutil
 import tempfile
 
-from agent import AGENT, Agent
-from card import Readers
+from agent import AGENT, agent_of_login
+from card import Readers, apdu, padded
 from harness import BUILD, Ymgr, wait_for
 
 RELEASE = BUILD / "release/bin/ymgr"
@@ -40,9 +40,7 @@ class Desk:
         ]
         self.ymgr = Ymgr(self.program, self.box, {"YMGR_AGENT_SOCKET": str(self.box.runtime / "agent/agent.sock")})
         self.ymgr.login()  # writes the keys that the agent checks tokens with
-        env = {"PCSCLITE_CSOCK_NAME": self.readers.env["PCSCLITE_CSOCK_NAME"]}
-        keys_for_tokens = self.box.root / "config/ymgr/token-keys.json"
-        self.agent = enter(Agent(self.box, "--token-keys", keys_for_tokens, program=self.agent_program, tcp=False, env=env))
+        self.agent = enter(agent_of_login(self.box, self.readers, program=self.agent_program, tcp=False))
         self.configure()
         wait_for(lambda: self.plugged() == len(self.keys), "the keys")
 
@@ -65,3 +63,18 @@ class Desk:
     def events(self, serial):
         """The names of what the audit trail has of a YubiKey."""
         return [row["event"] for row in self.ymgr.json("audit", "list", "--target", serial)["events"]]
+
+
+def enrolled(desk, *options, serial="1001"):
+    answer = desk.ymgr.json("enroll", "--device", serial, *options)
+    assert answer["result"] in ("enrolled", "adopted"), answer
+    return answer
+
+
+def reveal(desk, what, serial="1001"):
+    return desk.ymgr.json("device", "reveal", serial, "--what", what, "--note", "for the test")["value"]
+
+
+def pin_opens(key, pin):
+    with key.connect() as card:
+        return card.select().send(apdu("00200080", padded(pin)))[1] == "9000"
