@@ -14,8 +14,9 @@ tmpfs=/dev/shm
 [ -w "$tmpfs" ] || tmpfs=$work
 XDG_RUNTIME_DIR=$(mktemp -d "$tmpfs/ymgr-demo-XXXXXX")
 YMGR_HOME=$work/profile
-export work YMGR_HOME XDG_RUNTIME_DIR
-unset YMGR_CONFIG YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE XDG_CONFIG_HOME 2>/dev/null || true
+XDG_CONFIG_HOME=$work/config
+export work YMGR_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR
+unset YMGR_CONFIG YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE 2>/dev/null || true
 
 server=
 responder=
