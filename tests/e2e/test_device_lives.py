@@ -7,13 +7,8 @@ import sqlite3
 import pytest
 
 from card import MANAGEMENT_KEY, PIN, PUK, apdu, padded
-from desk import Desk, enrolled, pin_opens, reveal
+from desk import Desk, enrolled, kept_pin_opens, pin_opens, reveal
 from harness import FAILPOINT, Ymgr
-
-
-def kept_pin_opens(desk):
-    assert pin_opens(desk.keys[0], reveal(desk, "pin"))
-    assert desk.ymgr.json("device", "show", "1001")["secrets"]["pending"] == []
 
 
 YES = ["--yes"]

@@ -78,3 +78,13 @@ def reveal(desk, what, serial="1001"):
 def pin_opens(key, pin):
     with key.connect() as card:
         return card.select().send(apdu("00200080", padded(pin)))[1] == "9000"
+
+
+def kept_pin_opens(desk, number=None):
+    assert pin_opens(desk.keys[0], reveal(desk, "pin")), number
+    assert desk.ymgr.json("device", "show", "1001")["secrets"]["pending"] == [], number
+
+
+def sent(desk, instruction, key=0):
+    """How many commands with this instruction byte the card has had."""
+    return desk.keys[key].status()["instructions"].get(instruction, 0)
