@@ -13,32 +13,53 @@
 
 namespace ymgr::http {
 
+/// Who the client is to a server that asks for a certificate.
+struct ClientIdentity {
+  std::string certificate;  // PEM, with what stands between it and the server's root
+  Secret key;               // PEM, unencrypted
+};
+
 struct ClientSettings {
   std::string base_url;          // "https://vault.example.com:8200", "http://localhost"; no slash at the end
   std::string unix_socket = {};  // path; the name in base_url is only what Host says
   std::string peer_name;         // in messages: "the agent"
   Duration timeout = std::chrono::seconds(60);  // of a whole request, connecting included
+  Duration connect_timeout{};                   // of connecting, TLS included; zero: what `timeout` leaves
   std::size_t max_body = 1024UL * 1024;         // of an answer
-  Code unreachable = Code::system_error;        // what failures to connect, to answer and to answer in time become
-  Code untrusted = Code::system_error;          // another user's program has the Unix socket
+  std::string ca_file = {};                     // PEM: the only roots that are trusted; empty: the system's
+  std::shared_ptr<const ClientIdentity> identity = {};
+  Code unreachable = Code::system_error;  // what failures to connect, to answer and to answer in time become
+  Code untrusted = Code::system_error;    // the other end is not who it should be: TLS, or another user's Unix socket
 };
 
-/// Whether a request without an answer leaves a question: then its error has outcome unknown, and the connection is a fresh
-/// one, because on a kept one that has just died libcurl would send the request again by itself.
+/// Whether a request without an answer leaves a question: then its error has outcome unknown, and it is never sent twice
+/// (libcurl would, by itself, when a kept connection dies before the first byte of the answer).
 enum class Effect { reads, changes };
 
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// Outlives the call, as do the secrets that it names.
 struct ClientRequest {
-  std::string method = "GET";
-  std::string path;  // with the query
+  std::string method = "GET";  // any word
+  std::string path;            // with the query
   std::string body = {};
-  std::string content_type = {};   // of the body
-  const Secret* bearer = nullptr;  // outlives the call
+  std::string content_type = {};        // of the body
+  const Secret* bearer = nullptr;       // with bearer_prefix before it: a header line
+  const Secret* secret_body = nullptr;  // instead of `body`
   Effect effect = Effect::reads;
-  Duration timeout{};  // zero: that of the settings
+  Duration timeout{};    // zero: that of the settings
+  Headers headers = {};  // beside those that the client makes
+  std::string bearer_prefix = "Authorization: Bearer ";
 };
+/// The body of an answer may hold secrets, so the client leaves no other copy of it; libcurl's own buffer of one connection keeps the
+/// last 16 KiB until it is used again.
 struct ClientAnswer {
   int status = 0;
   std::string content_type, body;
+  Headers headers;  // names lower case, in order
+
+  /// Of the first header of that (lower-case) name; nullptr: none.
+  const std::string* header(std::string_view name) const noexcept;
 };
 
 /// A small request that is made again and again, on a connection of its own, while another one waits for its answer.
@@ -49,15 +70,16 @@ struct Watch {
   std::function<bool(const ClientAnswer&)> seen;
 };
 
-/// Connects when it is first used and keeps connections. One thread. Certificates and names are checked against the system's
-/// roots; redirects, proxies and other protocols than http and https are not followed; nothing is taken from the environment.
+/// Connects when it is first used and keeps connections. One thread. Certificates and names are always checked, TLS 1.2 is the
+/// least; redirects, proxies and other protocols than http and https are not followed; nothing is taken from the environment.
 class Client {
  public:
   explicit Client(ClientSettings);
   Client(Client&&) noexcept;
   ~Client();
 
-  /// Any status is an answer. @throws Error library-missing, and the two codes of the settings
+  /// Any status is an answer. @throws Error library-missing, the two codes of the settings, file-not-found: no CA file; usage: a
+  /// control character in a header, key-invalid: the identity can't be used
   ClientAnswer send(const ClientRequest&, const Watch* watch = nullptr);
 
  private:

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <list>
 #include <mutex>
 
@@ -140,6 +141,60 @@ TEST_CASE("a request without an answer leaves a question only where it changes s
       CHECK(error.code() == Code::agent_unreachable);
       CHECK(std::string(error.what()).find(want) != std::string::npos);
       CHECK(error.outcome_unknown() == (effect == http::Effect::changes));
+    }
+  }
+}
+
+/// Answers the first request of its first connection, closes it on the second, and answers all of a second connection.
+class DyingServer {
+ public:
+  explicit DyingServer(const Place& place) : listener_(http::open_unix_listener(place.socket)) {
+    worker_.run([this] {
+      answer(2);
+      answer(1);
+    });
+  }
+  int requests() const { return requests_; }
+
+ private:
+  void answer(int until) {
+    pollfd ready{.fd = listener_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, 1'000) <= 0) return;
+    const Fd peer(::accept(listener_.get(), nullptr, nullptr));
+    for (int i = 1; i <= until; ++i) {
+      std::string sent;
+      std::array<char, 4096> part{};
+      while (!sent.ends_with("xyz")) {
+        const ssize_t got = ::read(peer.get(), part.data(), part.size());
+        if (got <= 0) return;
+        sent.append(part.data(), static_cast<std::size_t>(got));
+      }
+      ++requests_;
+      constexpr std::string_view good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+      if (i == 1) ::send(peer.get(), good.data(), good.size(), MSG_NOSIGNAL);
+    }
+  }
+
+  Fd listener_;
+  std::atomic<int> requests_{0};
+  Worker worker_;  // ends first
+};
+
+TEST_CASE("a change on a kept connection that dies is not sent again, a read is") {
+  for (const auto effect : {http::Effect::reads, http::Effect::changes}) {
+    const Place place;
+    const DyingServer server(place);
+    http::Client client(place.settings());
+    const http::ClientRequest request{.method = "POST", .path = "/", .body = "xyz", .effect = effect};
+    CHECK(client.send(request).body == "ok");
+    const auto error = thrown([&] { client.send(request); });
+    if (effect == http::Effect::reads) {
+      CHECK(!error);
+      CHECK(server.requests() == 3);
+    } else {
+      REQUIRE(error);
+      CHECK(error->outcome_unknown());
+      CHECK(server.requests() == 2);
     }
   }
 }
