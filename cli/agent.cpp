@@ -57,7 +57,7 @@ std::int64_t owner_of(const std::string& path) {
 /// A login that may have tokens; looking at the agent is no reason to fail without one.
 bool is_logged_in(Invocation& call) {
   try {
-    return call.wiring().session().has_data_key();
+    return call.wiring().stores().is_open();
   } catch (const Error& error) {
     if (error.kind() == Kind::denied || error.code() == Code::profile_missing) return false;
     throw;
@@ -148,7 +148,7 @@ Result run_start(Invocation& call) {
 Result run_register(Invocation& call) {
   const std::string socket = call.wiring().agent_place().socket;
   Json json = Json::object({{"socket", socket}, {"registered", false}});
-  call.wiring().session().data_key();  // an auditor has no token
+  call.wiring().stores().tokens();  // an auditor has none
   if (call.globals().dry_run) return {.json = json, .text = "would register this login with the agent\n"};
   agent::Client& client = call.wiring().agent();
   client.discover();  // proves that the agent knows the session, or opens one that it does

@@ -49,7 +49,7 @@ using Plugged = std::optional<std::vector<agent::DiscoveredDevice>>;
 /// nullopt: no agent answers. Reading a list must not fail for that.
 template <class Ask>
 auto ask_agent(Invocation& call, Ask&& ask) -> std::optional<decltype(ask(call.wiring().agent()))> {
-  if (!call.wiring().session().has_data_key()) return std::nullopt;
+  if (!call.wiring().stores().is_open()) return std::nullopt;
   try {
     return ask(call.wiring().agent());
   } catch (const Error& error) {
@@ -234,6 +234,7 @@ Result run_show(Invocation& call) {
   const auto& session = call.wiring().session();
   session.require(Right::read_inventory);
   auto& db = call.wiring().database();
+  auto& stores = call.wiring().stores();
   const auto row = devices::get(db, call.text("SERIAL"));
   session.require_touch(row.owner, "the YubiKey " + row.serial);
   const auto plugged = plugged_in(call);
@@ -246,8 +247,7 @@ Result run_show(Invocation& call) {
   const bool tells_puk = info && info->device.puk_tries;
   result.json.set("pin_tries_left", info && info->device.pin_tries ? Json(info->device.pin_tries->left) : Json());
   result.json.set("puk_tries_left", tells_puk ? Json(info->device.puk_tries->left) : Json());
-  result.json.set("secrets",
-                  session.has_data_key() ? secrets_json(kept_secrets(db, session.data_key(), row.serial)) : Json());
+  result.json.set("secrets", stores.is_open() ? secrets_json(kept_secrets(stores, row.serial)) : Json());
   result.json.set("certificates", certificates_json(db, row.serial));
   result.text = show_text(row, result.json);
   return result;

@@ -8,7 +8,6 @@
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/table.hpp"
-#include "session/identity.hpp"
 #include "workflow/agent_login.hpp"
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
@@ -96,7 +95,8 @@ Result run_login(Invocation& call) {
   const AgentPlace agent = call.wiring().agent_place();
   const Session session = login(db, place, {std::move(user), std::move(secret)});
   forget_agent(place, agent, patience(call), call.notices());  // that of a login before
-  greet_agent(db, place, agent, session, patience(call), call.notices());
+  const auto stores = open_sealed_stores(db, session);
+  greet_agent(db, place, agent, session, *stores, patience(call), call.notices());
   return {.json = to_json(call, session), .text = "logged in: " + describe(call, session)};
 }
 
@@ -111,7 +111,7 @@ Result run_whoami(Invocation& call) {
   const Session& session = call.wiring().session();
   Result result{.json = to_json(call, session), .text = describe(call, session)};
   if (call.has("--identity-token")) {
-    const auto token = TokenSigner::open(call.wiring().database(), session.data_key()).token(session);
+    const auto token = call.wiring().stores().tokens()->token(session);
     result.json.set("expires_at", format_time(token.expires_at)).set("identity_token", token.text);
     result.text = token.text + "\n";
     result.raw = true;

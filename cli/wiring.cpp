@@ -112,6 +112,7 @@ struct Wiring::State {
   ProfilePaths paths;
   std::unique_ptr<sql::Connection> db{};
   std::optional<Session> session{};
+  std::unique_ptr<Stores> stores{};
   std::optional<Policy> policy{};
   std::optional<audit::HeadSigner> signer{};
   std::unique_ptr<Authority> authority{};
@@ -201,6 +202,11 @@ Authority& Wiring::authority() {
   return *state_->authority;
 }
 
+Stores& Wiring::stores() {
+  if (!state_->stores) state_->stores = open_sealed_stores(database(), session());
+  return *state_->stores;
+}
+
 const audit::HeadSigner* Wiring::head_signer() {
   if (!session().has_data_key()) return nullptr;
   if (!state_->signer) state_->signer = audit::HeadSigner::open(database(), session().data_key());
@@ -219,7 +225,8 @@ agent::Client& Wiring::agent() {
 
 agent::Client& Wiring::agent_within(Duration timeout) {
   if (!state_->agent)
-    state_->agent = open_agent(database(), session_place(), agent_place(), session(), timeout, state_->notices);
+    state_->agent =
+        open_agent(database(), session_place(), agent_place(), session(), stores(), timeout, state_->notices);
   return *state_->agent;
 }
 
@@ -235,6 +242,7 @@ Workbench& Wiring::workbench() {
   if (!state_->workbench) {
     state_->workbench.reset(new Workbench{.db = database(),
                                           .session = session(),
+                                          .stores = stores(),
                                           .policy = policy(),
                                           .authority = authority(),
                                           .head_signer = head_signer(),

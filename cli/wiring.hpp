@@ -11,6 +11,7 @@
 #include "session/session.hpp"
 #include "sql/connection.hpp"
 #include "workflow/agent_login.hpp"
+#include "workflow/stores.hpp"
 #include "workflow/workbench.hpp"
 
 namespace ymgr::cli {
@@ -48,6 +49,8 @@ class Wiring {
   /// Read, compared with the hash in settings. @throws Error policy-unversioned, policy-invalid
   const Policy& policy();
   Authority& authority();
+  /// What the session opens.
+  Stores& stores();
   /// nullptr when the session has no data key.
   const audit::HeadSigner* head_signer();
   /// Where the agent listens: `agent.socket`, else XDG_RUNTIME_DIR/ymgr/agent.sock; and where it finds the keys for tokens.

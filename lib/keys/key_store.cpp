@@ -131,6 +131,23 @@ std::string box_of(sql::Connection& connection, std::string_view name) {
 
 }  // namespace
 
+std::string_view to_string(KeyPlace place) noexcept {
+  switch (place) {
+    case KeyPlace::sealed: return "sealed";
+    case KeyPlace::file: return "file";
+    case KeyPlace::card: return "card";
+    case KeyPlace::external: return "external";
+  }
+  return "sealed";
+}
+
+KeyPlace parse_key_place(std::string_view text) {
+  if (text == "sealed") return KeyPlace::sealed;
+  if (text == "file") return KeyPlace::file;
+  throw Error(Code::usage, "no key store " + printable(text),
+              text == "card" ? "--device SERIAL --slot 9a" : "--key-store sealed or --key-store file");
+}
+
 std::unique_ptr<KeyStore> open_sealed_keys(const DataKey& key) {
   return std::make_unique<SealedKeys>(key);
 }

@@ -11,6 +11,11 @@
 
 namespace ymgr {
 
+enum class KeyPlace { sealed, file, card, external };  // external: somebody else's, we only have a request
+std::string_view to_string(KeyPlace) noexcept;
+/// "sealed" or "file"; a card is named by device and slot. @throws Error usage
+KeyPlace parse_key_place(std::string_view text);
+
 /// What is journaled of a key that a step has made: no secret in clear.
 struct EnsuredKey {
   std::string reference;  // "sealed:NAME", "file:PATH"

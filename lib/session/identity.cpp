@@ -42,28 +42,37 @@ void write_when_new(const std::string& path, const std::string& text) {
   if (read_file_if_there(path, largest_file) != text) write_file(path, text);
 }
 
+class SealedTokens : public IdentityTokens {
+ public:
+  SealedTokens(std::string name, SigningKeys keys) : name_(std::move(name)), keys_(std::move(keys)) {}
+
+  agent::TokenIssuer issuer() override {
+    return {name_,
+            std::string(agent::token_audience),
+            {{agent::token_key_id(keys_.public_key), agent::TokenAlgorithm::eddsa, keys_.public_key}}};
+  }
+
+  IdentityToken token(const Session& session) override {
+    const Time at = floor_seconds(now());
+    const Time end = std::min(at + agent::longest_token_life, floor_seconds(session.expires_at()));
+    return {agent::make_token({.issuer = name_,
+                               .user = session.identity().user,
+                               .issued_at = at,
+                               .expires_at = end,
+                               .session_expires_at = session.expires_at()},
+                              keys_),
+            end};
+  }
+
+ private:
+  std::string name_;  // "ymgr:PROFILE_ID"
+  SigningKeys keys_;
+};
+
 }  // namespace
 
-TokenSigner TokenSigner::open(sql::Connection& db, const DataKey& key) {
-  return {"ymgr:" + sql::read_setting(db, "profile_id").value_or(""), open_keys(db, key)};
-}
-
-agent::TokenIssuer TokenSigner::issuer() const {
-  return {name_,
-          std::string(agent::token_audience),
-          {{agent::token_key_id(keys_.public_key), agent::TokenAlgorithm::eddsa, keys_.public_key}}};
-}
-
-TokenSigner::Token TokenSigner::token(const Session& session) const {
-  const Time at = floor_seconds(now());
-  const Time end = std::min(at + agent::longest_token_life, floor_seconds(session.expires_at()));
-  return {agent::make_token({.issuer = name_,
-                             .user = session.identity().user,
-                             .issued_at = at,
-                             .expires_at = end,
-                             .session_expires_at = session.expires_at()},
-                            keys_),
-          end};
+std::unique_ptr<IdentityTokens> open_sealed_tokens(sql::Connection& db, const DataKey& key) {
+  return std::make_unique<SealedTokens>("ymgr:" + sql::read_setting(db, "profile_id").value_or(""), open_keys(db, key));
 }
 
 void publish_token_keys(const std::string& folder, const agent::TokenIssuer& issuer, const std::string& profile_id) {

@@ -3,16 +3,15 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "session/agent_session.hpp"
-#include "session/identity.hpp"
 #include "x509/certificate.hpp"
 
 namespace ymgr {
 namespace {
 
-std::string new_token(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent, const Session& session) {
-  const auto signer = TokenSigner::open(db, session.data_key());
-  publish_token_keys(agent.key_folder, signer.issuer(), place.profile_id);
-  return signer.token(session).text;
+std::string new_token(Stores& stores, const SessionPlace& place, const AgentPlace& agent, const Session& session) {
+  const auto tokens = stores.tokens();
+  publish_token_keys(agent.key_folder, tokens->issuer(), place.profile_id);
+  return tokens->token(session).text;
 }
 
 /// Secrets are sealed for the file's key: only the one that stands on the login's row too is believed.
@@ -36,9 +35,9 @@ void warn(Notices& notices, const char* what, const Error& error) {
 }  // namespace
 
 std::unique_ptr<agent::Client> open_agent(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent,
-                                          const Session& session, Duration timeout, Notices& notices) {
+                                          const Session& session, Stores& stores, Duration timeout, Notices& notices) {
   agent::ClientSettings settings{.socket = agent.socket, .timeout = timeout, .token = {}};
-  settings.token = [&db, place, agent, &session] { return new_token(db, place, agent, session); };
+  settings.token = [&stores, place, agent, &session] { return new_token(stores, place, agent, session); };
   settings.session = known_session(db, place, session);
   if (!session.session_id().empty()) {
     settings.on_session = [&db, place, &session](const agent::AgentSession& opened) {
@@ -52,11 +51,11 @@ std::unique_ptr<agent::Client> open_agent(sql::Connection& db, const SessionPlac
 }
 
 void greet_agent(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent, const Session& session,
-                 Duration timeout, Notices& notices) {
-  if (!session.has_data_key()) return;
+                 Stores& stores, Duration timeout, Notices& notices) {
+  if (!stores.is_open()) return;
   try {
-    publish_token_keys(agent.key_folder, TokenSigner::open(db, session.data_key()).issuer(), place.profile_id);
-    if (exists(agent.socket)) open_agent(db, place, agent, session, timeout, notices)->session();
+    publish_token_keys(agent.key_folder, stores.tokens()->issuer(), place.profile_id);
+    if (exists(agent.socket)) open_agent(db, place, agent, session, stores, timeout, notices)->session();
   } catch (const Error& error) {
     if (error.code() == Code::agent_unreachable) return notices.detail(error.what());
     warn(notices, "not registered with the agent", error);

@@ -6,6 +6,7 @@
 #include "agent/client.hpp"
 #include "base/notice.hpp"
 #include "session/session.hpp"
+#include "workflow/stores.hpp"
 
 namespace ymgr {
 
@@ -15,14 +16,14 @@ struct AgentPlace {
 };
 
 /// A client for this login. Nothing is connected before it is used; then it goes on under the agent session of this login, or opens
-/// one and writes it down. `db`, `session` and `notices` outlive it.
+/// one and writes it down. `db`, `session`, `stores` and `notices` outlive it.
 std::unique_ptr<agent::Client> open_agent(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent,
-                                          const Session& session, Duration timeout, Notices& notices);
+                                          const Session& session, Stores& stores, Duration timeout, Notices& notices);
 
 /// After a login: writes the keys for tokens and, where an agent listens, opens a session with it. What goes wrong is a warning;
 /// nothing is said where there is no agent. Auditors have no tokens: nothing is done.
 void greet_agent(sql::Connection& db, const SessionPlace& place, const AgentPlace& agent, const Session& session,
-                 Duration timeout, Notices& notices);
+                 Stores& stores, Duration timeout, Notices& notices);
 
 /// Ends the agent session of the last login, if there is one: the agent forgets it, the file goes. An agent that can't be asked is
 /// a warning.

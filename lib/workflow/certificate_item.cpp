@@ -41,7 +41,7 @@ PlannedCertificate plan_from(const Json& json) {
 }
 
 KeyStore& store_of(const CertificateItem& item, CertificatePorts& ports) {
-  return item.key_place == KeyPlace::file ? *ports.file_keys : *ports.sealed_keys;
+  return *ports.keys.at(item.key_place);
 }
 
 /// The key on this worker: made, taken up again from its box, or opened for reuse.
@@ -118,23 +118,6 @@ CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
 
 }  // namespace
 
-std::string_view to_string(KeyPlace place) noexcept {
-  switch (place) {
-    case KeyPlace::sealed: return "sealed";
-    case KeyPlace::file: return "file";
-    case KeyPlace::card: return "card";
-    case KeyPlace::external: return "external";
-  }
-  return "sealed";
-}
-
-KeyPlace parse_key_place(std::string_view text) {
-  if (text == "sealed") return KeyPlace::sealed;
-  if (text == "file") return KeyPlace::file;
-  throw Error(Code::usage, "no key store " + printable(text),
-              text == "card" ? "--device SERIAL --slot 9a" : "--key-store sealed or --key-store file");
-}
-
 Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt) {
   const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
   if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
@@ -149,7 +132,7 @@ Progress deliver(CertificateItem& item, CertificatePorts& ports, Attempt) {
   if (item.place) {
     Secret pem;
     if (item.key_place == KeyPlace::file && item.place->with_key)
-      pem = ports.file_keys->export_pem(key_of(item, ports));
+      pem = store_of(item, ports).export_pem(key_of(item, ports));
     const auto chain = chain_above(ports.cas, *item.certificate);
     installation::deliver(*item.place, {item.cert_id, *item.certificate, chain, pem.empty() ? nullptr : &pem});
   }
@@ -300,19 +283,19 @@ bool is_issued(const CertificateItem& item) {
 
 namespace {
 
-std::unique_ptr<CertificatePorts> open_ports(Workbench& bench, bool delivers) {
+std::unique_ptr<CertificatePorts> open_ports(Workbench& bench, std::span<const CertificateItem> items) {
   auto ports = std::make_unique<CertificatePorts>();
-  ports->sealed_keys = open_sealed_keys(bench.session.data_key());
-  ports->file_keys = open_file_keys(bench.session.data_key());
+  for (const auto place : {KeyPlace::sealed, KeyPlace::file})
+    if (std::ranges::any_of(items, [&](const auto& item) { return item.key_place == place; }))
+      ports->keys.emplace(place, bench.stores.keys(place));
   ports->signer = bench.authority.open_signer();
-  if (delivers) ports->cas = list_cas(bench.db);  // after the signer: its CA is among them
+  if (std::ranges::any_of(items, has_place)) ports->cas = list_cas(bench.db);  // after the signer: its CA is among them
   return ports;
 }
 
 void run_on_workers(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
-  const bool delivers = std::ranges::any_of(items, has_place);
   run_items<CertificateItem, CertificatePorts>(bench, request_id, items, steps,
-                                               [&] { return open_ports(bench, delivers); });
+                                               [&] { return open_ports(bench, items); });
 }
 
 void run_on_card(Workbench& bench, const std::string& request_id, CertificateItem& item) {
@@ -324,7 +307,7 @@ void run_on_card(Workbench& bench, const std::string& request_id, CertificateIte
   one.push_back(std::move(item));
   const auto steps_of_it = std::span(card_steps).subspan(one.front().card->displaced.empty() ? 1 : 0);
   run_items<CertificateItem, CertificatePorts>(bench, request_id, one, steps_of_it, [&] {
-    auto ports = open_ports(bench, has_place(one.front()));
+    auto ports = open_ports(bench, one);
     ports->cards = &bench;
     return ports;
   });

@@ -14,11 +14,6 @@
 
 namespace ymgr {
 
-enum class KeyPlace { sealed, file, card, external };  // external: somebody else's, we only have a request
-std::string_view to_string(KeyPlace) noexcept;
-/// "sealed" or "file"; a card is named by device and slot. @throws Error usage
-KeyPlace parse_key_place(std::string_view text);
-
 /// One certificate on its way. Everything but `place` and the part after it is journaled.
 struct CertificateItem : Item {
   std::string cert_id, name, profile, owner, policy_version, renew_before, renewed_from, installation;
@@ -48,7 +43,7 @@ bool is_issued(const CertificateItem&);  // and recorded
 
 /// What a worker has.
 struct CertificatePorts {
-  std::unique_ptr<KeyStore> sealed_keys, file_keys;
+  std::map<KeyPlace, std::unique_ptr<KeyStore>> keys;  // those that the items need
   std::unique_ptr<Signer> signer;
   std::vector<CaInfo> cas;     // to find the chain of what is delivered
   Workbench* cards = nullptr;  // for keys on cards; set on the command's own thread alone

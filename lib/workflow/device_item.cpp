@@ -111,7 +111,7 @@ Json identity_of(const DeviceItem& item, const Json& inputs) {
 }  // namespace
 
 DeviceSecrets secrets_of(Workbench& bench, std::string_view serial) {
-  return {open_sealed_secrets(bench.db, bench.session.data_key()), serial};
+  return {bench.stores.secrets(), serial};
 }
 
 DevicePorts::DevicePorts(Workbench& workbench, const std::string& serial, const GivenSecrets& secrets_given)

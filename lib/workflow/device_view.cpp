@@ -26,8 +26,8 @@ std::vector<ListedDevice> list_devices(sql::Connection& db, const Session& sessi
   return listed;
 }
 
-KeptSecrets kept_secrets(sql::Connection& db, const DataKey& key, const std::string& serial) {
-  const DeviceSecrets secrets(open_sealed_secrets(db, key), serial);
+KeptSecrets kept_secrets(Stores& stores, const std::string& serial) {
+  const DeviceSecrets secrets(stores.secrets(), serial);
   const auto card = secrets.card();
   const auto pin = secrets.pin();
   KeptSecrets kept;

@@ -26,6 +26,7 @@ struct KeptSecrets {
   std::string management_key;        // its algorithm; empty: none
   std::vector<std::string> pending;  // "pin", "puk", "management_key"
 };
-KeptSecrets kept_secrets(sql::Connection&, const DataKey&, const std::string& serial);
+/// @throws Error role-denied
+KeptSecrets kept_secrets(Stores&, const std::string& serial);
 
 }  // namespace ymgr

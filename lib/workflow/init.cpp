@@ -49,7 +49,7 @@ Built fill_database(sql::Connection& db, const InitPlan& plan, const Policy& pol
     if (plan.demo) sql::write_setting(db, "demo", "true", at);
     record_first_policy(db, policy, plan.policy, at);
     const auto signer = audit::HeadSigner::create(db, data_key);
-    TokenSigner::open(db, data_key);
+    open_sealed_tokens(db, data_key);
     users::add(db, plan.admin, Role::admin, users::hash_password(plan.admin, plan.password), data_key, plan.admin);
     LocalCaResult ca = create_local_ca(db, data_key, plan.ca, passphrase);
     built.root_key_pem = std::move(ca.root_key_pem);

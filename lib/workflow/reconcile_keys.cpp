@@ -64,7 +64,7 @@ std::vector<std::string> unused_keys(sql::Connection& db) {
 
 void compare_keys(Reconciliation& run) {
   auto& db = run.bench.db;
-  const auto store = open_sealed_keys(run.bench.session.data_key());
+  const auto store = run.bench.stores.keys(KeyPlace::sealed);
   for (const auto& used : sealed_in_use(db, run.at)) {
     ++run.answer.keys;
     run.examine("key_damaged", used.reference, [&] { open_key(run, *store, used); });

@@ -10,10 +10,10 @@
 #include "audit/audit.hpp"
 #include "authority/authority.hpp"
 #include "base/notice.hpp"
-#include "keys/key_store.hpp"
 #include "policy/policy.hpp"
 #include "session/session.hpp"
 #include "sql/connection.hpp"
+#include "workflow/stores.hpp"
 #include "x509/attestation.hpp"
 
 namespace ymgr {
@@ -38,6 +38,7 @@ struct AttestationTrust {
 struct Workbench {
   sql::Connection& db;
   const Session& session;
+  Stores& stores;
   const Policy& policy;
   Authority& authority;
   const audit::HeadSigner* head_signer;  // nullptr: auditor

@@ -26,13 +26,16 @@ Profile::Profile(Role role, std::string user)
   });
   session_ =
       std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
+  stores_ = open_sealed_stores(*db_, *session_);
   authority_ = open_local_authority(*db_, data_key_, folder() + "/ca");
-  bench_ = make_bench(*db_, *session_, *authority_);
+  bench_ = make_bench(*db_, *session_, *stores_, *authority_);
 }
 
-std::unique_ptr<Workbench> Profile::make_bench(sql::Connection& db, const Session& session, Authority& authority) {
+std::unique_ptr<Workbench> Profile::make_bench(sql::Connection& db, const Session& session, Stores& stores,
+                                               Authority& authority) {
   return std::unique_ptr<Workbench>(new Workbench{db,
                                                   session,
+                                                  stores,
                                                   policy_,
                                                   authority,
                                                   signer_.get(),
@@ -51,10 +54,11 @@ std::unique_ptr<Workbench> Profile::second_bench(Role role, std::string user) {
   extra.db = sql::open_sqlite(settings);
   extra.session =
       std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
+  extra.stores = open_sealed_stores(*extra.db, *extra.session);
   extra.authority = open_local_authority(*extra.db, data_key_, folder() + "/ca");
   extras_.push_back(std::move(extra));
   auto& last = extras_.back();
-  return make_bench(*last.db, *last.session, *last.authority);
+  return make_bench(*last.db, *last.session, *last.stores, *last.authority);
 }
 
 }  // namespace ymgr::test

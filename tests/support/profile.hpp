@@ -25,14 +25,16 @@ class Profile {
   struct Extra {
     std::unique_ptr<sql::Connection> db;
     std::unique_ptr<Session> session;
+    std::unique_ptr<Stores> stores;
     std::unique_ptr<Authority> authority;
   };
-  std::unique_ptr<Workbench> make_bench(sql::Connection&, const Session&, Authority&);
+  std::unique_ptr<Workbench> make_bench(sql::Connection&, const Session&, Stores&, Authority&);
 
   TemporaryFolder folder_;
   std::unique_ptr<sql::Connection> db_;
   DataKey data_key_;
   std::unique_ptr<Session> session_;
+  std::unique_ptr<Stores> stores_;
   Policy policy_;
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<audit::HeadSigner> signer_;

@@ -205,8 +205,8 @@ TEST_CASE("a CRL is read back once for all certificates that it must list") {
   for (const auto* name : {"a.example.com", "b.example.com", "c.example.com"}) issued(profile, name);
   auto& real = profile.bench();
   CountingAuthority authority(real.authority);
-  Workbench bench{real.db,   real.session, real.policy,    authority,          real.head_signer, real.notices,
-                  real.self, real.jobs,    real.ca_folder, real.installations, real.environment};
+  Workbench bench{real.db,      real.session, real.stores, real.policy,    authority,          real.head_signer,
+                  real.notices, real.self,    real.jobs,   real.ca_folder, real.installations, real.environment};
   const auto answer = revoke(bench, revocation_targets(bench, {}, parse_selection("name=*"), Reason::superseded), {});
   CHECK(answer.items.size() == 3);
   CHECK(answer.crl_confirmed == true);
