@@ -99,64 +99,6 @@ Result run_found(Invocation& call) {
   return admin_answer(call, find_device(call.wiring().workbench(), call.text("SERIAL"), admin_options(call)));
 }
 
-// ---- replace
-
-constexpr Option replace_options[] = {
-    {.name = "--with", .value = "SERIAL", .help = "the enrolled YubiKey that takes its place", .complete = "device"},
-    {.name = "--grace", .value = "DURATION", .help = "how long the old certificates stay good, 7d at first"},
-    note_option};
-constexpr Field replace_fields[] = {
-    {"serial", "string", "the old one"},
-    {"with", "string", "the new one"},
-    {"owner", "string", "whose both are"},
-    {"superseded_at", "?time", "when the certificates on the old one become superseded"},
-    {"reissues", "array of object", "what is still to be issued on the new one"},
-    {"reissues.name", "string", "name of the certificate"},
-    {"reissues.profile", "string", "its profile"},
-    {"reissues.slot", "string", "its slot"},
-    {"reissues.owner", "string", "its owner"},
-    {"reissues.command", "string", "the command that does it"},
-    {"state", "string", "done or planned"},
-    {"changed", "boolean", "false: it was so already, or --dry-run"},
-    {"audit_reference", "?string", "request id under which the audit trail has it"}};
-constexpr Example replace_examples[] = {
-    {"ymgr device replace 12345678 --with 23456789", "a week for the change"},
-    {"ymgr device replace 12345678 --with 23456789 --grace 1h", "the old ones end soon, with the next renewal run"}};
-constexpr Column replace_columns[] = {
-    {"NAME", "name"}, {"PROFILE", "profile"}, {"SLOT", "slot"}, {"COMMAND", "command"}};
-
-Result run_replace(Invocation& call) {
-  const auto with = call.maybe("--with");
-  if (!with) throw Error(Code::usage, "what takes its place?", "--with SERIAL");
-  const Duration grace = call.duration("--grace").value_or(std::chrono::hours(7 * 24));
-  const auto answer = replace_device(call.wiring().workbench(), call.text("SERIAL"), *with, grace, admin_options(call));
-  Json reissues = Json::array();
-  for (const auto& one : answer.reissues) {
-    std::string command = "ymgr issue " + shell_quote(one.name) + " --profile " + one.profile + " --device " +
-                          answer.with + " --slot " + one.slot + " --another";
-    for (const auto& san : one.sans) command += " --san " + shell_quote(san);
-    reissues.push(Json::object({{"name", one.name},
-                                {"profile", one.profile},
-                                {"slot", one.slot},
-                                {"owner", one.owner},
-                                {"command", command}}));
-  }
-  const auto& row = answer.admin.row;
-  Result result;
-  result.json = Json::object({{"serial", row.serial},
-                              {"with", answer.with},
-                              {"owner", row.owner},
-                              {"superseded_at", row.superseded_at ? Json(format_time(*row.superseded_at)) : Json()},
-                              {"reissues", std::move(reissues)},
-                              {"state", state_of(call)},
-                              {"changed", answer.admin.changed},
-                              {"audit_reference", audit_reference(answer.admin)}});
-  result.items = "reissues";
-  result.columns = replace_columns;
-  result.changed = answer.admin.changed;
-  return result;
-}
-
 // ---- reset
 
 constexpr Field reset_fields[] = {{"serial", "string", "serial number"},
@@ -215,7 +157,7 @@ constexpr Argument assign_arguments[] = {{"SERIAL", "serial number of the YubiKe
 }  // namespace
 
 extern const Command device_assign_command, device_lost_command, device_found_command, device_retire_command,
-    device_replace_command, device_reset_command, device_reveal_command;
+    device_reset_command, device_reveal_command;
 constinit const Command device_assign_command = {
     .path = "device assign",
     .summary = "give a YubiKey to another person",
@@ -269,20 +211,6 @@ constinit const Command device_retire_command = {
     .fields = fields,
     .examples = retire_examples,
     .run = run_retire,
-    .effect = Effect::changes,
-};
-constinit const Command device_replace_command = {
-    .path = "device replace",
-    .summary = "let another YubiKey take the place of one",
-    .description =
-        "The new one, which must be enrolled, gets the same owner; the answer lists the certificates that are to be "
-        "issued on it. When the grace has ended, `ymgr renew --due` or `ymgr reconcile` makes the certificates on the "
-        "old one superseded and retires it.",
-    .arguments = serial_argument,
-    .options = replace_options,
-    .fields = replace_fields,
-    .examples = replace_examples,
-    .run = run_replace,
     .effect = Effect::changes,
 };
 constinit const Command device_reset_command = {

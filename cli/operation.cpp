@@ -18,7 +18,7 @@ constexpr Option list_options[] = {{.name = "--all", .value = "", .help = "ended
 constexpr Field list_fields[] = {{"operations", "array of object", "newest first"},
                                  {"operations.request_id", "string", "its id"},
                                  {"operations.resume_id", "?string", "for `ymgr resume`, while it is open"},
-                                 {"operations.kind", "string", "issue, renew, revoke or device"},
+                                 {"operations.kind", "string", "issue, renew, revoke, device or replace"},
                                  {"operations.target", "string", "certificate name, or how many"},
                                  {"operations.state", "string", "open, waiting, done, failed, refused or abandoned"},
                                  {"operations.items", "integer", "how many certificates"},
@@ -40,7 +40,7 @@ Result run_list(Invocation& call) {
 
 constexpr Field show_fields[] = {{"request_id", "string", "its id"},
                                  {"resume_id", "?string", "for `ymgr resume`, while it is open"},
-                                 {"kind", "string", "issue, renew, revoke or device"},
+                                 {"kind", "string", "issue, renew, revoke, device or replace"},
                                  {"target", "string", "certificate name, or how many"},
                                  {"state", "string", "open, waiting, done, failed, refused or abandoned"},
                                  {"items", "array of object", "one a certificate"},

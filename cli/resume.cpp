@@ -14,7 +14,7 @@ constexpr Option options[] = {{.name = "--all", .value = "", .help = "every oper
 constexpr Field fields[] = {
     {"operations", "array of object", "one an operation"},
     {"operations.request_id", "string", "its id"},
-    {"operations.kind", "string", "issue, renew, revoke or device"},
+    {"operations.kind", "string", "issue, renew, revoke, device or replace"},
     {"operations.success", "boolean", "whether all of it is done now"},
     {"operations.state", "?string", "done, open, waiting, failed or refused"},
     {"operations.items", "?array of object", "what the command itself would have answered"},

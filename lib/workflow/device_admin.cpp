@@ -56,17 +56,6 @@ AdminAnswer take_out(Workbench& bench, const std::string& serial, DeviceStatus s
   return answer;
 }
 
-std::vector<Reissue> reissues_for(Workbench& bench, const std::string& serial) {
-  std::vector<Reissue> found;
-  const std::string prefix = "yubikey:" + serial + ":";
-  for (const auto& id : devices::active_certificates(bench.db, serial, now()))
-    if (const auto row = inventory::by_id(bench.db, id)) {
-      found.push_back({row->name, row->profile, row->key_reference.substr(prefix.size()), row->owner, {}});
-      for (const auto& san : row->sans) found.back().sans.push_back(to_string(san));
-    }
-  return found;
-}
-
 }  // namespace
 
 AdminAnswer assign_device(Workbench& bench, const std::string& serial, const std::string& owner,
@@ -105,52 +94,6 @@ AdminAnswer find_device(Workbench& bench, const std::string& serial, const Admin
   change(bench, answer, "device.found", Json::object({{"note", options.note}}),
          [&](Time at) { devices::set_status(bench.db, serial, status, options.note, at); });
   return answer;
-}
-
-ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const std::string& with, Duration grace,
-                             const AdminOptions& options) {
-  ReplaceAnswer answer;
-  answer.with = with;
-  answer.admin = begin(bench, serial);
-  if (serial == with) throw Error(Code::usage, "a YubiKey can't replace itself", "name the new one with --with");
-  const auto next = devices::get(bench.db, with);
-  if (next.status != DeviceStatus::enrolled)
-    throw Error(Code::device_state, "the YubiKey " + with + " is " + std::string(to_string(next.status)),
-                "ymgr enroll --device " + with);
-  answer.reissues = reissues_for(bench, serial);
-  const bool was_asked = answer.admin.row.replaced_by == with;
-  const Time ends = was_asked && answer.admin.row.superseded_at ? *answer.admin.row.superseded_at : now() + grace;
-  const std::string owner = answer.admin.row.owner;
-  if (options.dry_run || (was_asked && next.owner == owner)) {
-    answer.admin.row.replaced_by = with;
-    if (!was_asked) answer.admin.row.superseded_at = ends;
-    return answer;
-  }
-  change(bench, answer.admin, "device.replaced",
-         Json::object({{"with", with}, {"owner", owner}, {"superseded_at", format_time(ends)}, {"note", options.note}}),
-         [&](Time at) {
-           devices::set_replaced(bench.db, serial, with, ends, at);
-           devices::set_replaced(bench.db, with, {}, std::nullopt, at);
-           devices::set_owner(bench.db, with, owner, at);
-         });
-  return answer;
-}
-
-std::vector<std::string> supersede_replaced(Workbench& bench) {
-  std::vector<std::string> retired;
-  for (const auto& row : devices::grace_ended(bench.db, now())) {
-    const auto ids = devices::active_certificates(bench.db, row.serial, now());
-    bench.db.transaction(sql::Access::write, [&] {
-      for (const auto& id : ids) inventory::supersede(bench.db, id);
-      devices::set_replaced(bench.db, row.serial, row.replaced_by, std::nullopt, now());
-      if (row.status == DeviceStatus::enrolled)
-        devices::set_status(bench.db, row.serial, DeviceStatus::retired, "replaced by " + row.replaced_by, now());
-      append(bench, new_id("req", now()), "device.superseded", row.serial,
-             Json::object({{"with", row.replaced_by}, {"certificates", Json::texts(ids)}}));
-    });
-    retired.push_back(row.serial);
-  }
-  return retired;
 }
 
 Secret reveal_secret(Workbench& bench, const std::string& serial, Credential what, const std::string& note) {

@@ -30,24 +30,6 @@ AdminAnswer retire_device(Workbench&, const std::string& serial, Reason, const A
 /// A lost one is worked with again; what was revoked stays revoked. @throws Error device-state: it was not lost
 AdminAnswer find_device(Workbench&, const std::string& serial, const AdminOptions&);
 
-/// A certificate whose successor is still to be made on the new key.
-struct Reissue {
-  std::string name, profile, slot, owner;  // owner: of the old certificate; the new one is the device owner's
-  std::vector<std::string> sans;           // "upn:alice@corp.example"
-};
-struct ReplaceAnswer {
-  AdminAnswer admin;  // of the old one
-  std::string with;
-  std::vector<Reissue> reissues;
-};
-/// `serial` is replaced by the enrolled YubiKey `with`, which gets the same owner. When the grace has ended, the certificates that are
-/// still active on the old one become superseded, and it is retired (supersede_replaced).
-/// @throws Error device-not-enrolled; device-state: `with` is not enrolled; usage: the same twice; role-denied
-ReplaceAnswer replace_device(Workbench&, const std::string& serial, const std::string& with, Duration grace,
-                             const AdminOptions&);
-/// What a grace that has ended asks for; renew --due and reconcile call it. @return serials of those retired now
-std::vector<std::string> supersede_replaced(Workbench&);
-
 /// Shows PIN or PUK to an operator. The audit trail has it, with the note, before anything is shown; the secret is marked as exposed,
 /// and a PUK is changed when the key is next at hand.
 /// @throws Error device-not-enrolled, role-denied, usage: no note; secret-not-found: it is not kept here

@@ -3,7 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "workflow/card_key.hpp"
-#include "workflow/device_admin.hpp"
+#include "workflow/device_replace.hpp"
 #include "workflow/reconciliation.hpp"
 #include "workflow/set_pin.hpp"
 

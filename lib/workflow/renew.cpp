@@ -5,7 +5,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
-#include "workflow/device_admin.hpp"
+#include "workflow/device_replace.hpp"
 #include "workflow/explain.hpp"
 #include "workflow/issue.hpp"
 #include "workflow/renew_plan.hpp"

@@ -1,5 +1,6 @@
 #include "workflow/resume.hpp"
 
+#include "workflow/device_replace.hpp"
 #include "workflow/issue.hpp"
 
 namespace ymgr {
@@ -10,6 +11,7 @@ ResumeAnswer resume(Workbench& bench, std::string_view id) {
   operations::take_over(bench, op.request_id);
   if (op.kind == "revoke") return {op.kind, resume_revoke(bench, op.request_id)};
   if (op.kind == device_kind) return {op.kind, resume_device(bench, op.request_id)};
+  if (op.kind == replace_kind) return {op.kind, resume_replacement(bench, op.request_id)};
   if (op.kind == "issue") return {op.kind, resume_certificates(bench, op.request_id, op.kind, "issued")};
   return {op.kind, resume_renewal(bench, op.request_id)};
 }

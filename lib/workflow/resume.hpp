@@ -11,7 +11,7 @@
 namespace ymgr {
 
 struct ResumeAnswer {
-  std::string kind;  // "issue", "renew", "revoke", "device"
+  std::string kind;  // "issue", "renew", "revoke", "device", "replace"
   std::variant<CertificateAnswer, RenewAnswer, RevokeAnswer, DeviceAnswer> answer;
 };
 

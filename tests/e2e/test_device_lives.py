@@ -1,7 +1,6 @@
 """The lives of a YubiKey: lost, reset, enrolled again, stopped half-way; and what of the old one may not stay."""
 
 import contextlib
-import shlex
 import sqlite3
 
 import pytest
@@ -177,19 +176,6 @@ def test_a_new_pin_is_told_although_the_shown_puk_could_not_be_changed(desk):
     answer = desk.ymgr("set-pin", "--json")
     assert answer.json["result"] == "changed" and "PUK" in answer.stderr
     kept_pin_opens(desk)
-
-
-def test_the_commands_of_a_replacement_make_the_same_certificate(demo):
-    with Desk(demo, "5.7.4", "5.7.4") as desk:
-        bob = ["--password-file", desk.box.secret("bob.password", "a long password of theirs")]
-        desk.ymgr.json("user", "add", "bob", "--role", "user", *bob)
-        for serial in ("1001", "1002"):
-            enrolled(desk, serial=serial)
-        issued(desk, "--san", "upn:alice@corp.example")
-        desk.ymgr.json("device", "assign", "1001", "bob")  # the certificate stays alice's
-        (one,) = desk.ymgr.json("device", "replace", "1001", "--with", "1002")["reissues"]
-        made = desk.ymgr.json(*shlex.split(one["command"])[1:])
-        assert "upn:alice@corp.example" in made["sans"] and made["owner"] == "bob"
 
 
 def test_a_key_in_the_attestation_slot_proves_itself_again(demo):

@@ -235,7 +235,7 @@ def test_a_replaced_key_is_retired_after_the_grace(demo):
             return desk.ymgr.json("device", "show", "1001")["status"] == "retired"
 
         answer = desk.ymgr.json("device", "replace", "1001", "--with", "1002", "--grace", "1s")
-        assert answer["changed"] and answer["reissues"] == []
+        assert answer["changed"] and answer["items"] == []
         wait_for(lambda: desk.ymgr("renew", "--due") and is_retired(), "the end of the grace", 10)
         shown = desk.ymgr.json("device", "show", "1001")
         assert shown["replaced_by"] == "1002" and shown["superseded_at"] is None

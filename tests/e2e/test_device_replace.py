@@ -1,0 +1,113 @@
+"""Another YubiKey takes the place of one: it gets the same certificates, whatever stops the command."""
+
+import itertools
+import shlex
+import time
+from datetime import datetime
+
+import pytest
+
+from desk import Desk, enrolled, sent
+from harness import FAILPOINT, Ymgr, wait_for
+
+REPLACE = ["device", "replace", "1001", "--with", "1002"]
+
+
+@pytest.fixture
+def two(demo):
+    with Desk(demo, "5.7.4", "5.4.3") as desk:
+        for serial in ("1001", "1002"):
+            enrolled(desk, serial=serial)
+        yield desk
+
+
+def issued(desk, slot, *options, name="alice", serial="1001"):
+    return desk.ymgr.json("issue", name, "--device", serial, "--slot", slot, "--another", *options)["cert_id"]
+
+
+def results(answer):
+    return {one["slot"]: one.get("result") or one["code"] for one in answer["items"]}
+
+
+def shown(desk, cert_id):
+    return desk.ymgr.json("cert", "show", cert_id)
+
+
+def test_the_new_key_gets_the_same_certificates(two):
+    made = ["--san", "upn:alice@corp.example", "--key", "ec-p384", "--validity", "40d", "--label", "team=web"]
+    old = issued(two, "9a", *made, "--touch-policy", "cached")
+    issued(two, "9c", "--key", "rsa-3072", "--profile", "piv-auth", name="bob")  # firmware 5.4 makes no such key
+    issued(two, "9e")
+    before = two.box.snapshot()
+    planned = two.ymgr.json(*REPLACE, "--dry-run", exit=9)
+    assert (planned["state"], planned["changed"]) == ("planned", False) and before.keys() == two.box.snapshot().keys()
+    assert results(planned) == {"9a": "planned", "9c": "device-unsupported", "9e": "planned"}
+    answer = two.ymgr.json(*REPLACE, exit=9)
+    assert results(answer) == {"9a": "issued", "9c": "device-unsupported", "9e": "issued"} and answer["changed"]
+    assert answer["state"] == "failed" and answer["items"][1]["suggestion"].startswith("--key ec-p384")
+    one, new = shown(two, old), shown(two, answer["items"][0]["cert_id"])
+    for member in ("name", "profile", "sans", "labels", "key_algorithm", "owner", "slot"):
+        assert new[member] == one[member], member
+    assert (new["device"], new["attested"], new["renewed_from"], one["status"]) == ("1002", True, None, "active")
+    days = {datetime.fromisoformat(each["expires_at"]) - datetime.fromisoformat(each["not_before"]) for each in (one, new)}
+    assert len(days) == 1, days
+    assert two.ymgr.json("device", "attest", "1002", "--slot", "9a")["touch_policy"] == "cached"
+    issued(two, "9c", "--key", "ec-p384", "--profile", "piv-auth", name="bob", serial="1002")  # as suggested
+    generated = sent(two, "47", 1)
+    again = two.ymgr.json(*REPLACE)
+    assert set(results(again).values()) == {"unchanged"} and not again["changed"] and sent(two, "47", 1) == generated
+
+
+def test_a_lost_key_is_replaced_by_what_it_had_then(two):
+    gone, kept = issued(two, "9c"), issued(two, "9a")
+    newest = two.ymgr.json("renew", kept, "--force")["cert_id"]
+    two.ymgr.json("revoke", gone, "--yes")
+    time.sleep(1.1)  # dates of revocation have whole seconds
+    two.ymgr.json("device", "lost", "1001", "--yes")
+    two.keys[1].unplug()
+    wait_for(lambda: two.plugged() == 1, "the agent to see it")
+    waits = two.ymgr.json(*REPLACE, exit=6)
+    assert results(waits) == {"9a": "device-not-found"} and waits["state"] == "open" and waits["resume_id"]
+    assert waits["items"][0]["replaces"] == newest
+    two.keys[1].plug()
+    wait_for(lambda: two.plugged() == 2, "the agent to see it")
+    (done,) = two.ymgr.json("resume", "--all")["operations"]
+    assert done["kind"] == "replace" and results(done) == {"9a": "issued"}
+    assert results(two.ymgr.json(*REPLACE)) == {"9a": "unchanged"}
+    two.ymgr.json("device", "found", "1001")
+    assert two.ymgr.json(*REPLACE)["items"] == []  # what was revoked stays so
+
+
+def test_a_used_slot_is_left_alone_unless_forced(two):
+    bob = ["--password-file", two.box.secret("bob.password", "a long password of theirs")]
+    two.ymgr.json("user", "add", "bob", "--role", "user", *bob)
+    issued(two, "9a", "--san", "upn:alice@corp.example")
+    two.ymgr.json("device", "assign", "1001", "bob")  # the certificate stays alice's
+    other = issued(two, "9a", name="bob", serial="1002")
+    assert results(two.ymgr.json(*REPLACE, exit=1)) == {"9a": "slot-used"}
+    assert shown(two, other)["status"] == "active" and two.ymgr.json("device", "show", "1001")["replaced_by"] == "1002"
+    (one,) = two.ymgr.json(*REPLACE, "--no-issue")["items"]
+    assert (one["result"], one["owner"]) == ("listed", "bob")
+    by_hand = two.ymgr.json(*shlex.split(one["command"])[1:], "--force")
+    assert "upn:alice@corp.example" in by_hand["sans"] and by_hand["owner"] == "bob"
+    assert results(two.ymgr.json(*REPLACE)) == {"9a": "unchanged"}
+    two.ymgr.json("revoke", by_hand["cert_id"], "--yes")
+    assert results(two.ymgr.json(*REPLACE, "--force")) == {"9a": "issued"}
+
+
+def test_killed_anywhere_it_is_finished_and_nothing_is_issued_twice(two):
+    for number, finish in zip(itertools.count(5, 5), itertools.cycle((REPLACE, ["resume", "--all"]))):
+        old = [issued(two, slot, "--profile", "piv-auth", "--force") for slot in ("9a", "82")]
+        killed = Ymgr(FAILPOINT, two.box, {**two.ymgr.env, "YMGR_FAILPOINT": f"kill@{number}"})(*REPLACE, "--force", exit=None)
+        if killed.exit == 0:
+            break
+        assert killed.exit == -9, killed
+        begun = two.ymgr.json("operation", "list")["operations"]
+        two.ymgr.json(*(finish if begun else REPLACE), *(["--force"] if finish == REPLACE or not begun else []))
+        assert two.ymgr.json("operation", "list")["operations"] == [], number
+        new = two.ymgr.json("cert", "list", "--select", "device=1002,status=active")["certificates"]
+        assert sorted(one["slot"] for one in new) == ["82", "9a"], (number, new)
+        for one in new:
+            two.ymgr.json("cert", "check", one["cert_id"])
+        two.ymgr.json("revoke", *old, *(one["cert_id"] for one in new), "--yes")
+    assert number > 20
