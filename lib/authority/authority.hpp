@@ -1,5 +1,6 @@
 // Certificate Agent's CA.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,15 +21,24 @@ struct IssuedCertificate {
   std::string ca_name;
 };
 
+/// What is to be signed, and by which rules the CA is to look at it.
+struct SigningRequest {
+  const Der& csr;
+  const PlannedCertificate& planned;
+  std::string_view profile = {}, owner = {};  // a CA elsewhere has rules of its own for each
+};
+
 /// The half that workers use. One instance serves one thread; open another for more.
 class Signer {
  public:
   virtual ~Signer() = default;
-  /// Signs the key of `csr` as planned. Signing twice makes two certificates: callers plan first and, after an unknown
+  /// Signs the key of the request as planned; a CA elsewhere chooses the serial number itself. Signing twice makes two certificates: callers plan first and, after an unknown
   /// outcome, ask Authority::find_by_public_key.
   /// @throws Error ca-expired: the CA ends before the plan · ca-refused: name constraints · ca-unavailable: outcome unknown
-  virtual IssuedCertificate sign(const Der& csr, const PlannedCertificate& planned) = 0;
+  virtual IssuedCertificate sign(const SigningRequest&) = 0;
 };
+
+using CrlRecord = std::function<void(const std::vector<Crl>&)>;
 
 struct RevocationRequest {
   std::string serial;
@@ -54,8 +64,11 @@ class Authority {
   /// Takes a certificateHold off again. @throws Error certificate-state: not on hold
   virtual void unhold(std::string_view issuer, std::string_view serial) = 0;
   /// Signs and stores a new CRL of every issuing CA whose revocations changed since its CRL, or whose CRL is a day old or
-  /// past half its life, or, with `force`, of all; returns those it made. Joins the caller's transaction.
-  virtual std::vector<Crl> refresh_crls(bool force) = 0;
+  /// past half its life, or, with `force`, of all; returns those it made. `record`, if any, gets them, when there are some, in the
+  /// transaction that stores them. Where the CA is elsewhere, it is told of revocations here, outside of any transaction: so no
+  /// caller is inside one, but for those that need the local CA anyway, which joins it.
+  virtual std::vector<Crl> refresh_crls(bool force, const CrlRecord& record) = 0;
+  std::vector<Crl> refresh_crls(bool force) { return refresh_crls(force, {}); }
   /// The newest CRL of an issuer, as stored. nullopt: none yet.
   virtual std::optional<Crl> crl(std::string_view issuer) = 0;
   /// Every certificate the CA has for this key, newest first.

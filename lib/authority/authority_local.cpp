@@ -57,7 +57,8 @@ class LocalAuthority : public Authority {
     });
   }
 
-  std::vector<Crl> refresh_crls(bool force) override {
+  using Authority::refresh_crls;
+  std::vector<Crl> refresh_crls(bool force, const CrlRecord& record) override {
     std::vector<Crl> made;
     db_.transaction(sql::Access::write, [&] {
       made.clear();
@@ -68,6 +69,7 @@ class LocalAuthority : public Authority {
                             PrivateKey::from_pkcs8(issuing_key(db_, data_key_, row)));
         made.push_back(sign_crl(db_, row, issuer, folder_, crl_life));
       }
+      if (record && !made.empty()) record(made);
     });
     return made;
   }

@@ -18,11 +18,11 @@ class LocalSigner : public Signer {
         constraints_(plan.constraints),
         key_(std::move(key)) {}
 
-  IssuedCertificate sign(const Der& csr, const PlannedCertificate& planned) override {
-    check_life(planned);
-    check_name_constraints(constraints_, planned.names);
-    const Csr request = parse_csr(csr.bytes);
-    const Der der = issuer().sign(request.key.spki, planned, urls_);
+  IssuedCertificate sign(const SigningRequest& wanted) override {
+    check_life(wanted.planned);
+    check_name_constraints(constraints_, wanted.planned.names);
+    const Csr request = parse_csr(wanted.csr.bytes);
+    const Der der = issuer().sign(request.key.spki, wanted.planned, urls_);
     return {parse_certificate(der.bytes), issuer_id_, name_};
   }
 

@@ -33,11 +33,11 @@ void tell_ca(audit::Event& event, const CaInfo& ca) {
 }  // namespace
 
 std::vector<Crl> sign_crls(Workbench& bench, const std::string& request_id, bool force) {
-  auto made = bench.authority.refresh_crls(force);
-  std::vector<audit::Event> events;
-  for (const auto& crl : made) events.push_back({request_id, "ca.crl_signed", crl.issuer, crl_data(crl)});
-  audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
-  return made;
+  return bench.authority.refresh_crls(force, [&](const std::vector<Crl>& made) {
+    std::vector<audit::Event> events;
+    for (const auto& crl : made) events.push_back({request_id, "ca.crl_signed", crl.issuer, crl_data(crl)});
+    audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+  });
 }
 
 std::vector<Certificate> renew_ocsp_signers(Workbench& bench, const std::string& request_id, bool force) {
@@ -64,10 +64,7 @@ CaUpkeep look_after_ca(Workbench& bench, const std::string& request_id) {
       upkeep.failures.push_back(error);
     }
   };
-  guarded([&] {
-    bench.db.transaction(sql::Access::write,
-                         [&] { upkeep.crl_refreshed = !sign_crls(bench, request_id, false).empty(); });
-  });
+  guarded([&] { upkeep.crl_refreshed = !sign_crls(bench, request_id, false).empty(); });
   guarded([&] { upkeep.ocsp_refreshed = !renew_ocsp_signers(bench, request_id, false).empty(); });
   guarded([&] { publish_ca_files(bench.db, bench.ca_folder); });  // also what a run that was killed left unwritten
   return upkeep;
@@ -75,8 +72,7 @@ CaUpkeep look_after_ca(Workbench& bench, const std::string& request_id) {
 
 std::vector<Crl> refresh_ca_crls(Workbench& bench) {
   bench.session.require(Right::manage_ca);
-  std::vector<Crl> made;
-  bench.db.transaction(sql::Access::write, [&] { made = sign_crls(bench, new_id("req", now()), true); });
+  auto made = sign_crls(bench, new_id("req", now()), true);
   publish_ca_files(bench.db, bench.ca_folder);
   return made;
 }

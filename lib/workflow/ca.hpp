@@ -20,7 +20,7 @@ CaInfo rotate_ca(Workbench&, const RootKey&);
 /// The answer to `init --ca-csr`. @throws Error pair-mismatch, certificate-invalid
 CaInfo import_ca(Workbench&, std::string_view pem);
 
-/// CRLs that are due, or all, with an audit event each; joins the caller's transaction. Right: the caller's.
+/// CRLs that are due, or all, with an audit event each (Authority::refresh_crls). Right: the caller's.
 std::vector<Crl> sign_crls(Workbench&, const std::string& request_id, bool force);
 /// OCSP signers that are missing, damaged or past half their life, or all, with an audit event each. Right: the caller's.
 std::vector<Certificate> renew_ocsp_signers(Workbench&, const std::string& request_id, bool force);

@@ -121,7 +121,7 @@ CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
 Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt) {
   const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
   if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
-  auto issued = ports.signer->sign(*der, item.plan);
+  auto issued = ports.signer->sign({*der, item.plan, item.profile, item.owner});
   item.certificate = std::move(issued.certificate);
   item.issuer_id = std::move(issued.issuer_id);
   item.ca_name = std::move(issued.ca_name);
@@ -320,7 +320,7 @@ void publish_lost_keys(Workbench& bench, const std::string& request_id, const st
     return item.card && (is_lost(item) || !item.card->displaced.empty());
   };
   if (std::ranges::none_of(items, revokes)) return;
-  bench.db.transaction(sql::Access::write, [&] { sign_crls(bench, request_id, false); });
+  sign_crls(bench, request_id, false);
   publish_ca_files(bench.db, bench.ca_folder);
 }
 

@@ -69,7 +69,7 @@ void confirm(Workbench& bench, std::span<const Entry> entries, Wanted wanted, Re
 
 void publish_revocations(Workbench& bench, const std::string& request_id, std::span<const Entry> entries,
                          RevokeAnswer& answer) {
-  bench.db.transaction(sql::Access::write, [&] { sign_crls(bench, request_id, false); });
+  sign_crls(bench, request_id, false);
   confirm(bench, entries, Wanted::listed, answer);
 }
 
@@ -421,8 +421,8 @@ RevokeAnswer unhold(Workbench& bench, const RevokeTargets& targets, const Revoke
           {answer.request_id, "unheld", row.name, Json::object({{"cert_id", row.cert_id}, {"note", options.note}})});
     }
     audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
-    sign_crls(bench, answer.request_id, false);
   });
+  sign_crls(bench, answer.request_id, false);
   confirm(bench, entries_of(targets.rows), Wanted::not_listed, answer);
   answer.changed = !targets.rows.empty();
   return answer;

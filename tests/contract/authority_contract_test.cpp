@@ -38,7 +38,7 @@ class Contract {
 
   IssuedCertificate sign(const PlannedCertificate& plan, std::string_view cert_id = "cert-1") {
     const Der csr = make_csr(key, plan.names);
-    IssuedCertificate issued = authority_.open_signer()->sign(csr, plan);
+    IssuedCertificate issued = authority_.open_signer()->sign({csr, plan});
     authority_.record_issued(issued, cert_id);
     return issued;
   }
@@ -108,12 +108,13 @@ void refuses_what_it_may_not(Contract& contract) {
   const auto signer = contract.authority().open_signer();
   Der broken = csr;
   broken.bytes.back() = static_cast<char>(broken.bytes.back() ^ 1);
-  CHECK_CODE(signer->sign(broken, plan), Code::csr_bad_signature);
-  CHECK_CODE(signer->sign({"nothing"}, plan), Code::csr_invalid);
+  CHECK_CODE(signer->sign({broken, plan}), Code::csr_bad_signature);
+  const Der nothing{"nothing"};
+  CHECK_CODE(signer->sign({nothing, plan}), Code::csr_invalid);
   plan.not_after = contract.backend().end() + std::chrono::seconds(1);
-  CHECK_CODE(signer->sign(csr, plan), Code::ca_expired);
+  CHECK_CODE(signer->sign({csr, plan}), Code::ca_expired);
   plan.not_after = contract.backend().end();
-  CHECK(signer->sign(csr, plan).certificate.not_after == plan.not_after);
+  CHECK(signer->sign({csr, plan}).certificate.not_after == plan.not_after);
 }
 
 void revokes_once(Contract& contract) {
@@ -254,7 +255,8 @@ TEST_CASE("signers work on threads of their own while the database stays with th
         const CryptoThread own;
         const auto mine = ca.key.public_key();
         const PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
-        issued = signer->sign(make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), plan.names), plan);
+        const Der csr = make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), plan.names);
+        issued = signer->sign({csr, plan});
         CHECK(issued->certificate.key.sha256 != mine.sha256);
       },
       [] {});

@@ -38,7 +38,7 @@ class LocalCa {
 
   IssuedCertificate issue(const PlannedCertificate& plan, std::string_view cert_id = "cert-1") {
     const Der csr = make_csr(key, plan.names);
-    IssuedCertificate issued = authority_->open_signer()->sign(csr, plan);
+    IssuedCertificate issued = authority_->open_signer()->sign({csr, plan});
     authority_->record_issued(issued, cert_id);
     return issued;
   }

@@ -42,7 +42,9 @@ class CountingAuthority : public Authority {
   void record_issued(const IssuedCertificate& issued, std::string_view id) override { real_.record_issued(issued, id); }
   void revoke(std::string_view issuer, const RevocationRequest& request) override { real_.revoke(issuer, request); }
   void unhold(std::string_view issuer, std::string_view serial) override { real_.unhold(issuer, serial); }
-  std::vector<Crl> refresh_crls(bool force) override { return real_.refresh_crls(force); }
+  std::vector<Crl> refresh_crls(bool force, const CrlRecord& record) override {
+    return real_.refresh_crls(force, record);
+  }
   std::optional<Crl> crl(std::string_view issuer) override {
     ++crl_reads;
     return real_.crl(issuer);

@@ -115,7 +115,7 @@ TEST_CASE("the signer refuses what OpenSSL would not verify under the CA's name 
     const Der csr = make_csr(ca.key, planned.names);
     const Der anyway = careless.sign(ca.key.public_key().spki, planned, {});
     const std::string fault = check_chain(parse_certificate(anyway.bytes), {&issuing, 1}, {&root, 1}, now());
-    const auto error = thrown([&] { signer->sign(csr, planned); });
+    const auto error = thrown([&] { signer->sign({csr, planned}); });
     CHECK_MESSAGE(error.has_value() == !fault.empty(), fault);
     if (error) CHECK(error->code() == Code::ca_refused);
     refused += error.has_value() ? 1 : 0;
