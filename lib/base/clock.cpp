@@ -1,11 +1,14 @@
 #include "base/clock.hpp"
 
+#include <time.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
 
 #include "base/error.hpp"
+#include "base/interrupt.hpp"
 #include "base/text.hpp"
 
 namespace ymgr {
@@ -17,6 +20,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constinit std::atomic<ClockSource> clock_source{nullptr};
+constinit std::atomic<Pause> pause_instead{nullptr};
 
 struct Civil {
   int year;
@@ -150,6 +154,23 @@ Time now() {
 
 void set_clock(ClockSource source) noexcept {
   clock_source.store(source, std::memory_order_relaxed);
+}
+
+void pause(Duration time) {
+  throw_if_interrupted();
+  if (const Pause instead = pause_instead.load(std::memory_order_relaxed)) return instead(time);
+  constexpr Duration slice = std::chrono::milliseconds(50);  // signals reach the main thread only
+  for (const auto end = std::chrono::steady_clock::now() + time;;) {
+    const auto left = std::chrono::duration_cast<Duration>(end - std::chrono::steady_clock::now());
+    if (left <= Duration{}) return;
+    const timespec rest{.tv_sec = 0, .tv_nsec = static_cast<long>(std::min(left, slice).count() * 1000)};
+    ::nanosleep(&rest, nullptr);
+    throw_if_interrupted();
+  }
+}
+
+void set_pause(Pause instead) noexcept {
+  pause_instead.store(instead, std::memory_order_relaxed);
 }
 
 std::string format_time(Time t) {

@@ -17,6 +17,12 @@ using ClockSource = Time (*)();
 /// For tests and the failpoint build only. nullptr: the wall clock again.
 void set_clock(ClockSource source) noexcept;
 
+/// Waits that long, or until a signal has arrived. @throws Error interrupted
+void pause(Duration time);
+using Pause = void (*)(Duration);
+/// For tests only: called instead of waiting. nullptr: waits again.
+void set_pause(Pause instead) noexcept;
+
 constexpr std::int64_t to_micros(Time t) noexcept {
   return t.time_since_epoch().count();
 }

@@ -1,6 +1,6 @@
 """Reads the #include lines of what ships and fails on an arrow that the design does not have.
 
-    cli -> workflow -> roles -> sql, http, x509 -> base         agentd -> agent, http, x509 -> base
+    cli -> workflow -> roles -> vault, sql, http, x509 -> base         agentd -> agent, http, x509 -> base
 
 A folder may include itself, `base`, and what its row of ARROWS names; lib/CMakeLists.txt links the same.
 """
@@ -18,6 +18,7 @@ ARROWS = {
     "x509": "",
     "http": "",
     "agent": "http x509",
+    "vault": "http x509",
     "sql": "",
     "policy": "x509",
     "secrets": "agent sql",

@@ -166,6 +166,17 @@ TEST_CASE("by default a certificate is due at the smaller of a third of its life
   for (const auto& [life, left] : rows) CHECK(default_due_at(begin, begin + life) == begin + life - left);
 }
 
+TEST_CASE("a pause waits, and tests can have it not wait") {
+  const auto begin = std::chrono::steady_clock::now();
+  pause(std::chrono::milliseconds(60));
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(60));
+  static Duration asked{};
+  set_pause([](Duration time) { asked = time; });
+  pause(days(1));
+  set_pause(nullptr);
+  CHECK(asked == Duration(days(1)));
+}
+
 TEST_CASE("the clock can be replaced and given back") {
   set_clock([] { return from_seconds(42); });
   CHECK(now() == from_seconds(42));
