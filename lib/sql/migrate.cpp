@@ -55,6 +55,7 @@ void require_known_form(const std::vector<Applied>& applied, std::span<const Mig
 /// Nothing when another process was faster.
 void apply(Connection& connection, const Migration& migration) {
   connection.transaction(Access::write, [&] {
+    if (const auto schema = make_schema(connection.dialect()); !schema.empty()) connection.run(schema, {});
     connection.run(create_table, {});
     if (version_of(applied_migrations(connection)) >= migration.number()) return;
     connection.run_script(migration.text);

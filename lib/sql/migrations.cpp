@@ -11,6 +11,9 @@ namespace {
 constexpr Migration sqlite_migrations[] = {
 #include "sql/migrations_sqlite.inc"
 };
+constexpr Migration postgres_migrations[] = {
+#include "sql/migrations_postgres.inc"
+};
 
 int number_after(std::string_view text, std::string_view mark) {
   const auto place = text.find(mark);
@@ -35,7 +38,11 @@ std::string Migration::sha256() const {
   return hex(ymgr::sha256(text));
 }
 
-std::span<const Migration> migrations(Dialect) noexcept {
+std::span<const Migration> migrations(Dialect dialect) noexcept {
+  switch (dialect) {
+    case Dialect::postgres: return postgres_migrations;
+    case Dialect::sqlite: break;
+  }
   return sqlite_migrations;
 }
 

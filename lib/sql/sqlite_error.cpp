@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "sql/sqlite.hpp"
+#include "sql/statements.hpp"
 
 namespace ymgr::sql {
 namespace {
@@ -17,20 +18,6 @@ std::string_view constraint_kind(int result) noexcept {
     case SQLITE_CONSTRAINT_CHECK: return "check";
     default: return "other";
   }
-}
-
-/// The name after INTO, UPDATE or FROM.
-std::string table_of_statement(std::string_view statement) {
-  std::string_view before;
-  while (!statement.empty()) {
-    const auto end = statement.find_first_of(" \n(");
-    const auto word = statement.substr(0, end);
-    if (before == "INTO" || before == "UPDATE" || before == "FROM") return std::string(word);
-    if (!word.empty()) before = word;
-    if (end == std::string_view::npos) break;
-    statement.remove_prefix(end + 1);
-  }
-  return {};
 }
 
 /// "UNIQUE constraint failed: users.name" names the table, a foreign key or check does not.

@@ -10,4 +10,27 @@ std::string_view find_table(Dialect dialect) noexcept {
   return "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1";
 }
 
+std::string_view make_schema(Dialect dialect) noexcept {
+  switch (dialect) {
+    // CREATE SCHEMA IF NOT EXISTS wants the right to make one even where it stands.
+    case Dialect::postgres:
+      return "DO $$ BEGIN IF to_regnamespace('ymgr') IS NULL THEN CREATE SCHEMA ymgr; END IF; END $$";
+    case Dialect::sqlite: break;
+  }
+  return {};
+}
+
+std::string table_of_statement(std::string_view statement) {
+  std::string_view before;
+  while (!statement.empty()) {
+    const auto end = statement.find_first_of(" \n(");
+    const auto word = statement.substr(0, end);
+    if (before == "INTO" || before == "UPDATE" || before == "FROM") return std::string(word);
+    if (!word.empty()) before = word;
+    if (end == std::string_view::npos) break;
+    statement.remove_prefix(end + 1);
+  }
+  return {};
+}
+
 }  // namespace ymgr::sql

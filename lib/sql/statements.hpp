@@ -1,5 +1,6 @@
 // The few statements whose text differs between the databases, side by side.
 #pragma once
+#include <string>
 #include <string_view>
 
 #include "sql/connection.hpp"
@@ -8,5 +9,10 @@ namespace ymgr::sql {
 
 /// One row when the table $1 is there.
 std::string_view find_table(Dialect) noexcept;
+/// Run before the first migration: what its tables stand in. Empty: nothing.
+std::string_view make_schema(Dialect) noexcept;
+
+/// The name after INTO, UPDATE or FROM; empty: none.
+std::string table_of_statement(std::string_view statement);
 
 }  // namespace ymgr::sql

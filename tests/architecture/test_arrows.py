@@ -41,6 +41,7 @@ OWNERS = {
     "sodium.h": "lib/base/crypto.cpp",
     "openssl/*": "lib/x509/*.cpp lib/x509/openssl.hpp",
     "sqlite3.h": "lib/sql/*.cpp",
+    "libpq-fe.h": "lib/sql/libpq.hpp",
     "curl/*": "lib/http/curl.hpp",
     "microhttpd.h": "lib/http/microhttpd.hpp",
     "spdlog/*": "agentd/log.cpp",

@@ -251,11 +251,19 @@ void connection_contract(const std::function<Connect()>& fresh) {
   }
 }
 
-TEST_CASE("SQLite keeps the contract of a connection") {
-  connection_contract([]() -> Connect {
-    const auto database = std::make_shared<test::TestDatabase>();
+std::function<Connect()> fresh_of(sql::Dialect dialect) {
+  return [dialect]() -> Connect {
+    const auto database = std::make_shared<test::TestDatabase>(dialect);
     return [database] { return database->another(); };
-  });
+  };
+}
+
+TEST_CASE("SQLite keeps the contract of a connection") {
+  connection_contract(fresh_of(sql::Dialect::sqlite));
+}
+
+TEST_CASE("PostgreSQL keeps the contract of a connection") {
+  connection_contract(fresh_of(sql::Dialect::postgres));
 }
 
 }  // namespace

@@ -1,28 +1,44 @@
 // A migrated database in a folder of its own, and what tests ask of it.
 #pragma once
+#include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "base/files.hpp"
 #include "secrets/secret_store.hpp"
 #include "sql/connection.hpp"
+#include "support/postgres_database.hpp"
 
 namespace ymgr::test {
 
+/// What YMGR_TEST_DATABASE says; the same tests run over both.
+inline sql::Dialect test_dialect() {
+  const char* name = std::getenv("YMGR_TEST_DATABASE");
+  return name != nullptr && std::string_view(name) == "postgres" ? sql::Dialect::postgres : sql::Dialect::sqlite;
+}
+
 class TestDatabase {
  public:
-  TestDatabase() : connection_(sql::open_sqlite({.path = path(), .create = true})) { sql::migrate(*connection_); }
+  explicit TestDatabase(sql::Dialect dialect = test_dialect())
+      : postgres_(dialect == sql::Dialect::postgres ? std::make_unique<PostgresDatabase>() : nullptr),
+        connection_(postgres_ ? postgres_->connect() : sql::open_sqlite({.path = path(), .create = true})) {
+    if (!postgres_) sql::migrate(*connection_);
+  }
   std::string folder() const { return folder_.path(); }
-  std::string path() const { return folder_.path() + "/ymgr.db"; }
+  std::string path() const { return folder_.path() + "/ymgr.db"; }  // SQLite's
   sql::Connection& operator*() const { return *connection_; }
   sql::Connection* operator->() const { return connection_.get(); }
   /// A further connection, as another process has it.
   std::unique_ptr<sql::Connection> another(int busy_milliseconds = 30'000) const {
-    return sql::open_sqlite({.path = path(), .busy_milliseconds = busy_milliseconds});
+    if (!postgres_) return sql::open_sqlite({.path = path(), .busy_milliseconds = busy_milliseconds});
+    auto settings = postgres_settings(postgres_->name());
+    settings.lock_milliseconds = busy_milliseconds;
+    return sql::open_postgres(std::move(settings));
   }
 
  private:
   TemporaryFolder folder_{"ymgr-test"};
+  std::unique_ptr<PostgresDatabase> postgres_;
   std::unique_ptr<sql::Connection> connection_;
 };
 

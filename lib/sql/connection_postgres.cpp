@@ -1,0 +1,382 @@
+#include <poll.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+
+#include "base/failpoint.hpp"
+#include "sql/libpq.hpp"
+#include "sql/postgres.hpp"
+
+namespace ymgr::sql {
+namespace {
+
+constexpr int most_attempts = 5;
+using Clock = std::chrono::steady_clock;
+
+/// The lock is that of the audit trigger, too: 'ymgr' in ASCII. Asked first, the number of the transaction is there when an
+/// answer to COMMIT is not; and a pooler that changes sessions is caught here.
+constexpr auto begin_writing =
+    "SELECT pg_advisory_xact_lock(2037212018), pg_backend_pid(), CAST(pg_current_xact_id() AS text)";
+
+class PostgresRow final : public Row {
+ public:
+  PostgresRow(const pg_result* result, int row) noexcept : result_(result), row_(row) {}
+  bool is_null(int column) const override { return libpq().is_null(result_, row_, column) != 0; }
+  std::int64_t integer(int column) const override {
+    const auto digits = text(column);
+    std::int64_t value = digits == "t" ? 1 : 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return value;
+  }
+  std::string_view text(int column) const override {
+    return {libpq().value(result_, row_, column), static_cast<std::size_t>(libpq().length(result_, row_, column))};
+  }
+
+ private:
+  const pg_result* result_;
+  int row_;
+};
+
+void give_rows(const pg_result* result, const Each& each) {
+  const int rows = libpq().row_count(result);
+  for (int row = 0; each && row < rows; ++row) each(PostgresRow(result, row));
+}
+
+std::int64_t rows_changed(pg_result* result) {
+  const std::string_view tag = libpq().command_status(result), digits = libpq().command_tuples(result);
+  std::int64_t count = 0;
+  if (!tag.starts_with("SELECT")) std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  return count;
+}
+
+bool only_reads(std::string_view statement) noexcept {
+  return statement.starts_with("SELECT") || statement.starts_with("EXPLAIN") || statement.starts_with("SHOW");
+}
+
+bool has_state(const Error& error, std::string_view state) noexcept {
+  const auto* found = error.detail("sqlstate");
+  return found != nullptr && *found == state;
+}
+
+void sleep_milliseconds(int milliseconds) noexcept {
+  ::poll(nullptr, 0, milliseconds);
+}
+
+struct Session {
+  explicit Session(const PostgresSettings& settings) : link(settings) {}
+  Link link;
+  PreparedStatements statements;
+};
+
+class PostgresConnection final : public Connection {
+ public:
+  explicit PostgresConnection(PostgresSettings settings) : settings_(std::move(settings)) { log_in(); }
+
+  Dialect dialect() const noexcept override { return Dialect::postgres; }
+
+  std::int64_t run(std::string_view text, std::span<const Value> params, const Each& each) override {
+    const Parameters parameters(params);
+    if (in_transaction_) return execute(std::string(text), parameters, each);
+    if (only_reads(text)) return read(std::string(text), parameters, each);
+    return write(std::string(text), parameters, each);
+  }
+
+  void insert_many(std::string_view table, std::span<const std::string_view> columns, const NextRow& next) override {
+    const auto insert = [&](const RowBlock& block) {
+      execute(block.statement(table, columns), block.parameters(), {});
+    };
+    if (in_transaction_) {
+      for (auto block = take(columns, next); !block.empty(); block = take(columns, next)) insert(block);
+      return;
+    }
+    // `next` can't be asked again when the transaction runs again.
+    std::vector<RowBlock> blocks;
+    for (auto block = take(columns, next); !block.empty(); block = take(columns, next))
+      blocks.push_back(std::move(block));
+    attempt(Access::write, Failpoints::off, [&] {
+      for (const auto& block : blocks) insert(block);
+    });
+  }
+
+  void transaction(Access access, const std::function<void()>& body) override {
+    if (in_transaction_) return join(access, body);
+    attempt(access, access == Access::write ? Failpoints::on : Failpoints::off, body);
+  }
+
+  void run_script(std::string_view text) override {
+    if (!in_transaction_) look_for_server();
+    begin();
+    Answer::make_way(link());
+    link().script(std::string(text));
+  }
+
+ private:
+  enum class Failpoints { on, off };
+
+  /// Ends the transaction however the body ends.
+  class Scope {
+   public:
+    Scope(PostgresConnection& connection, Access access) : connection_(connection) {
+      connection_.in_transaction_ = true;
+      connection_.may_write_ = access == Access::write;
+      connection_.begun_ = connection_.doomed_ = connection_.undone_ = false;
+    }
+    ~Scope() {
+      connection_.in_transaction_ = false;
+      if (connection_.begun_) connection_.roll_back();
+    }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    PostgresConnection& connection_;
+  };
+
+  Link& link() { return session_->link; }
+
+  static RowBlock take(std::span<const std::string_view> columns, const NextRow& next) {
+    return RowBlock::take(columns.size(), next);
+  }
+
+  void log_in() {
+    session_.reset();
+    try {
+      session_ = std::make_unique<Session>(settings_);
+    } catch (const Error& error) {
+      if (error.code() != Code::database_refused || !settings_.new_credentials) throw;
+      settings_.new_credentials(settings_);
+      session_ = std::make_unique<Session>(settings_);
+    }
+  }
+
+  /// After a loss: until a server is there again, or the time is up.
+  void look_for_server() {
+    if (session_ && !link().lost()) return;
+    const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.reconnect_milliseconds);
+    for (int pause = 20;; pause = std::min(2 * pause, 500)) {
+      try {
+        return log_in();
+      } catch (const Error& error) {
+        if (error.code() != Code::database_unreachable || Clock::now() >= deadline) throw;
+      }
+      sleep_milliseconds(pause);
+    }
+  }
+
+  /// Queues what opens the transaction; its answers come first in the batch.
+  int queue_begin() {
+    if (!in_transaction_ || begun_) return 0;
+    begun_ = true;
+    if (!may_write_) {
+      link().queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      return 1;
+    }
+    link().queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    link().queue(begin_writing);
+    return 2;
+  }
+
+  void take_begin(int commands) {
+    if (commands == 0) return;
+    link().take();
+    if (commands == 1) return;
+    const auto row = link().take();
+    transaction_id_ = libpq().value(row.get(), 0, 2);
+    if (std::atoi(libpq().value(row.get(), 0, 1)) == link().server_process()) return;
+    link().skip();
+    throw pooler_error(link());
+  }
+
+  void begin() {
+    const int commands = queue_begin();
+    if (commands == 0) return;
+    link().send();
+    take_begin(commands);
+    link().skip();
+  }
+
+  /// In one journey: what opens the transaction, the preparation, the statement.
+  void request(const std::string& text, const Parameters& parameters) {
+    Answer::make_way(link());
+    const int opening = queue_begin();
+    const int preparing = session_->statements.queue(link(), text, parameters);
+    link().send();
+    take_begin(opening);
+    for (int i = 0; i < preparing; ++i) link().take(text);
+    session_->statements.confirm();
+  }
+
+  std::int64_t execute(const std::string& text, const Parameters& parameters, const Each& each) {
+    request(text, parameters);
+    Answer answer(link(), text);
+    std::int64_t changed = 0;
+    while (const auto result = answer.next()) {
+      changed = rows_changed(result.get());
+      give_rows(result.get(), each);
+    }
+    return changed;
+  }
+
+  /// Outside of a transaction. Once more when the session turns out to be gone before the first row.
+  std::int64_t read(const std::string& text, const Parameters& parameters, const Each& each) {
+    bool answered = false;
+    const Each note = [&](const Row& row) {
+      answered = true;
+      if (each) each(row);
+    };
+    look_for_server();
+    try {
+      return execute(text, parameters, note);
+    } catch (const Error&) {
+      if (answered || !link().lost()) throw;
+    }
+    look_for_server();
+    return execute(text, parameters, note);
+  }
+
+  /// A transaction of its own, so that its outcome can be found out. Rows are given once they are committed.
+  std::int64_t write(const std::string& text, const Parameters& parameters, const Each& each) {
+    ResultHandle rows;
+    std::int64_t changed = 0;
+    attempt(Access::write, Failpoints::off, [&] {
+      request(text, parameters);
+      rows = link().take(text);
+      link().skip();
+      changed = rows_changed(rows.get());
+    });
+    give_rows(rows.get(), each);
+    return changed;
+  }
+
+  void attempt(Access access, Failpoints failpoints, const std::function<void()>& body) {
+    for (int attempt = 1;; ++attempt) {
+      look_for_server();
+      try {
+        return run_transaction(access, failpoints, body);
+      } catch (const Error& error) {
+        if (has_state(error, "55P03")) throw name_blocker(error);
+        if (attempt == most_attempts || !may_run_again(error)) throw;
+      }
+      sleep_milliseconds(2 << attempt);
+    }
+  }
+
+  bool may_run_again(const Error& error) {
+    if (error.outcome_unknown()) return false;
+    return undone_ || !session_ || link().lost() || has_state(error, "40001") || has_state(error, "40P01");
+  }
+
+  void run_transaction(Access access, Failpoints failpoints, const std::function<void()>& body) {
+    {
+      const Scope scope(*this, access);
+      body();
+      if (doomed_) throw Error(Code::internal, "commit after a failed part of the transaction");
+      if (failpoints == Failpoints::on) failpoint("commit", "before");
+      commit();
+    }
+    if (failpoints == Failpoints::on) failpoint("commit", "after");
+  }
+
+  void join(Access access, const std::function<void()>& body) {
+    if (access == Access::write && !may_write_) throw Error(Code::internal, "write inside a transaction for reading");
+    try {
+      body();
+    } catch (...) {
+      doomed_ = true;
+      throw;
+    }
+  }
+
+  void commit() {
+    if (!begun_) return;
+    begun_ = false;
+    Answer::make_way(link());
+    std::string tag;
+    try {
+      link().queue("COMMIT");
+      link().send();
+      tag = libpq().command_status(link().take().get());
+      link().skip();
+    } catch (const Error& error) {
+      if (!link().lost()) throw;
+      if (may_write_) settle(error);
+      return;
+    }
+    if (tag != "COMMIT") throw Error(Code::internal, "commit after a failed statement of the transaction");
+  }
+
+  void roll_back() noexcept {
+    begun_ = false;
+    if (link().lost()) return;
+    try {
+      Answer::make_way(link());
+      link().queue("ROLLBACK");
+      link().send();
+      link().take();
+    } catch (const Error&) {  // the server rolls back what it loses
+    }
+    link().skip();
+  }
+
+  /// The answer to COMMIT got lost: what became of it? @throws Error `loss` when it did not happen, with outcome unknown when
+  /// nobody can tell
+  void settle(const Error& loss) {
+    in_transaction_ = false;
+    const auto timeline = link().timeline();
+    const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.reconnect_milliseconds);
+    std::string status = "in progress";
+    try {
+      while (status == "in progress" && Clock::now() < deadline) {
+        look_for_server();
+        status = transaction_status();
+        if (status == "in progress") sleep_milliseconds(20);
+      }
+    } catch (const Error& error) {
+      throw Error(error.code(), error.what(), error.hint(), error.details(), Outcome::unknown);
+    }
+    // Another primary may have given the number to another transaction.
+    if (status == "committed" && link().timeline() == timeline) return;
+    undone_ = status == "aborted";
+    if (undone_) throw Error(loss);
+    throw Error(loss.code(), loss.what(), loss.hint(), loss.details(), Outcome::unknown);
+  }
+
+  std::string transaction_status() {
+    std::string status;
+    const Value values[] = {std::string_view(transaction_id_)};
+    try {
+      execute("SELECT pg_xact_status(CAST($1 AS xid8))", Parameters(values),
+              [&](const Row& row) { status = row.text(0); });
+    } catch (const Error& error) {
+      if (!has_state(error, "22023")) throw;
+      status = "aborted";  // a number that the server has not given yet: another primary, without the transaction
+    }
+    return status;
+  }
+
+  Error name_blocker(const Error& error) {
+    std::string who;
+    read(
+        "SELECT a.usename || ' (' || a.application_name || ')' FROM pg_locks l JOIN pg_stat_activity a ON a.pid = "
+        "l.pid "
+        "WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND a.pid <> pg_backend_pid()",
+        {}, [&](const Row& row) { who = row.text(0); });
+    return {error.code(), error.what(),
+            who.empty() ? error.hint() : who + " writes just now; run the same command again", error.details()};
+  }
+
+  PostgresSettings settings_;
+  std::unique_ptr<Session> session_;
+  std::string transaction_id_;  // of the transaction that writes
+  bool in_transaction_ = false, begun_ = false, may_write_ = false, doomed_ = false;
+  bool undone_ = false;  // the last COMMIT did not happen
+};
+
+}  // namespace
+
+std::unique_ptr<Connection> open_postgres(PostgresSettings settings) {
+  return std::make_unique<PostgresConnection>(std::move(settings));
+}
+
+}  // namespace ymgr::sql
