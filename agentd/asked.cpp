@@ -93,6 +93,39 @@ piv::ManagementKey Asked::management_key(piv::Card& card, std::string_view name,
   return {named ? *named : card.management_algorithm(), std::move(*bytes)};
 }
 
+void Asked::need_opener(std::string_view name) const {
+  if (!is_protected()) {
+    need(name);
+    return;
+  }
+  need("pin");
+  if (secret(name) != nullptr)
+    throw Error(Code::request_invalid,
+                "the card's own management key is meant, or " + std::string(name) + ": not both");
+}
+
+void Asked::open(piv::Card& card, std::string_view name, std::string_view algorithm) const {
+  if (!is_protected()) return card.authenticate(management_key(card, name, algorithm));
+  need_tries(card.pin_tries(), 2, "PIN", Code::pin_blocked);
+  card.verify_pin(need("pin"));
+  const auto stored = card.stored_management_key();
+  if (!stored)
+    throw Error(Code::credentials_unknown, "the YubiKey " + card.serial() + " keeps no management key under its PIN");
+  card.authenticate(*stored);
+}
+
+void need_tries(const std::optional<piv::Tries>& tries, std::int64_t least, const std::string& what, Code blocked) {
+  if (tries && tries->left >= least) return;
+  if (tries && tries->left == 0) throw Error(blocked, "the " + what + " is blocked", {}, {{"tries_left", "0"}});
+  const std::string left = tries ? std::to_string(tries->left) : "an unknown number of";
+  Details details;
+  if (tries) details.emplace_back("tries_left", left);
+  throw Error(Code::few_tries,
+              left + (left == "1" ? " try of the " : " tries of the ") + what + (left == "1" ? " is" : " are") +
+                  " left, and " + std::to_string(least) + " are wanted",
+              {}, std::move(details));
+}
+
 Wanted read_query(const http::Request& request, Query allowed) {
   Wanted wanted;
   if (request.query.empty()) return wanted;

@@ -41,14 +41,23 @@ class Asked {
   }
   /// The key that the card has when `algorithm` names none. @throws Error request-invalid: no lower-case hex
   piv::ManagementKey management_key(piv::Card&, std::string_view name, std::string_view algorithm) const;
+  /// What opens the card: `name` is sealed, or `protected` is true and `pin` is. @throws Error request-invalid: neither, or both
+  void need_opener(std::string_view name) const;
+  /// Authenticates with it. A key under the PIN is read here and told nobody; a PIN is not sent when one try is left.
+  /// @throws Error credentials-unknown: no key is kept under the PIN · few-tries, and as the card does
+  void open(piv::Card&, std::string_view name, std::string_view algorithm) const;
 
  private:
   [[noreturn]] static void refuse(std::string_view name);
+  bool is_protected() const { return body_.boolean_or("protected", false); }
 
   Json body_;
   std::string serial_;
   std::map<std::string, Secret, std::less<>> secrets_;
 };
+
+/// @param blocked  the code for none left  @throws Error few-tries: fewer than `least` are left
+void need_tries(const std::optional<piv::Tries>& tries, std::int64_t least, const std::string& what, Code blocked);
 
 struct Wanted {
   std::string serial;  // empty: the only one there is

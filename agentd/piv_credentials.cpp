@@ -20,19 +20,6 @@ void confirm(const Card& card, const std::string& what, Check&& check) {
   }
 }
 
-/// @param blocked  the code for none left
-void need_tries(const std::optional<piv::Tries>& tries, std::int64_t least, const std::string& what, Code blocked) {
-  if (tries && tries->left >= least) return;
-  if (tries && tries->left == 0) throw Error(blocked, "the " + what + " is blocked", {}, {{"tries_left", "0"}});
-  const std::string left = tries ? std::to_string(tries->left) : "an unknown number of";
-  Details details;
-  if (tries) details.emplace_back("tries_left", left);
-  throw Error(Code::few_tries,
-              left + (left == "1" ? " try of the " : " tries of the ") + what + (left == "1" ? " is" : " are") +
-                  " left, and " + std::to_string(least) + " are wanted",
-              {}, std::move(details));
-}
-
 int number_of_tries(const Asked& asked, const char* name) {
   const std::int64_t tries = asked.body().at(name).integer();
   if (tries < 1 || tries > 255) throw Error(Code::request_invalid, std::string(name) + " is 1 to 255");
@@ -115,8 +102,10 @@ void set_retries(const Call& call) {
 }
 
 void rotate_management_key(const Call& call) {
-  const auto asked = read_asked(call, {.plain = {"algorithm", "current_algorithm", "touch_policy"},
-                                       .sealed = {"management_key", "current_management_key"}});
+  const auto asked = read_asked(call, {.plain = {"algorithm", "current_algorithm", "touch_policy", "protected"},
+                                       .sealed = {"management_key"},
+                                       .optional_sealed = {"current_management_key", "pin"}});
+  asked->need_opener("current_management_key");
   asked->management_algorithm("current_algorithm");
   const auto algorithm = asked->word<piv::ManagementAlgorithm>("algorithm", piv::parse_management_algorithm);
   const auto touch = asked->word<piv::TouchPolicy>("touch_policy", piv::parse_touch_policy, piv::TouchPolicy::never);
@@ -126,7 +115,7 @@ void rotate_management_key(const Call& call) {
     if (next.bytes.size() != piv::key_size(algorithm)) {
       throw Error(Code::request_invalid, "management_key has another length than its algorithm wants");
     }
-    card.authenticate(given.management_key(card, "current_management_key", "current_algorithm"));
+    given.open(card, "current_management_key", "current_algorithm");
     card.set_management_key(next, touch);
     confirm(card, "management key", [&] { card.authenticate(next); });
     card.store_management_key(nullptr);

@@ -100,7 +100,7 @@ KeyRequest key_request(const Asked& asked) {
   request.policies.pin = asked.word<piv::PinPolicy>("pin_policy", piv::parse_pin_policy, piv::PinPolicy::by_slot);
   request.policies.touch =
       asked.word<piv::TouchPolicy>("touch_policy", piv::parse_touch_policy, piv::TouchPolicy::by_slot);
-  asked.need("management_key");
+  asked.need_opener("management_key");
   return request;
 }
 
@@ -110,8 +110,8 @@ void verify_given_pin(Card& card, const Asked& asked) {
 
 PublicKey make_key(Card& card, const Asked& asked, const KeyRequest& request) {
   if (!request.overwrite) need_free(card, request.slot);
+  asked.open(card, "management_key", "management_algorithm");
   verify_given_pin(card, asked);  // a wrong one must not cost the key that is there
-  card.authenticate(asked.management_key(card, "management_key", "management_algorithm"));
   return card.generate(request.slot, request.algorithm, request.policies.pin, request.policies.touch);
 }
 
@@ -181,7 +181,7 @@ std::optional<Fate> parse_fate(std::string_view text) {
 
 void generate_csr(const Call& call) {
   const auto asked = read_asked(call, {.plain = {"slot", "key", "algorithm", "pin_policy", "touch_policy", "overwrite",
-                                                 "common_name", "sans", "management_algorithm"},
+                                                 "common_name", "sans", "management_algorithm", "protected"},
                                        .optional_sealed = {"management_key", "pin"}});
   on_card(call, asked, [request = key_request(*asked)](Card& card, const Asked& given) {
     return generate_csr_on(card, given, request);
@@ -199,11 +199,13 @@ void import_certificate(const Call& call) {
 }
 
 void delete_certificate(const Call& call) {
-  const auto asked = read_asked(call, {.plain = {"slot", "key", "management_algorithm"}, .sealed = {"management_key"}});
+  const auto asked = read_asked(call, {.plain = {"slot", "key", "management_algorithm", "protected"},
+                                       .optional_sealed = {"management_key", "pin"}});
+  asked->need_opener("management_key");
   asked->management_algorithm("management_algorithm");
   const Fate fate = asked->word<Fate>("key", parse_fate, Fate::keep);
   on_card(call, asked, [slot = asked->slot(), fate](Card& card, const Asked& given) {
-    card.authenticate(given.management_key(card, "management_key", "management_algorithm"));
+    given.open(card, "management_key", "management_algorithm");
     const bool may_hold_key = card.firmware() < piv::metadata_since || card.key_info(slot).has_value();
     if (fate == Fate::destroy && may_hold_key) card.delete_key(slot);
     card.delete_certificate(slot);

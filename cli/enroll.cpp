@@ -20,11 +20,16 @@ constexpr Option options[] = {
     pin_prompt_option,
     pin_stdin_option,
     pin_file_option,
-    {.name = "--adopt", .value = "", .help = "keep the credentials that it has, and give them"},
-    {.name = "--puk-file", .value = "FILE", .help = "with --adopt: its PUK", .complete = "file"},
+    {.name = "--adopt",
+     .value = "",
+     .help = "keep the credentials that it has, and give those that are not the factory's"},
+    {.name = "--puk-file",
+     .value = "FILE",
+     .help = "with --adopt: its PUK, unless it is the factory's",
+     .complete = "file"},
     {.name = "--management-key-file",
      .value = "FILE",
-     .help = "with --adopt: its management key, as hex",
+     .help = "with --adopt: its management key, as hex, unless it is the factory's or kept under the PIN",
      .complete = "file"},
     {.name = "--slot",
      .value = "SLOT",
@@ -85,7 +90,9 @@ EnrollRequest request_from(Invocation& call) {
   request.adopt = call.has("--adopt");
   if (!request.adopt && (call.has("--puk-file") || call.has("--management-key-file")))
     throw Error(Code::usage, "--puk-file and --management-key-file tell what the YubiKey has", "add --adopt");
-  request.given.pin = pin_from(call, "--pin", "PIN:", request.adopt ? Asked::once : Asked::twice);
+  const bool has_it =
+      request.adopt && !(call.has("--pin-prompt") && has_factory_pin(call.wiring().workbench(), request.serial));
+  request.given.pin = pin_from(call, "--pin", has_it ? "PIN:" : "New PIN:", has_it ? Asked::once : Asked::twice);
   if (call.has("--puk-file")) request.given.puk = call.secret("--puk-file", "PUK:");
   request.given.management_key = management_key_from(call, "--management-key-file");
   return request;
@@ -126,7 +133,8 @@ Result run(Invocation& call) {
   auto request = request_from(call);
   auto& bench = call.wiring().workbench();
   auto wish = slot_wish(call, bench.policy);
-  const auto pin = std::make_shared<const Secret>(request.given.pin.clone());
+  const bool tells_factory_pin = request.given.pin.reveal() == piv::factory_pin();  // which it will not have any more
+  const auto pin = std::make_shared<const Secret>(tells_factory_pin ? Secret() : request.given.pin.clone());
   const auto answer = enroll(bench, std::move(request), {call.request_id(), call.globals().dry_run});
   Result result{.json = device_json(answer.row)};
   result.json.set("result", answer.operation.result).set("state", answer.operation.state);
@@ -136,7 +144,8 @@ Result run(Invocation& call) {
                 (answer.was_enrolled ? std::string("already enrolled") : answer.operation.result) + ", of " +
                 row.owner + (row.attested_at ? ", attested by " + row.attestation_root : "") + "\n";
   result.changed = !answer.was_enrolled && !call.globals().dry_run;
-  if (result.changed) result.text += where_the_pin_is(row, !pin->empty());
+  const auto& item = answer.operation.item;
+  if (result.changed && (!item.adopted || item.new_pin)) result.text += where_the_pin_is(row, !pin->empty());
   if (!wish || call.globals().dry_run) return result;
   const Result issued = issue_there(call, std::move(*wish), row.serial, pin);
   result.json.set("issued", issued.json);
@@ -156,6 +165,15 @@ constinit const Command enroll_command = {
         "firmware 5.7 on that key is deleted again), then gives it a PIN, a PUK and a management key out of the random "
         "generator and notes it in the inventory. It must have the factory's credentials, or be given with --adopt "
         "what it has.\n\n"
+        "With --adopt nothing need be given that is the factory's: it becomes a random value here, too. A PIN that is "
+        "given "
+        "for a key with the factory's PIN is the new one; with `secrets.pin: user` it is needed. Firmware before 5.3 "
+        "does "
+        "not tell: there, giving the factory's PIN or PUK says that it is the factory's. A management key that ykman "
+        "keeps "
+        "on the key under the PIN (`--protect`) is used when the PIN is given and --management-key-file is not: it "
+        "becomes "
+        "a random one, and the copy under the PIN is removed.\n\n"
         "With --dry-run no key is made, so whether the attestation is believed is not seen.\n\n"
         "PUK and management key are kept sealed in the profile, and so is the PIN, unless `secrets.pin` is `user`: "
         "then "

@@ -29,6 +29,11 @@ Error wrong_key(const Card::State& state) {
   return Error(Code::wrong_management_key, state.name() + " has another management key");
 }
 
+bool says_stored(std::string_view object) {
+  const auto flags = find(read_tlvs(only(object, admin_tag)), flags_tag);
+  return flags && !flags->empty() && (static_cast<unsigned char>(flags->front()) & stored_flag) != 0;
+}
+
 /// The administration data with the flag of a stored key set or cleared; a salt, which says "derived from the PIN", is dropped.
 std::string with_flag(std::string_view object, bool stored) {
   std::string inside;
@@ -86,9 +91,7 @@ void Card::set_management_key(const ManagementKey& key, TouchPolicy touch) {
 
 std::optional<ManagementKey> Card::stored_management_key() {
   const auto admin = state_->get_object(admin_object);
-  if (!admin) return std::nullopt;
-  const auto flags = find(read_tlvs(only(object_value(*admin), admin_tag)), flags_tag);
-  if (!flags || flags->empty() || (static_cast<unsigned char>(flags->front()) & stored_flag) == 0) return std::nullopt;
+  if (!admin || !says_stored(object_value(*admin))) return std::nullopt;
   const auto printed = state_->get_object(printed_object);
   if (!printed) return std::nullopt;
   const auto found = find(read_tlvs(only(object_value(*printed), protected_tag)), key_tag);
@@ -108,8 +111,9 @@ void Card::store_management_key(const ManagementKey* key) {
     state_->put_object(printed_object, secret_tlv(protected_tag, secret_tlv(key_tag, key->bytes)));
     state_->put_object(admin_object, with_flag(before, true));
   } else if (!before.empty()) {
+    // The flag last: while it is set, whoever comes next removes the key. Without it, other things may be printed there.
+    if (says_stored(before)) state_->put_object(printed_object, std::string_view());
     state_->put_object(admin_object, with_flag(before, false));
-    state_->put_object(printed_object, std::string_view());
   }
 }
 

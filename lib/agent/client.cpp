@@ -84,6 +84,17 @@ void add(Secrets& secrets, std::string_view field, const piv::ManagementKey& key
   secrets.emplace_back(field, piv::hex_of(key.bytes));
 }
 
+/// The card's present management key as `field`, and its algorithm, or the PIN under which ykman keeps it.
+void add(Json& body, Secrets& secrets, const char* field, const char* algorithm, const piv::Opener& opener) {
+  if (const auto* kept = std::get_if<piv::ProtectedKey>(&opener)) {
+    body.set("protected", true);
+    return add(secrets, "pin", kept->pin);
+  }
+  const auto& key = std::get<piv::ManagementKey>(opener);
+  body.set(algorithm, piv::to_string(key.algorithm));
+  add(secrets, field, key);
+}
+
 bool is_rsa(piv::Algorithm algorithm) {
   return piv::to_string(algorithm).starts_with("rsa");
 }
@@ -338,13 +349,13 @@ void Client::set_retries(std::string_view serial, int pin_tries, int puk_tries, 
   state_->change("/piv/set-retries", body.set("algorithm", piv::to_string(key.algorithm)), secrets);
 }
 
-void Client::rotate_management_key(std::string_view serial, const piv::ManagementKey& current,
-                                   const piv::ManagementKey& next, std::optional<piv::TouchPolicy> touch) {
+void Client::rotate_management_key(std::string_view serial, const piv::Opener& current, const piv::ManagementKey& next,
+                                   std::optional<piv::TouchPolicy> touch) {
   Secrets secrets;
   add(secrets, "management_key", next);
-  add(secrets, "current_management_key", current);
   Json body = of_serial(serial);
-  body.set("algorithm", piv::to_string(next.algorithm)).set("current_algorithm", piv::to_string(current.algorithm));
+  body.set("algorithm", piv::to_string(next.algorithm));
+  add(body, secrets, "current_management_key", "current_algorithm", current);
   if (touch) body.set("touch_policy", piv::to_string(*touch));
   state_->change("/piv/rotate-management-key", body, secrets);
 }
@@ -358,6 +369,7 @@ SlotCsr Client::generate_csr(const CsrRequest& request) {
   if (makes) {
     body.set("algorithm", piv::to_string(request.algorithm)).set("pin_policy", piv::to_string(request.pin_policy));
     body.set("touch_policy", piv::to_string(request.touch_policy));
+    if (request.is_protected) body.set("protected", true);
   }
   if (request.management_key != nullptr) {
     body.set("management_algorithm", piv::to_string(request.management_key->algorithm));
@@ -394,12 +406,16 @@ ImportCheck Client::import_certificate(const ImportRequest& request) {
 
 void Client::delete_certificate(std::string_view serial, piv::Slot slot, const piv::ManagementKey& management_key,
                                 DeleteKey key) {
+  delete_certificate(serial, slot,
+                     piv::Opener(piv::ManagementKey{management_key.algorithm, management_key.bytes.clone()}), key);
+}
+
+void Client::delete_certificate(std::string_view serial, piv::Slot slot, const piv::Opener& opener, DeleteKey key) {
   Secrets secrets;
-  add(secrets, "management_key", management_key);
   Json body = of_slot(serial, slot);
   body.set("key", key == DeleteKey::keep ? "keep" : "destroy");
-  state_->change("/piv/delete-certificate", body.set("management_algorithm", piv::to_string(management_key.algorithm)),
-                 secrets);
+  add(body, secrets, "management_key", "management_algorithm", opener);
+  state_->change("/piv/delete-certificate", body, secrets);
 }
 
 void Client::reset(std::string_view serial) {

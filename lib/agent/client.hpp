@@ -62,6 +62,7 @@ struct CsrRequest {
   std::string common_name;
   std::vector<std::string> sans;                       // "dns:…", "email:…", "upn:…"
   const piv::ManagementKey* management_key = nullptr;  // needed to make a key
+  bool is_protected = false;                           // instead of it: the one that ykman keeps under `pin` is used
   const Secret* pin = nullptr;                         // where the key's policy asks for it
 };
 struct SlotCsr {
@@ -138,7 +139,8 @@ class Client {
   /// PIN and PUK are the factory's afterwards.
   void set_retries(std::string_view serial, int pin_tries, int puk_tries, const Secret& pin, const piv::ManagementKey&);
   /// @param touch  nullopt: never. Removes a copy that ykman stored under the PIN.
-  void rotate_management_key(std::string_view serial, const piv::ManagementKey& current, const piv::ManagementKey& next,
+  /// @throws Error credentials-unknown: nothing is kept under the PIN · few-tries: one is left, and no PIN is sent
+  void rotate_management_key(std::string_view serial, const piv::Opener& current, const piv::ManagementKey& next,
                              std::optional<piv::TouchPolicy> touch = {});
 
   // ---- keys and certificates
@@ -148,6 +150,7 @@ class Client {
   ImportCheck import_certificate(const ImportRequest&);
   void delete_certificate(std::string_view serial, piv::Slot slot, const piv::ManagementKey&,
                           DeleteKey key = DeleteKey::keep);
+  void delete_certificate(std::string_view serial, piv::Slot slot, const piv::Opener&, DeleteKey key = DeleteKey::keep);
   /// @throws Error device-refused, nothing spent
   void reset(std::string_view serial);
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -58,6 +59,12 @@ struct ManagementKey {
   ManagementAlgorithm algorithm = ManagementAlgorithm::tdes;
   Secret bytes;  // raw, key_size(algorithm)
 };
+/// The PIN under which ykman keeps a card's management key on the card. The agent alone reads that key.
+struct ProtectedKey {
+  Secret pin;
+};
+/// What opens a card for changes.
+using Opener = std::variant<ManagementKey, ProtectedKey>;
 /// A management key's bytes as text, where it is written down or sent: lower-case hex.
 Secret hex_of(const Secret& bytes);
 /// The 24 bytes every key leaves the factory with; 3DES, AES-192 from firmware 5.7 on.

@@ -241,6 +241,13 @@ void DeviceSecrets::set_management_key(const piv::ManagementKey& key) {
   write(document);
 }
 
+void DeviceSecrets::forget_management_key() {
+  auto document = card();
+  if (!document.management_key) return;
+  document.management_key.reset();
+  write(document);
+}
+
 void DeviceSecrets::mark_stale(const Secret& failed) {
   auto document = pin();
   if (document.pin.empty() || document.stale || !equal_constant_time(document.pin.reveal(), failed.reveal())) return;

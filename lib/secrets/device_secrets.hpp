@@ -66,6 +66,8 @@ class DeviceSecrets {
   void set_pin(const Secret& pin);
   void set_puk(const Secret& puk);
   void set_management_key(const piv::ManagementKey& key);
+  /// The card has another one, which is not known.
+  void forget_management_key();
   /// That PIN, that PUK failed. Another one, or none, is stored by now: fine.
   void mark_stale(const Secret& failed);
   void mark_puk_stale(const Secret& failed);

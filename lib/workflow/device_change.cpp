@@ -175,9 +175,18 @@ bool settle_puk(DevicePorts& ports, const std::string& serial, const Secret& nex
   throw_unknown(serial, "PUK");
 }
 
+piv::ManagementKey copy_of(const piv::ManagementKey& key) {
+  return {key.algorithm, key.bytes.clone()};
+}
+
 bool settle_management_key(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& next) {
-  if (knows_management_key(ports.agent, serial, next)) return true;
-  if (knows_management_key(ports.agent, serial, current_management_key(ports, serial))) return false;
+  const auto keeps_one = [&] { return ports.agent.info(serial).device.management_key_stored; };
+  if (knows_management_key(ports.agent, serial, next)) {
+    if (keeps_one())
+      ports.agent.rotate_management_key(serial, copy_of(next), next);  // a former one is left to be removed
+    return true;
+  }
+  if (knows_management_key(ports.agent, serial, current_management_key(ports, serial)) || keeps_one()) return false;
   throw_unknown(serial, "management key");
 }
 
@@ -189,15 +198,6 @@ bool settle(DevicePorts& ports, const std::string& serial, const PendingSecret& 
       return settle_management_key(ports, serial, {pending.algorithm, pending.value.clone()});
   }
   return false;
-}
-
-/// Before PIN or PUK is sent: who can do without the management key may answer anything, and would be believed.
-void require_proof(DevicePorts& ports, const std::string& serial) {
-  if (!ports.secrets.card().management_key || is_proven(ports, serial)) return;
-  throw Error(
-      Code::credentials_unknown,
-      "what calls itself YubiKey " + serial + " does not know its management key: nothing was sent to it",
-      "look whether it is the right one; after a reset by other means, 'ymgr reconcile --device " + serial + "'");
 }
 
 void settle_document(DevicePorts& ports, const std::string& serial, const PendingSecret& pending) {
@@ -230,6 +230,14 @@ bool must_look(const DeviceItem& item, DevicePorts& ports, Attempt attempt) {
 
 }  // namespace
 
+void require_proof(DevicePorts& ports, const std::string& serial) {
+  if (!ports.secrets.card().management_key || is_proven(ports, serial)) return;
+  throw Error(
+      Code::credentials_unknown,
+      "what calls itself YubiKey " + serial + " does not know its management key: nothing was sent to it",
+      "look whether it is the right one; after a reset by other means, 'ymgr reconcile --device " + serial + "'");
+}
+
 bool knows_management_key(agent::Client& agent, const std::string& serial, const piv::ManagementKey& key) {
   return opens(Code::wrong_management_key, [&] { agent.verify_management_key(serial, key); });
 }
@@ -243,11 +251,34 @@ bool is_proven(DevicePorts& ports, const std::string& serial) {
 }
 
 piv::ManagementKey current_management_key(DevicePorts& ports, const std::string& serial) {
-  if (ports.given.management_key)
-    return {ports.given.management_key->algorithm, ports.given.management_key->bytes.clone()};
+  if (ports.given.management_key) return copy_of(*ports.given.management_key);
   auto stored = ports.secrets.card();
   if (stored.management_key) return std::move(*stored.management_key);
   return piv::factory_management_key(ports.agent.info(serial).device.management_algorithm);
+}
+
+Secret present_pin(const DeviceItem& item, DevicePorts& ports) {
+  if (item.adopted && item.new_pin) return Secret(piv::factory_pin());
+  if (item.adopted && !ports.given.pin.empty()) return ports.given.pin.clone();
+  if (item.adopted && !item.proven && !is_proven(ports, item.target))
+    return {};  // what is kept may be of an earlier life
+  auto kept = ports.secrets.pin();
+  return kept.stale ? Secret() : std::move(kept.pin);
+}
+
+piv::Opener unknown_opener(const DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
+  if (!info.management_key_stored) return piv::factory_management_key(info.management_algorithm);
+  auto pin = present_pin(item, ports);
+  if (!pin.empty()) return piv::ProtectedKey{std::move(pin)};
+  throw Error(Code::input_needed,
+              "the PIN of the YubiKey " + item.target + " is needed: its management key is kept under it",
+              "run 'ymgr enroll --adopt' again: it asks for the PIN, or takes --pin-file");
+}
+
+piv::Opener current_opener(const DeviceItem& item, DevicePorts& ports) {
+  if (ports.given.management_key) return copy_of(*ports.given.management_key);
+  if (auto stored = ports.secrets.card().management_key) return std::move(*stored);
+  return unknown_opener(item, ports, ports.agent.info(item.target).device);
 }
 
 Progress propose_pin(DeviceItem& item, DevicePorts& ports, Attempt) {
@@ -311,9 +342,8 @@ Progress change_management_key(DeviceItem& item, DevicePorts& ports, Attempt att
   const auto pending = wanted(item, ports, Credential::management_key);
   const piv::ManagementKey next{pending.algorithm, pending.value.clone()};
   if (is_resumed(item, attempt) && settle_management_key(ports, item.target, next)) return Progress::done;
-  withdraw_if_refused(item, ports, Credential::management_key, [&] {
-    ports.agent.rotate_management_key(item.target, current_management_key(ports, item.target), next);
-  });
+  withdraw_if_refused(item, ports, Credential::management_key,
+                      [&] { ports.agent.rotate_management_key(item.target, current_opener(item, ports), next); });
   return Progress::done;
 }
 

@@ -122,6 +122,9 @@ Json DeviceItem::journal() const {
                        {"owner", owner},
                        {"pin_mode", to_string(pin_mode)},
                        {"adopted", adopted},
+                       {"new_pin", new_pin},
+                       {"new_puk", new_puk},
+                       {"new_management_key", new_management_key},
                        {"pin_tries", pin_tries},
                        {"puk_tries", puk_tries},
                        {"throw_away_slot", throw_away_slot},
@@ -136,6 +139,9 @@ DeviceItem DeviceItem::from(const StoredItem& stored) {
   item.owner = stored.data.text_or("owner", "");
   item.pin_mode = parse_pin_mode(stored.data.text_or("pin_mode", "escrow"));
   item.adopted = stored.data.boolean_or("adopted", false);
+  item.new_pin = stored.data.boolean_or("new_pin", false);
+  item.new_puk = stored.data.boolean_or("new_puk", false);
+  item.new_management_key = stored.data.boolean_or("new_management_key", false);
   item.pin_tries = static_cast<int>(stored.data.integer_or("pin_tries", 5));
   item.puk_tries = static_cast<int>(stored.data.integer_or("puk_tries", 5));
   item.throw_away_slot = stored.data.text_or("throw_away_slot", "");

@@ -30,11 +30,13 @@ struct DeviceItem : Item {
   std::string request_id, action, owner;  // action: "enroll", "set-pin", …; owner: of an enrollment
   PinMode pin_mode = PinMode::escrow;
   bool adopted = false;  // its credentials were known before
+  /// Of an adoption: the factory's PIN and PUK, and the factory's management key or one under the PIN, become others.
+  bool new_pin = false, new_puk = false, new_management_key = false;
   int pin_tries = 5, puk_tries = 5;
   DeviceRow row;                // of an enrollment, in this run: what was found
   std::string throw_away_slot;  // holds a key that was made for the attestation alone
   bool is_reset = false;        // of an enrollment, in this run: what is kept is of a life before a reset
-  bool proven = false;          // of a reset: it knew the management key that is kept
+  bool proven = false;          // of a reset: it knew the management key that is kept; of an adoption: all was checked
   bool announced = false;       // in this run: nothing was sent to the card before
 
   Json journal() const;
@@ -85,8 +87,19 @@ Progress settle_pending(DeviceItem&, DevicePorts&, Attempt);
 /// The card knows the management key that is kept, or the one on its way. Where none is kept, nobody can tell: false.
 bool is_proven(DevicePorts&, const std::string& serial);
 
+/// Before PIN or PUK is sent: who can do without the management key may answer anything, and would be believed.
+/// @throws Error credentials-unknown
+void require_proof(DevicePorts&, const std::string& serial);
+
 /// What opens the card: the management key that was given, else as the store knows it, or the factory's while it has none.
 piv::ManagementKey current_management_key(DevicePorts&, const std::string& serial);
+/// The same of a card whose management key may be kept on it under its PIN.
+/// @throws Error input-needed: it is, and the PIN must be given
+piv::Opener current_opener(const DeviceItem&, DevicePorts&);
+/// Of a card whose management key was neither given nor is stored.
+piv::Opener unknown_opener(const DeviceItem&, DevicePorts&, const piv::DeviceInfo&);
+/// The PIN before an enrollment sets one; empty: not known.
+Secret present_pin(const DeviceItem&, DevicePorts&);
 
 struct DeviceAnswer {
   std::string request_id, state, action, result;  // result: "enrolled", "already_enrolled", "changed", …

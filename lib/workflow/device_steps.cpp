@@ -56,7 +56,15 @@ constexpr DeviceStep new_management_key[] = {
 
 // SET RETRIES comes first: it gives PIN and PUK the factory's values. Then the PUK, since it sets and settles the PIN.
 constexpr auto enroll_steps = joined(attest, give_factory_values, new_puk, new_pin_by_puk, new_management_key, finish);
-constexpr auto adopt_steps = joined(attest, adopt, finish);
+// The management key first: it may be kept under the PIN that is there, and with it the card proves that it is the one.
+constexpr auto adopt_as_it_is = joined(attest, adopt, finish);
+constexpr auto adopt_pin = joined(attest, adopt, new_pin_by_puk, finish);
+constexpr auto adopt_puk = joined(attest, adopt, new_puk, finish);
+constexpr auto adopt_puk_pin = joined(attest, adopt, new_puk, new_pin_by_puk, finish);
+constexpr auto adopt_key = joined(attest, adopt, new_management_key, finish);
+constexpr auto adopt_key_pin = joined(attest, adopt, new_management_key, new_pin_by_puk, finish);
+constexpr auto adopt_key_puk = joined(attest, adopt, new_management_key, new_puk, finish);
+constexpr auto adopt_key_puk_pin = joined(attest, adopt, new_management_key, new_puk, new_pin_by_puk, finish);
 constexpr auto rotate_steps = joined(new_puk, new_pin_by_puk, new_management_key);
 constexpr auto rotate_without_pin_steps = joined(new_puk, new_management_key);  // the PIN is the person's own
 
@@ -68,10 +76,19 @@ constexpr DeviceStep reset_steps[] = {
     {"secrets_forgotten", grouped, forget_secrets, record_reset},
 };
 
+std::span<const DeviceStep> adopt_steps(const DeviceItem& item) {
+  if (item.new_management_key) {
+    if (item.new_puk) return item.new_pin ? std::span<const DeviceStep>(adopt_key_puk_pin) : adopt_key_puk;
+    return item.new_pin ? std::span<const DeviceStep>(adopt_key_pin) : adopt_key;
+  }
+  if (item.new_puk) return item.new_pin ? std::span<const DeviceStep>(adopt_puk_pin) : adopt_puk;
+  return item.new_pin ? std::span<const DeviceStep>(adopt_pin) : adopt_as_it_is;
+}
+
 }  // namespace
 
 std::span<const DeviceStep> device_steps(const DeviceItem& item) {
-  if (item.action == "enroll" && item.adopted) return adopt_steps;
+  if (item.action == "enroll" && item.adopted) return adopt_steps(item);
   if (item.action == "enroll") return enroll_steps;
   if (item.action == "set-pin") return new_pin;
   if (item.action == "unblock") return new_pin_by_puk;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "secrets/credentials.hpp"
+#include "workflow/adoption.hpp"
 #include "workflow/device_steps.hpp"
 #include "workflow/set_pin.hpp"
 #include "x509/attestation.hpp"
@@ -69,34 +70,6 @@ void check_pin(const EnrollRequest& request) {
   if (!request.adopt) check_chosen(request.given.pin, "PIN");
 }
 
-/// Firmware before 5.3 does not tell; what the person says does.
-bool has_factory_value(const GivenSecrets& given) {
-  return given.pin.reveal() == piv::factory_pin() || given.puk.reveal() == piv::factory_puk() ||
-         given.management_key->bytes.reveal() ==
-             piv::factory_management_key(given.management_key->algorithm).bytes.reveal();
-}
-
-void warn_of_unknown(Workbench& bench, const std::string& serial, const EnrollRequest& request,
-                     const piv::DeviceInfo& info) {
-  const bool pin = !info.default_pin && request.given.pin.empty(), puk = !info.default_puk && request.given.puk.empty();
-  if (!pin && !puk) return;
-  const std::string what = pin && puk ? "PIN and PUK" : pin ? "PIN" : "PUK";
-  bench.notices.warn("firmware " + piv::to_string(info.firmware) + " does not tell whether " + what + " of " + serial +
-                     " are still the factory's: give them with --pin-file and --puk-file to know");
-}
-
-void check_adoptable(Workbench& bench, const std::string& serial, const EnrollRequest& request,
-                     const piv::DeviceInfo& info) {
-  if (!request.given.management_key)
-    throw Error(Code::input_needed, "the management key of the YubiKey " + serial + " is needed to adopt it",
-                "--management-key-file FILE");
-  if (info.default_management_key == true || info.default_pin == true || info.default_puk == true ||
-      has_factory_value(request.given))
-    throw Error(Code::device_state, "the YubiKey " + serial + " has the factory's PIN, PUK or management key",
-                "enroll it without --adopt where it has all three, else change it first");
-  warn_of_unknown(bench, serial, request, info);
-}
-
 void warn_of_weaknesses(Workbench& bench, const std::string& serial, const piv::DeviceInfo& info) {
   for (const auto& weakness : info.known_weak)
     bench.notices.warn("YubiKey " + serial + ", firmware " + piv::to_string(info.firmware) + ": " + weakness.id + ": " +
@@ -139,14 +112,16 @@ std::optional<EnrollAnswer> enrolled_before(const std::optional<DeviceRow>& row)
   return answer;
 }
 
-piv::DeviceInfo checked_info(Workbench& bench, const std::string& serial, const EnrollRequest& request) {
+/// Notes in `item` what follows from what the YubiKey has.
+piv::DeviceInfo checked_info(Workbench& bench, DeviceItem& item, const EnrollRequest& request) {
+  const auto& serial = item.target;
   auto info = bench.agent().info(serial).device;
   if (info.firmware < piv::attests_since)
     throw Error(Code::device_unsupported,
                 "the YubiKey " + serial + " has firmware " + piv::to_string(info.firmware) + ", which attests nothing",
                 "firmware 4.3 and later can be enrolled");
   if (request.adopt)
-    check_adoptable(bench, serial, request, info);
+    plan_adoption(bench, item, request.given, info);
   else if (!was_begun(bench, serial, info))
     require_factory(bench, serial, info);
   return info;
@@ -165,6 +140,10 @@ DeviceRow row_from(const piv::DeviceInfo& info, Time at) {
   row.default_management_key = info.default_management_key;
   row.created_at = row.updated_at = at;
   return row;
+}
+
+bool has_factory_pin(Workbench& bench, const std::string& serial) {
+  return bench.agent().info(find_serial(bench, serial)).device.default_pin == true;
 }
 
 EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions& options) {
@@ -186,10 +165,11 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
   auto item = item_of(request, serial, owner);
   const Json inputs = inputs_of(item);
   if (!operations::find_open(bench.db, device_kind, serial)) {
-    const auto info = checked_info(bench, serial, request);
+    const auto info = checked_info(bench, item, request);
     warn_of_weaknesses(bench, serial, info);
     if (!row) row = row_from(info, now());
   }
+  if (request.adopt) forget_factory_values(request.given);
   if (!options.dry_run) {
     auto done = answer_of(bench, run_device(bench, std::move(item), inputs, request.given, options));
     if (options.request_id.empty() && keeps_another_pin(bench, done.row, request.given.pin)) {
@@ -238,16 +218,63 @@ Statement statement_of(DevicePorts& ports, const agent::CsrRequest& request) {
 }
 
 /// What is stored of a key that others have reset is of its earlier life.
-piv::ManagementKey present_management_key(const DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
-  return item.is_reset ? piv::factory_management_key(info.management_algorithm)
-                       : current_management_key(ports, item.target);
+piv::Opener present_opener(const DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
+  if (item.is_reset) return piv::factory_management_key(info.management_algorithm);
+  if (!item.adopted || ports.given.management_key) return current_opener(item, ports);
+  auto kept = ports.secrets.card();
+  if (kept.management_key && knows_management_key(ports.agent, item.target, *kept.management_key))
+    return std::move(*kept.management_key);
+  if (kept.pending && kept.pending->what == Credential::management_key) {
+    piv::ManagementKey pending{kept.pending->algorithm, std::move(kept.pending->value)};
+    if (knows_management_key(ports.agent, item.target, pending)) return pending;
+  }
+  return unknown_opener(item, ports, info);
+}
+
+/// Firmware that does not tell is asked, but not for the last try. @throws Error credentials-unknown
+Secret factory_pin_of(const std::string& serial, DevicePorts& ports, const piv::DeviceInfo& info) {
+  Secret pin(piv::factory_pin());
+  if (info.default_pin == true) return pin;
+  try {
+    ports.agent.verify_pin(serial, pin, 2);
+  } catch (const Error& error) {
+    if (error.code() != Code::wrong_pin) throw;
+    throw_not_factory(serial, "PIN");
+  }
+  return pin;
+}
+
+/// As it is kept, once the card has proved that it is the one. Empty: not kept.
+Secret kept_pin(DeviceItem& item, DevicePorts& ports) {
+  if (ports.secrets.pin().pending) settle_pending(item, ports, Attempt::again);
+  auto kept = ports.secrets.pin();
+  if (kept.pin.empty() || kept.stale) return {};
+  require_proof(ports, item.target);
+  return std::move(kept.pin);
+}
+
+/// Of a FIPS key, whose keys all ask for it. @throws Error credentials-unknown: the PIN is not kept here
+Secret attesting_pin(DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
+  if (info.default_pin == true) return Secret(piv::factory_pin());
+  if (!item.adopted && (item.is_reset || (!info.default_pin && is_blank(ports.secrets))))
+    return factory_pin_of(item.target, ports, info);
+  auto pin = item.adopted ? present_pin(item, ports) : kept_pin(item, ports);
+  if (pin.empty())
+    throw Error(
+        Code::credentials_unknown,
+        "the PIN of the YubiKey " + item.target + " is not kept here, and a FIPS key attests nothing without it",
+        "give it with 'ymgr enroll --adopt --pin-file FILE'");
+  return pin;
 }
 
 /// A key is made in the chosen slot for this alone: only a key can be attested.
 Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
   const auto slot = piv::parse_slot(item.throw_away_slot).value();
-  const auto management_key = present_management_key(item, ports, info);
-  const Secret pin(piv::factory_pin());
+  const auto opener = present_opener(item, ports, info);
+  const auto* under_pin = std::get_if<piv::ProtectedKey>(&opener);
+  const Secret pin = info.fips              ? attesting_pin(item, ports, info)
+                     : under_pin != nullptr ? under_pin->pin.clone()
+                                            : Secret();
   agent::CsrRequest request;
   request.serial = item.target;
   request.slot = slot;
@@ -255,16 +282,19 @@ Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceI
   request.pin_policy = info.fips ? piv::PinPolicy::once : piv::PinPolicy::never;
   request.touch_policy = piv::TouchPolicy::never;
   request.common_name = "YubiKey " + item.target;
-  request.management_key = &management_key;
-  if (info.fips) request.pin = !item.adopted ? &pin : ports.given.pin.empty() ? nullptr : &ports.given.pin;
+  request.management_key = std::get_if<piv::ManagementKey>(&opener);
+  request.is_protected = under_pin != nullptr;
+  if (!pin.empty()) request.pin = &pin;
   try {
     return statement_of(ports, request);
   } catch (const Error& error) {
+    if (error.code() == Code::wrong_pin || error.code() == Code::pin_blocked) ports.secrets.mark_stale(pin);
     if (error.code() != Code::slot_used) throw;
   }
+  request.is_protected = false;
+  if (pin.empty() && item.adopted && !item.new_pin && !ports.given.pin.empty()) request.pin = &ports.given.pin;
   request.key = agent::SlotKeySource::existing;  // made by a run that stopped, or by one before
   request.management_key = nullptr;
-  if (item.adopted && !ports.given.pin.empty()) request.pin = &ports.given.pin;
   return statement_of(ports, request);
 }
 
@@ -291,8 +321,7 @@ void delete_throw_away_key(const DeviceItem& item, DevicePorts& ports) {
   if (info.firmware < piv::moves_since) return;
   const auto slot = piv::parse_slot(item.throw_away_slot).value();
   if (ports.agent.slot(item.target, slot).key)
-    ports.agent.delete_certificate(item.target, slot, present_management_key(item, ports, info),
-                                   agent::DeleteKey::destroy);
+    ports.agent.delete_certificate(item.target, slot, present_opener(item, ports, info), agent::DeleteKey::destroy);
 }
 
 /// A YubiKey that is refused is left as it was.
@@ -355,38 +384,6 @@ Progress set_retries(DeviceItem& item, DevicePorts& ports, Attempt) {
     if (error.code() != Code::wrong_pin) throw;
     throw_not_factory(item.target, "PIN");
   }
-  return Progress::done;
-}
-
-namespace {
-
-void check_given_key(DevicePorts& ports, const std::string& serial) {
-  try {
-    ports.agent.verify_management_key(serial, *ports.given.management_key);
-  } catch (const Error& error) {
-    if (error.code() != Code::wrong_management_key) throw;
-    throw Error(error.code(), error.what(), "--management-key-file must hold the one that the YubiKey has");
-  }
-}
-
-}  // namespace
-
-Progress adopt_credentials(DeviceItem& item, DevicePorts& ports, Attempt) {
-  const auto& given = ports.given;
-  if (!given.management_key)
-    throw Error(Code::input_needed, "what the YubiKey " + item.target + " has is not kept here until it was checked",
-                "run 'ymgr enroll --adopt' again: it takes the files");
-  check_given_key(ports, item.target);
-  const bool tells_tries = ports.agent.info(item.target).device.puk_tries.has_value();
-  const auto least = tells_tries ? std::optional(2) : std::nullopt;  // what a person gives is no guess
-  if (!given.puk.empty()) ports.agent.verify_puk(item.target, given.puk, least);
-  if (!given.pin.empty()) ports.agent.verify_pin(item.target, given.pin, 2);
-  ports.secrets.set_management_key(*given.management_key);
-  // What is kept of an earlier life is not tried.
-  ports.secrets.mark_puk_stale(ports.secrets.card().puk);
-  ports.secrets.mark_stale(ports.secrets.pin().pin);
-  if (!given.puk.empty()) ports.secrets.set_puk(given.puk);
-  if (!given.pin.empty() && item.pin_mode == PinMode::escrow) ports.secrets.set_pin(given.pin);
   return Progress::done;
 }
 

@@ -11,7 +11,7 @@ struct EnrollRequest {
   PinMode pin_mode = PinMode::escrow;
   int pin_tries = 5, puk_tries = 5;
   bool adopt = false;
-  GivenSecrets given;  // pin: a chosen one; with adopt: what the key has
+  GivenSecrets given;  // pin: a chosen one; with adopt: what the key has, a chosen PIN where it has the factory's
 };
 
 struct EnrollAnswer {
@@ -20,11 +20,13 @@ struct EnrollAnswer {
   bool was_enrolled = false;
 };
 
-/// Without `adopt` the key must have the factory's credentials. Repeated, it finishes what was begun, or says that all is done.
+/// Without `adopt` the key must have the factory's credentials; with it, those of them that it has become others. Repeated, it finishes what was begun, or says that all is done.
 /// @throws Error role-denied, user-not-found, device-not-found, device-ambiguous, device-unsupported: firmware before 4.3 ·
 /// credentials-unknown: not the factory's · device-state: lost · pin-unusable, input-needed: a chosen PIN · attestation-refused ·
 /// operation-open, operation-running, and what the agent throws
 EnrollAnswer enroll(Workbench&, EnrollRequest, const DeviceOptions&);
+/// The card tells that it has the factory's PIN: what is asked for is a new one. @param serial  empty: the only key there is
+bool has_factory_pin(Workbench&, const std::string& serial);
 
 /// What the card tells of itself without a secret, as a row that is not written yet.
 DeviceRow row_from(const piv::DeviceInfo& info, Time at);
