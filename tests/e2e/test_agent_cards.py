@@ -498,6 +498,15 @@ def test_secrets_are_found_nowhere(empty_box, built):
         good(post("/piv/set-puk", puk=puk, current_puk=PUK))
         good(post("/piv/rotate-management-key", aes, management_key=first, current_management_key=MANAGEMENT_KEY))
         good(post("/piv/rotate-management-key", {**aes, "algorithm": "aes-256"}, management_key=second, current_management_key=first))
+        key.ykman("piv", "access", "change-management-key", "-a", "AES256", "-m", second, "-n", second, "-P", pin, "--protect")
+        protected = {"protected": True, "algorithm": "aes-256", "touch_policy": "never"}
+        made = good(post("/piv/generate-csr", {**csr_body(), "slot": "82", "protected": True}, pin=pin))
+        good(post("/piv/delete-certificate", {"slot": "82", "key": "destroy", "protected": True}, pin=pin))
+        good(post("/piv/rotate-management-key", protected, management_key=second, pin=pin))
+        assert code(post("/piv/rotate-management-key", protected, management_key=second, pin=pin)) == "credentials-unknown"
+        assert code(post("/piv/rotate-management-key", protected, management_key=second)) == "request-invalid"
+        both = {"management_key": second, "current_management_key": second, "pin": pin}
+        assert code(post("/piv/rotate-management-key", protected, **both)) == "request-invalid"
         good(post("/piv/verify", pin=pin)), good(post("/piv/verify", puk=puk)), good(post("/piv/verify", management_key=second))
         good(post("/piv/unblock-pin", puk=puk, pin=pin))
         made = good(post("/piv/generate-csr", csr_body(), management_key=second, pin=pin))

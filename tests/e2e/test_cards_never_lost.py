@@ -21,9 +21,13 @@ CHANGING = {"20", "24", "2c", "47", "db", "f6", "fa", "fb", "ff"}
 
 class Scene:
     """`guesses`: wrong PINs or PUKs that recovery may send at most. `own_pin`: the person alone knows it. `way_out`: what the
-    command may want to be told after few-tries. `stride`: 3 tries every third place, of what other scenes go through too."""
+    command may want to be told after few-tries. `stride`: 3 tries every third place, of what other scenes go through too.
+    `by_hand`: what another program did to the YubiKey before."""
 
-    def __init__(self, name, command, done, before=(), firmware="5.7.4", guesses=0, own_pin=False, way_out=(), stride=1):
+    def __init__(
+        self, name, command, done, before=(), firmware="5.7.4", guesses=0, own_pin=False, way_out=(), stride=1, by_hand=()
+    ):
+        self.by_hand = by_hand
         self.name, self.command, self.done, self.before = name, command, done, before
         self.firmware, self.guesses, self.own_pin, self.way_out, self.stride = firmware, guesses, own_pin, list(way_out), stride
 
@@ -71,6 +75,10 @@ def is_reset(box, card):
     return status_of(box) in ("factory", "retired") and text_of(card["pin"]) == FACTORY_PIN and "154" not in card["keys"]
 
 
+def is_adopted(box, card):
+    return is_enrolled(box, card) and str(0x5FC109) not in card["objects"]
+
+
 def has_own_pin(box, card):
     return is_enrolled(box, card) and text_of(card["pin"]) == PINS["@second"]
 
@@ -80,8 +88,17 @@ OWN_FIRST, OWN_SECOND = ["--pin-file", "@first"], ["--pin-file", "@second"]
 ENROLL = ["enroll"]
 ISSUE = ["issue", "alice", "--device", SERIAL, "--slot", "9a"]
 RESET = ["device", "reset", SERIAL, "--yes", "--device", SERIAL]
+PROTECT = ["change-management-key", "-a", "AES192", "-m", FACTORY_MANAGEMENT_KEY, "--protect", "-P"]
 SCENES = [
     Scene("enroll", ENROLL, is_enrolled),
+    Scene(  # the PUK is the factory's
+        "adopt", [*ENROLL, "--adopt", *OWN_SECOND], is_adopted, stride=3,
+        by_hand=[["change-pin", "-P", FACTORY_PIN, "-n", PINS["@second"]], [*PROTECT, PINS["@second"]]],
+    ),
+    Scene(  # the PIN is
+        "adopt-its-puk", [*ENROLL, "--adopt", "--puk-file", "@first"], is_adopted, stride=5,
+        by_hand=[["change-puk", "-p", FACTORY_PUK, "-n", PINS["@first"]], [*PROTECT, FACTORY_PIN]],
+    ),
     Scene("enroll", ENROLL, is_enrolled, firmware="4.3.5", guesses=1),
     Scene("set-pin", ["set-pin"], is_enrolled, [ENROLL]),
     Scene("unblock", ["device", "unblock", SERIAL], is_enrolled, [ENROLL]),
@@ -129,6 +146,8 @@ class Stage:
         self.key = readers.key(serial=int(SERIAL), firmware=scene.firmware)
         self.key.__enter__()
         self.wait_until_seen()
+        for words in scene.by_hand:
+            self.key.ykman("piv", "access", *words)
         for command in scene.before:
             ymgr(*self.words(command))
         self.state = self.key.state.read_text()
@@ -220,9 +239,15 @@ class Case:
     def open_operations(self):
         return rows(self.box, "SELECT 1 FROM operations WHERE state IN ('open', 'waiting')")
 
+    def wants_to_be_told(self):
+        """What a key that is adopted has is not kept before it was checked."""
+        early = ("planned", "slot_chosen", "attested", "key_removed")
+        states = rows(self.box, "SELECT state FROM operation_items WHERE status IN ('open', 'waiting')")
+        return bool(self.scene.by_hand) and any(state in early for (state,) in states)
+
     def settle(self, what):
         """One command: in turn the same one again, and `resume --all`, after which only what had not begun is left to do."""
-        resumes = self.stage.count % 2 == 0 and not self.scene.own_pin
+        resumes = self.stage.count % 2 == 0 and not self.scene.own_pin and not self.wants_to_be_told()
         stuck = False
         if resumes and self.open_operations():
             result = self.stage.program(RELEASE, self.box)("resume", "--all", "--json", exit=None)
@@ -245,7 +270,8 @@ class Case:
             for name in ("puk",) if self.scene.own_pin else ("pin", "puk"):
                 shown = ymgr.json("device", "reveal", SERIAL, "--what", name, "--note", "test")
                 assert shown["value"] == text_of(card[name]), f"{what}: another {name} is kept"
-                assert card[name]["tries"] == card[name]["most"] == 5, f"{what}: tries of the {name}"
+                most = 3 if self.scene.by_hand else 5
+                assert card[name]["tries"] == card[name]["most"] == most, f"{what}: tries of the {name}"
             if self.stage.count % 3 == 0:  # it takes half of the time of a case
                 ymgr("device", "rotate-secrets", SERIAL)  # all three of them open the card
         check_end(ymgr, self.box)
