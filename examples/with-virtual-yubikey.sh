@@ -85,7 +85,12 @@ until [ -S "$PCSCLITE_CSOCK_NAME" ] && [ -S "$folder/control" ]; do
   fi
   sleep 0.05
 done
-timeout 30 opensc-tool --wait --atr >/dev/null 2>&1 || fail "the virtual YubiKey is not seen"
+tries=0
+until timeout 10 opensc-tool --atr >/dev/null 2>&1; do
+  tries=$((tries + 1))
+  [ $tries -le 100 ] || fail "the virtual YubiKey is not seen"
+  sleep 0.1
+done
 
 status=0
 "$@" || status=$?
