@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/json.hpp"
+#include "base/secret.hpp"
 
 namespace ymgr::cli {
 
@@ -72,6 +73,8 @@ struct Column {
   bool wide = false;
 };
 
+inline constexpr std::string_view secret_place = "{secret}";
+
 /// What a command gives back; the printer turns it into text, table, JSON, JSON Lines, CSV or names.
 struct Result {
   Json json = Json::object();   // schema, success are added by the printer
@@ -81,6 +84,7 @@ struct Result {
   int exit = 0;
   bool changed = false;  // exit 20 instead of 0 with --detailed-exitcode
   bool raw = false;      // `text` goes to stdout as it is unless --json (PEM, CRL, CSV)
+  Secret secret = {};    // written where `json` or `text` has secret_place, and copied nowhere else
 };
 
 /// All commands, in the order of the manual.

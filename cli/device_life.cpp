@@ -144,9 +144,9 @@ Result run_reveal(Invocation& call) {
   if (what.empty()) throw Error(Code::usage, "which secret?", "--what pin, or --what puk");
   const auto credential = what == "pin" ? Credential::pin : Credential::puk;
   Result result;
-  const Secret value = reveal_secret(call.wiring().workbench(), call.text("SERIAL"), credential, call.text("--note"));
-  result.json = Json::object({{"serial", call.text("SERIAL")}, {"what", what}, {"value", value.reveal()}});
-  result.text = std::string(value.reveal()) + "\n";
+  result.secret = reveal_secret(call.wiring().workbench(), call.text("SERIAL"), credential, call.text("--note"));
+  result.json = Json::object({{"serial", call.text("SERIAL")}, {"what", what}, {"value", secret_place}});
+  result.text = std::string(secret_place) + "\n";
   result.raw = true;
   return result;
 }

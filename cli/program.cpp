@@ -121,7 +121,7 @@ int run_program(std::span<const std::string> words) {
                                                       std::move(globals), look));
   const Result result = command.run(call);
   const Globals& asked = call.globals();
-  write_out(render(command, result, {asked.format, asked.fields, asked.quiet}));
+  print(command, result, {asked.format, asked.fields, asked.quiet});
   if (asked.verbose) tell_times(call.notices());
   const int exit = exit_of(result);
   return exit == 0 && result.changed && asked.detailed_exitcode ? 20 : exit;

@@ -5,6 +5,7 @@
 #include "base/csv.hpp"
 #include "base/text.hpp"
 #include "cli/output/notices.hpp"
+#include "cli/output/stream.hpp"
 #include "cli/output/table.hpp"
 
 namespace ymgr::cli {
@@ -214,6 +215,41 @@ std::string render(const Command& command, const Result& result, const View& vie
   if (view.format == Format::name) return render_names(command, result, view);
   if (view.format == Format::wide && !result.items.empty()) return render_table(result, view);
   return render_text(command, result, view);
+}
+
+namespace {
+
+/// As it stands between the quotes of a JSON string.
+Secret escaped(const Secret& secret) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  Secret out(secret.size() * 6);
+  std::size_t size = 0;
+  const auto put = [&](std::string_view text) { size += text.copy(out.fill().data() + size, text.size()); };
+  for (const char& c : secret.reveal()) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      put("\\u00");
+      put(digits.substr(byte >> 4, 1));
+      put(digits.substr(byte & 15, 1));
+      continue;
+    }
+    if (c == '"' || c == '\\') put("\\");
+    put({&c, 1});
+  }
+  out.shrink(size);
+  return out;
+}
+
+}  // namespace
+
+void print(const Command& command, const Result& result, const View& view) {
+  const std::string text = render(command, result, view);
+  const auto place = result.secret.empty() ? std::string::npos : text.find(secret_place);
+  if (place == std::string::npos) return write_out(text);
+  const bool json = view.format == Format::json || view.format == Format::jsonl;
+  write_out(std::string_view(text).substr(0, place));
+  write_out((json ? escaped(result.secret) : result.secret.clone()).reveal());
+  write_out(std::string_view(text).substr(place + secret_place.size()));
 }
 
 Json error_document(const Error& error, int exit) {

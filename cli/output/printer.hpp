@@ -23,6 +23,8 @@ void check_fields(const Command&, const std::vector<std::string>& fields);
 /// "ymgr.cert-list.v1".
 std::string schema_name(const Command&);
 std::string render(const Command&, const Result&, const View&);
+/// render, on standard output; a secret goes there from its own memory. @throws Error as write_out
+void print(const Command&, const Result&, const View&);
 
 /// The one document that a failure is with --json. `exit`: the exit status.
 Json error_document(const Error&, int exit);

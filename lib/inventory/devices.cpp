@@ -111,7 +111,9 @@ std::optional<DeviceRow> find(sql::Connection& db, std::string_view serial) {
 
 DeviceRow get(sql::Connection& db, std::string_view serial) {
   if (auto row = find(db, serial)) return std::move(*row);
-  throw Error(Code::device_not_enrolled, "the YubiKey " + printable(serial) + " is not enrolled here");
+  const std::string which = printable(serial);
+  throw Error(Code::device_not_enrolled, "the YubiKey " + which + " is not enrolled here",
+              "ymgr enroll --device " + which + "; ymgr device list shows the enrolled ones");
 }
 
 void put(sql::Connection& db, const DeviceRow& row) {
@@ -147,6 +149,11 @@ void set_status(sql::Connection& db, std::string_view serial, DeviceStatus statu
   change(db, serial,
          "status = $2, note = $3, updated_at = $4, enrolled_at = CASE $2 WHEN 'factory' THEN NULL ELSE enrolled_at END",
          {serial, to_string(status), note, to_micros(at)});
+}
+
+void set_reset(sql::Connection& db, std::string_view serial, std::string_view note, Time at) {
+  set_status(db, serial, DeviceStatus::factory, note, at);
+  change(db, serial, "attested_at = NULL", {serial});
 }
 
 void set_owner(sql::Connection& db, std::string_view serial, std::string_view owner, Time at) {
@@ -197,7 +204,7 @@ Json to_json(const DeviceRow& row) {
                        {"default_management_key_at_enroll", json_of(row.default_management_key)},
                        {"attested", row.attested_at.has_value()},
                        {"attested_at", json_of(row.attested_at)},
-                       {"attestation_root", json_of(row.attestation_root)},
+                       {"attestation_root", row.attested_at ? json_of(row.attestation_root) : Json()},
                        {"enrolled_at", json_of(row.enrolled_at)},
                        {"enrolled_by", json_of(row.enrolled_by)},
                        {"note", json_of(row.note)},

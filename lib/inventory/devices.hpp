@@ -47,6 +47,8 @@ DeviceRow get(sql::Connection&, std::string_view serial);
 void put(sql::Connection&, const DeviceRow&);
 /// One that becomes factory has not been enrolled. @throws Error device-not-enrolled, as the setters below
 void set_status(sql::Connection&, std::string_view serial, DeviceStatus, std::string_view note, Time at);
+/// It was reset: factory, and not attested any more; the statement is kept, by which it is known again.
+void set_reset(sql::Connection&, std::string_view serial, std::string_view note, Time at);
 void set_owner(sql::Connection&, std::string_view serial, std::string_view owner, Time at);
 /// `grace_end`: until then the old one's certificates stay active. `by` empty: it is not replaced (any more).
 void set_replaced(sql::Connection&, std::string_view serial, std::string_view by, std::optional<Time> grace_end,

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "inventory/inventory.hpp"
 #include "workflow/device_reset.hpp"
+#include "workflow/set_pin.hpp"
 #include "x509/attestation.hpp"
 
 namespace ymgr {
@@ -118,8 +119,8 @@ Secret reveal_secret(Workbench& bench, const std::string& serial, Credential wha
 
 DeviceAttestation attest_slot(Workbench& bench, const std::string& serial, piv::Slot slot) {
   bench.session.require(Right::use_devices);
-  if (const auto row = devices::find(bench.db, serial))
-    bench.session.require_touch(row->owner, "the YubiKey " + serial);
+  const auto row = devices::find(bench.db, serial);
+  if (row) bench.session.require_touch(row->owner, "the YubiKey " + serial);
   const auto read = bench.agent().attest(serial, slot);
   const auto trust = bench.trust();
   const auto attested = verify_attestation(read.attestation.bytes, read.attestation_certificate.bytes, trust.roots,
@@ -138,6 +139,7 @@ DeviceAttestation attest_slot(Workbench& bench, const std::string& serial, piv::
   out.statement = to_pem(read.attestation, "CERTIFICATE");
   out.device = to_pem(read.attestation_certificate, "CERTIFICATE");
   out.public_key_sha256 = hex(attested.key.sha256);
+  if (row && row->status == DeviceStatus::enrolled) look_after_puk(bench, serial);
   return out;
 }
 

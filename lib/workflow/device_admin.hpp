@@ -43,6 +43,7 @@ struct DeviceAttestation {
   std::string root, statement, device;  // PEM
   std::string public_key_sha256;
 };
+/// A PUK that somebody was shown is changed, since the key is at hand.
 /// @throws Error slot-empty, attestation-refused, and what the agent throws
 DeviceAttestation attest_slot(Workbench&, const std::string& serial, piv::Slot slot);
 

@@ -78,8 +78,7 @@ namespace {
 
 Record record_factory(const DeviceItem& item, const char* note) {
   return [serial = item.target, note](Recording& recording) {
-    if (devices::find(recording.db, serial))
-      devices::set_status(recording.db, serial, DeviceStatus::factory, note, now());
+    if (devices::find(recording.db, serial)) devices::set_reset(recording.db, serial, note, now());
   };
 }
 

@@ -81,7 +81,7 @@ void Reconciliation::examine(std::string kind, const std::string& subject, const
     look();
   } catch (const Error& error) {  // a fault of what is looked at, not of looking
     if (error.retryable()) throw;
-    report(std::move(kind), subject, error.what(), error.hint());
+    report(std::move(kind), subject, error.what(), error.suggestion());
   }
 }
 

@@ -52,8 +52,7 @@ class CardReconciliation {
   void note_reset() {
     const std::string serial = row_.serial;
     run_.repair("device_reset", serial, "it has the factory's PIN, PUK and management key", [this, serial] {
-      devices::set_status(run_.bench.db, serial, DeviceStatus::factory, "found with the factory's credentials",
-                          run_.at);
+      devices::set_reset(run_.bench.db, serial, "found with the factory's credentials", run_.at);
     });
     report("device_reset", "the certificates on it have lost their keys",
            "ymgr enroll --device " + serial + ", and revoke or issue them anew");

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import re
 import signal
 
 import pytest
@@ -20,6 +21,8 @@ def test_set_pin_generates_or_takes_a_pin(desk):
     assert second != first and pin_opens(desk.keys[0], second)
     desk.ymgr.json("set-pin", "--device", "1001", "--pin-file", desk.box.secret("pin", "271828"))
     assert reveal(desk, "pin") == "271828" and pin_opens(desk.keys[0], "271828")
+    desk.ymgr.json("set-pin", "--pin-file", desk.box.secret("pin", '27"18\\2'))
+    assert reveal(desk, "pin") == '27"18\\2'
     for bad in ("12345", "123456", "123456789", "11111111"):
         assert desk.ymgr.json("set-pin", "--pin-file", desk.box.secret("pin", bad), exit=2)["code"] == "pin-unusable"
 
@@ -62,6 +65,8 @@ def test_a_revealed_puk_is_changed_at_the_next_contact(desk):
     enrolled(desk)
     assert desk.ymgr.json("device", "reveal", "1001", "--what", "puk", exit=2)["code"] == "usage"
     puk = reveal(desk, "puk")
+    told = desk.ymgr("device", "reveal", "1001", "--what", "puk", "--note", "for a person").stdout
+    assert told == puk + "\n" and re.fullmatch(r"\d{8}", puk)
     assert desk.ymgr.json("device", "show", "1001")["secrets"]["puk_exposed"] is True
     desk.ymgr.json("set-pin")
     shown = desk.ymgr.json("device", "show", "1001")["secrets"]
@@ -74,6 +79,7 @@ def test_work_on_certificates_is_a_contact_too(desk):
     for words in (
         ["issue", "alice", "--device", "1001", "--slot", "9a"],
         ["renew", "alice", "--new-key"],
+        ["device", "attest", "1001", "--slot", "9a"],
         ["revoke", "alice", "--reason", "keyCompromise", "--yes"],
     ):
         puk = reveal(desk, "puk")

@@ -86,6 +86,8 @@ def test_without_a_trusted_root_nothing_is_changed(desk):
     assert refused["code"] == "attestation-refused"
     assert pin_opens(desk.keys[0], PIN)
     assert desk.ymgr.json("device", "list")["devices"][0]["status"] == "unknown"
+    (found,) = desk.ymgr.json("reconcile", "--device", "1001", exit=1)["items"]
+    assert found["message"].endswith("is not enrolled here") and found["suggestion"].startswith("ymgr enroll --device 1001")
     assert "95" not in desk.keys[0].ykman("piv", "info").stdout  # the key that was to attest it
 
 
@@ -153,7 +155,9 @@ def test_reset_makes_it_new_and_it_can_be_enrolled_again(desk):
     assert pin_opens(desk.keys[0], PIN)
     shown = desk.ymgr.json("device", "show", "1001")
     assert shown["status"] == "factory" and shown["secrets"]["puk"] is False
+    assert (shown["attested"], shown["attested_at"], shown["attestation_root"]) == (False, None, None)
     enrolled(desk)
+    assert desk.ymgr.json("device", "show", "1001")["attested"] is True
     assert pin_opens(desk.keys[0], reveal(desk, "pin"))
 
 
