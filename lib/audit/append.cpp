@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "audit/chain.hpp"
 #include "base/error.hpp"
@@ -56,11 +57,18 @@ void append(sql::Connection& connection, std::string_view actor, const std::vect
   if (events.empty()) return;
   const auto at = to_micros(now());
   const auto clean_actor = printable(actor);
-  for (const auto& event : events)
-    connection.run(
-        "INSERT INTO audit_events (at, actor, request_id, event, target, data) VALUES ($1, $2, $3, $4, $5, $6)",
-        {at, clean_actor, printable(event.request_id), printable(event.event), printable(event.target),
-         dump_json(event.data)});
+  static constexpr std::string_view columns[] = {"at", "actor", "request_id", "event", "target", "data"};
+  std::array<std::string, 4> texts;
+  auto event = events.begin();
+  connection.insert_many("audit_events", columns, [&](std::span<sql::Value> row) {
+    if (event == events.end()) return false;
+    texts = {printable(event->request_id), printable(event->event), printable(event->target), dump_json(event->data)};
+    row[0] = at;
+    row[1] = clean_actor;
+    for (std::size_t i = 0; i < texts.size(); ++i) row[i + 2] = texts[i];
+    ++event;
+    return true;
+  });
   if (signer != nullptr) sign_head(connection, *signer);
 }
 

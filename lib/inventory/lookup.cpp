@@ -82,7 +82,7 @@ std::optional<CertificateRow> active_by_name(sql::Connection& db, std::string_vi
 std::vector<CertificateRow> active_in_slot(sql::Connection& db, std::string_view device, std::string_view slot,
                                            Time at) {
   static const std::string text =
-      select("WHERE device = $1 AND slot = $2 AND +status = 'active' AND +expires_at >= $3 ORDER BY cert_id");
+      select("WHERE device = $1 AND slot = $2 AND status || '' = 'active' AND +expires_at >= $3 ORDER BY cert_id");
   return fetch(db, text, {device, slot, to_micros(at)});
 }
 

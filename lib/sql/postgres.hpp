@@ -109,7 +109,9 @@ class Link {
   void send();
   /// The next command's only result. @throws Error when it failed; the rest of the batch is gone then
   ResultHandle take(std::string_view statement = {});
-  /// The next result of the batch's last command, row by row; null: the batch is through.
+  /// The command that is answered next gives a result for each row, and an empty one at the end.
+  void row_by_row() noexcept;
+  /// The next result of the batch's last command; null: the batch is through.
   ResultHandle take_row(std::string_view statement);
   /// Reads to the end of the batch and forgets what comes.
   void skip() noexcept;
@@ -140,7 +142,10 @@ class Link {
 /// The rows of a batch's last command. They stay in the server's stream until another request wants the session.
 class Answer {
  public:
-  Answer(Link& link, std::string_view statement) : link_(link), statement_(statement) { link_.reading_ = this; }
+  Answer(Link& link, std::string_view statement) : link_(link), statement_(statement) {
+    link_.reading_ = this;
+    link_.row_by_row();
+  }
   ~Answer();
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;

@@ -147,6 +147,10 @@ ResultHandle Link::take(std::string_view statement) {
   return answer;
 }
 
+void Link::row_by_row() noexcept {
+  libpq().set_single_row_mode(session_.get());
+}
+
 ResultHandle Link::take_row(std::string_view statement) {
   auto result = next();
   if (!result) {

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <stdexcept>
 #include <vector>
 
@@ -83,6 +84,7 @@ Postgres::Postgres() : programs_(newest_programs()) {
                           log);
   int status = 0;
   require(::waitpid(made, &status, 0) == made && status == 0, "initdb", log);
+  std::ofstream(host() + "/data/pg_hba.conf") << "local all locked scram-sha-256\nlocal all all trust\n";
   start();
 }
 

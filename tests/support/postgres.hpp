@@ -19,7 +19,7 @@ class Postgres {
   Postgres& operator=(const Postgres&) = delete;
   /// Folder of the socket; the port is 5432.
   std::string host() const { return folder_.path(); }
-  /// A superuser without password.
+  /// A superuser without password. A role "locked" needs its password.
   static constexpr auto user = "anna";
   void stop() const;
   void start();

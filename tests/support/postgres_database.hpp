@@ -61,8 +61,10 @@ class PostgresDatabase {
       server().run_script("CREATE DATABASE model");
       const auto connection = sql::open_postgres(postgres_settings("model"));
       sql::migrate(*connection);
+      connection->run("INSERT INTO database_roles VALUES ($1, $1)", {Postgres::user});
       connection->run_script(
-          "CREATE SCHEMA kept; CREATE TABLE kept.schema_migrations AS TABLE schema_migrations; CREATE TABLE "
+          "CREATE SCHEMA kept; CREATE TABLE kept.database_roles AS TABLE database_roles; CREATE TABLE "
+          "kept.schema_migrations AS TABLE schema_migrations; CREATE TABLE "
           "kept.audit_head "
           "AS TABLE audit_head; CREATE TABLE kept.form AS " +
           std::string(form));
@@ -71,24 +73,30 @@ class PostgresDatabase {
     return name;
   }
 
-  /// What a test may have changed beside rows.
+  /// What a test may have changed beside rows and disabled triggers.
   static constexpr auto form =
-      "SELECT (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'O') AS triggers, (SELECT count(*) FROM pg_attribute "
-      "WHERE "
-      "attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'ymgr'::regnamespace)) AS columns";
+      "SELECT (SELECT count(*) FROM pg_trigger) AS triggers, (SELECT count(*) FROM pg_attribute WHERE attrelid IN "
+      "(SELECT "
+      "oid FROM pg_class WHERE relnamespace = 'ymgr'::regnamespace)) AS columns";
+
+  static constexpr auto restore =
+      "SET session_replication_role = replica;"
+      "DO $$ DECLARE name text; BEGIN "
+      "FOR name IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'ymgr'::regnamespace AND relkind = 'r' LOOP "
+      "EXECUTE 'DELETE FROM ' || name; END LOOP; "
+      "FOR name IN SELECT DISTINCT tgrelid::regclass FROM pg_trigger WHERE tgenabled = 'D' LOOP "
+      "EXECUTE 'ALTER TABLE ' || name || ' ENABLE TRIGGER ALL'; END LOOP; END $$;"
+      "INSERT INTO database_roles SELECT * FROM kept.database_roles;"
+      "INSERT INTO schema_migrations SELECT * FROM kept.schema_migrations;"
+      "INSERT INTO audit_head SELECT * FROM kept.audit_head;"
+      "SET session_replication_role = origin";
 
   /// False: its tables are not what they were.
   static bool clean(sql::Connection& admin) {
     bool same = false;
     admin.run(std::string(form) + " INTERSECT SELECT * FROM kept.form", {}, [&](const sql::Row&) { same = true; });
-    if (!same) return false;
-    admin.run_script(
-        "SET session_replication_role = replica; DO $$ DECLARE name text; BEGIN FOR name IN SELECT oid::regclass FROM "
-        "pg_class WHERE relnamespace = 'ymgr'::regnamespace AND relkind = 'r' LOOP EXECUTE 'DELETE FROM ' || name; END "
-        "LOOP; END $$; INSERT INTO schema_migrations SELECT * FROM kept.schema_migrations; INSERT INTO audit_head "
-        "SELECT "
-        "* FROM kept.audit_head; SET session_replication_role = origin");
-    return true;
+    if (same) admin.run_script(restore);
+    return same;
   }
 
   Database own_;

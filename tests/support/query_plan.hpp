@@ -13,7 +13,7 @@ class ExplainingConnection final : public sql::Connection {
   using sql::Connection::run;
   sql::Dialect dialect() const noexcept override { return real_.dialect(); }
   std::int64_t run(std::string_view text, std::span<const sql::Value> params, const sql::Each& each) override {
-    if (text.starts_with("SELECT")) {
+    if (dialect() == sql::Dialect::sqlite && text.starts_with("SELECT")) {
       real_.run("EXPLAIN QUERY PLAN " + std::string(text), params, [&](const sql::Row& row) { add_step(row.text(3)); });
     }
     return real_.run(text, params, each);

@@ -27,6 +27,7 @@ struct Chain {
   /// What somebody does who has the file and no key.
   void attack(const std::string& text) const { db->run(text, {}); }
   void drop_triggers() const {
+    if (db->dialect() == sql::Dialect::postgres) return attack("ALTER TABLE audit_events DISABLE TRIGGER ALL");
     for (const auto* name : {"chain", "fixed", "keep"}) attack(std::string("DROP TRIGGER audit_events_") + name);
   }
   audit::Row row(std::int64_t seq) const { return audit::list(*db, {.after_seq = seq - 1, .limit = 1}).at(0); }

@@ -41,8 +41,9 @@ TEST_CASE("verify names a changed row") {
   attacks.back().want += ", head 50, signature 50";
   attacks.push_back({"first", by("UPDATE audit_events SET actor = 'x' WHERE seq = 1"), "changed 1"});
   attacks.push_back({"two", by("UPDATE audit_events SET actor = 'x' WHERE seq IN (7, 30)"), "changed 7, changed 30"});
-  attacks.push_back(
-      {"NUL behind", by("UPDATE audit_events SET actor = actor || char(0) || 'x' WHERE seq = 7"), "changed 7"});
+  if (test::test_dialect() == sql::Dialect::sqlite)  // PostgreSQL has no such character
+    attacks.push_back(
+        {"NUL behind", by("UPDATE audit_events SET actor = actor || char(0) || 'x' WHERE seq = 7"), "changed 7"});
   attacks.push_back({"moved between columns",
                      by("UPDATE audit_events SET request_id = request_id || '|7:event-7', event = '' WHERE seq = 7"),
                      "changed 7"});
@@ -142,8 +143,9 @@ TEST_CASE("verify names reordered rows") {
 
 TEST_CASE("verify names rows that were added behind the head") {
   const auto insert = std::string(
-      "INSERT INTO audit_events (at, actor, request_id, event, target, data, hash) VALUES (0, 'x', '', 'e', 't', '{}', "
-      "'h')");
+      "INSERT INTO audit_events (seq, at, actor, request_id, event, target, data, hash) VALUES (51, 0, 'x', '', 'e', "
+      "'t', "
+      "'{}', 'h')");
   run({{"with any hash", by(insert), "changed 51, added 51"},
        {"with a right hash",
         [&](const Chain& chain) {

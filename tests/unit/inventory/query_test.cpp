@@ -279,7 +279,7 @@ TEST_CASE("what is active in a slot is found by an index") {
   fill(*db);
   test::ExplainingConnection explaining(*db);
   CHECK(numbers(inventory::active_in_slot(explaining, "12345678", "9a", at)) == "7");
-  CHECK(explaining.take_indexes() == "certificates_device");
+  if (db->dialect() == sql::Dialect::sqlite) CHECK(explaining.take_indexes() == "certificates_device");
   CHECK(inventory::active_in_slot(*db, "12345678", "9c", at).empty());
   CHECK(inventory::active_in_slot(*db, "12345678", "9a", at + days(11)).empty());  // it has expired by then
 }

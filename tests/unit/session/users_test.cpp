@@ -23,8 +23,8 @@ std::string box_of(const test::TestDatabase& db, std::string_view name) {
 
 std::int64_t open_session(const test::TestDatabase& db, std::string_view user) {
   return db->run(
-      "INSERT INTO user_sessions (session_id, user_name, created_at, expires_at, data_key_box) VALUES "
-      "(lower(hex(randomblob(8))), $1, 1, 2, 'box')",
+      "INSERT INTO user_sessions (session_id, user_name, created_at, expires_at, data_key_box) SELECT CAST(count(*) AS "
+      "TEXT), CAST($1 AS TEXT), 1, 2, 'box' FROM user_sessions",
       {user});
 }
 

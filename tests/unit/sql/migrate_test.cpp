@@ -9,16 +9,21 @@ using test::integer_of;
 using test::text_of;
 
 TEST_CASE("migrations are numbered from 1 and name the oldest client they serve") {
-  const auto all = sql::migrations(sql::Dialect::sqlite);
-  REQUIRE_FALSE(all.empty());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    CAPTURE(all[i].name);
-    CHECK(all[i].number() == static_cast<int>(i) + 1);
-    CHECK(all[i].min_client() >= 1);
-    CHECK(all[i].min_client() <= all[i].number());
-    CHECK(read_file(YMGR_SOURCE_DIR "/lib/sql/migrations/sqlite/" + std::string(all[i].name) + ".sql") == all[i].text);
+  for (const auto& [dialect, folder] :
+       {std::pair(sql::Dialect::sqlite, "sqlite/"), {sql::Dialect::postgres, "postgres/"}}) {
+    const auto all = sql::migrations(dialect);
+    REQUIRE_FALSE(all.empty());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      CAPTURE(all[i].name);
+      CHECK(all[i].number() == static_cast<int>(i) + 1);
+      CHECK(all[i].min_client() >= 1);
+      CHECK(all[i].min_client() <= all[i].number());
+      const auto path =
+          YMGR_SOURCE_DIR "/lib/sql/migrations/" + std::string(folder) + std::string(all[i].name) + ".sql";
+      CHECK(read_file(path) == all[i].text);
+    }
+    CHECK(sql::schema_version() == all.back().number());
   }
-  CHECK(sql::schema_version() == all.back().number());
 }
 
 TEST_CASE("migrate brings an empty database to this version, once") {
