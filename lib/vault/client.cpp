@@ -371,17 +371,18 @@ Health Client::health() {
 
 void list_pages(Client& client, const Path& path, std::size_t page, const std::function<bool(const Json& data)>& more) {
   std::string last;
-  while (true) {
+  for (bool goes_on = true; goes_on;) {
     Path asked = path;
     asked.ask("limit", std::to_string(page));
     if (!last.empty()) asked.ask("after", last);
-    const Answer answer = client.call({.method = "LIST", .path = asked, .missing = Missing::answers});
-    if (answer.status == 404) return;
-    const auto names = answer.data().texts_or_empty("keys");
-    // A server without paging gives all names again.
-    if (names.empty() || (!last.empty() && std::find(names.begin(), names.end(), last) != names.end())) return;
-    if (!more(answer.data()) || names.size() != page) return;
-    last = names.back();
+    goes_on = client.call({.method = "LIST", .path = asked, .missing = Missing::answers}, [&](const Answer& answer) {
+      const auto names = answer.data().texts_or_empty("keys");
+      // A server without paging gives all names again.
+      const bool again = !last.empty() && std::find(names.begin(), names.end(), last) != names.end();
+      if (answer.status == 404 || names.empty() || again) return false;
+      last = names.back();
+      return more(answer.data()) && names.size() == page;
+    });
   }
 }
 

@@ -103,6 +103,7 @@ std::vector<std::string> fitting_serials(const Json& data, const PkiSearch& sear
       if (search.not_after && !end.empty() && floor_seconds(parse_time(end)) != floor_seconds(*search.not_after))
         continue;
     }
+    if (!normal_serial(serial)) throw Error(Code::json_invalid, "not a serial number: " + printable(serial));
     serials.push_back(serial);
   }
   return serials;
