@@ -58,6 +58,60 @@ void check_files(const std::string& value) {
   for (const auto& path : split(value, ':')) check_folder(path);
 }
 
+/// `value` is one word of `characters`; empty when it may be.
+void check_word(const std::string& value, std::string_view characters, std::string_view what) {
+  if (!value.empty() && value.find_first_not_of(characters) == std::string::npos) return;
+  throw Error(Code::config_invalid, "'" + printable(value) + "' is no " + std::string(what));
+}
+constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+constexpr std::string_view path_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/.";
+constexpr std::string_view host_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/.:,[]";
+
+void check_addresses(const std::string& value) {
+  if (value.empty()) return;
+  for (const auto& address : split(value, ',')) {
+    if (!address.starts_with("https://"))
+      throw Error(Code::config_invalid, "'" + printable(address) + "' is no address of a Vault",
+                  "It begins with https://; several stand with commas between them");
+    check_word(address.substr(8), host_characters, "host and port");
+  }
+}
+/// A mount or a namespace: segments with slashes between them.
+void check_mount(const std::string& value) {
+  check_word(value, path_characters, "path of a mount");
+  if (value.starts_with('/') || value.ends_with('/') || value.find("//") != std::string::npos ||
+      value.find("..") != std::string::npos)
+    throw Error(Code::config_invalid, "'" + value + "' is no path of a mount", "Write it without slashes at its ends");
+}
+void check_namespace(const std::string& value) {
+  if (!value.empty()) check_mount(value);
+}
+void check_file(const std::string& value) {
+  if (!value.empty()) check_folder(value);
+}
+void check_auth(const std::string& value) {
+  check_word(value, name_characters, "way to log in");
+}
+void check_prefix(const std::string& value) {
+  check_word(value, "abcdefghijklmnopqrstuvwxyz0123456789-_", "beginning of names");
+  if (value.size() > 24) throw Error(Code::config_invalid, "'" + value + "' is too long: 24 characters at most");
+}
+void check_hosts(const std::string& value) {
+  if (!value.empty()) check_word(value, host_characters, "host");
+}
+void check_port(const std::string& value) {
+  for (const auto& text : split(value, ',')) {
+    const auto port = parse_number(text);
+    if (!port || *port < 1 || *port > 65535) throw Error(Code::config_invalid, "'" + printable(text) + "' is no port");
+  }
+}
+void check_database(const std::string& value) {
+  check_word(value, name_characters, "name of a database");
+}
+void check_domains(const std::string& value) {
+  if (!value.empty()) check_word(value, std::string(path_characters) + ",:", "list of domains and networks");
+}
+
 constexpr ConfigKey keys[] = {
     {"context", "YMGR_CONTEXT", "--context", "", "name of the context to use", check_name},
     {"home", "YMGR_HOME", "", "~/.local/share/ymgr", "folder of the profile", check_folder},
@@ -76,10 +130,37 @@ constexpr ConfigKey keys[] = {
     {"secrets.puk_tries", "", "", "5", "the same for PUKs", check_tries},
     {"attestation.roots", "", "", "Yubico's alone",
      "PEM files of further roots whose attestations of keys are believed", check_files},
+    {"vault.address", "BAO_ADDR VAULT_ADDR", "", "", "https:// addresses of OpenBao or Vault, with commas between them",
+     check_addresses},
+    {"vault.namespace", "BAO_NAMESPACE VAULT_NAMESPACE", "", "", "namespace in it", check_namespace},
+    {"vault.ca_file", "BAO_CACERT VAULT_CACERT", "", "the system's",
+     "PEM file of the CAs that its certificate may be from", check_file},
+    {"vault.auth", "", "", "userpass", "how people log in: the kind of auth method", check_auth},
+    {"vault.auth_mount", "", "", "the kind's name", "where that method stands", check_namespace},
+    {"vault.kv", "", "", "yubikeys", "mount of the secrets of YubiKeys", check_mount},
+    {"vault.transit", "", "", "transit", "mount of the keys that never leave it", check_mount},
+    {"vault.pki", "", "", "pki", "mount of the CA", check_mount},
+    {"vault.database", "", "", "database", "mount of the database engine", check_mount},
+    {"vault.prefix", "", "", "ymgr-", "what the names of policies and roles in it begin with", check_prefix},
+    {"vault.domains", "", "", "", "domains and networks that services get certificates for, with commas between them",
+     check_domains},
+    {"database.host", "PGHOST", "", "", "PostgreSQL's hosts, with commas between them, or the folder of its socket",
+     check_hosts},
+    {"database.port", "PGPORT", "", "5432", "its port", check_port},
+    {"database.name", "PGDATABASE", "", "ymgr", "name of the database", check_database},
+    {"database.ca_file", "PGSSLROOTCERT", "", "the system's", "PEM file of the CAs that its certificate may be from",
+     check_file},
+    {"database.roles", "", "", "ymgr_", "what the names of its roles begin with", check_prefix},
 };
 
 const ConfigKey& key_named(std::string_view name) {
   return *std::find_if(std::begin(keys), std::end(keys), [&](const ConfigKey& key) { return key.name == name; });
+}
+
+/// Between the values of a key that may be a list in YAML; nullptr: it may not.
+const char* separator_of(std::string_view name) {
+  if (name == "attestation.roots") return ":";
+  return name == "vault.address" || name == "vault.domains" || name == "database.host" ? "," : nullptr;
 }
 
 class FileReader {
@@ -95,6 +176,7 @@ class FileReader {
     take_section(reader, "session", {"folder"}, file.settings);
     take_section(reader, "secrets", {"pin", "pin_tries", "puk_tries"}, file.settings);
     take_section(reader, "attestation", {"roots"}, file.settings);
+    take_servers(reader, file.settings);
     if (const YamlNode* contexts = reader.node("contexts")) take_contexts(reader, *contexts, file);
     reader.finish();
     return file;
@@ -104,6 +186,14 @@ class FileReader {
   void take_common(YamlReader& reader, Settings& into) {
     for (const std::string_view key : {"home", "output", "timeout", "jobs", "renew_before"})
       take(reader, key, key, into);
+  }
+
+  void take_servers(YamlReader& reader, Settings& into) {
+    take_section(reader, "vault",
+                 {"address", "namespace", "ca_file", "auth", "auth_mount", "kv", "transit", "pki", "database", "prefix",
+                  "domains"},
+                 into);
+    take_section(reader, "database", {"host", "port", "name", "ca_file", "roles"}, into);
   }
 
   void take_section(YamlReader& reader, std::string_view section, std::initializer_list<std::string_view> names,
@@ -120,6 +210,7 @@ class FileReader {
     for (const auto& [name, value] : contexts.members) {
       YamlReader inside(value, path_, Code::config_invalid, "context " + name.scalar);
       take_common(inside, file.contexts[name.scalar]);
+      take_servers(inside, file.contexts[name.scalar]);
       inside.finish();
     }
   }
@@ -127,8 +218,8 @@ class FileReader {
   void take(YamlReader& reader, std::string_view yaml_key, std::string_view name, Settings& into) {
     const YamlNode* node = reader.node(yaml_key);
     std::optional<std::string> value;
-    if (node && node->type == YamlNode::Type::sequence && name == "attestation.roots")
-      value = join(reader.texts(yaml_key).value_or(std::vector<std::string>()), ":");
+    if (node && node->type == YamlNode::Type::sequence && separator_of(name))
+      value = join(reader.texts(yaml_key).value_or(std::vector<std::string>()), separator_of(name));
     else
       value = reader.text(yaml_key);
     if (!value || !node) return;
@@ -147,10 +238,15 @@ void apply(const Settings& layer, Settings& onto) {
   for (const auto& [name, setting] : layer) onto.try_emplace(name, setting);
 }
 
+/// Those may stand in the environment for other programs: looked at by who needs them (cli/team.cpp).
+bool is_of_servers(std::string_view key) {
+  return key.starts_with("vault.") || key.starts_with("database.");
+}
+
 /// A value from outside the files, checked under the name it was given by.
 void apply_checked(const ConfigKey& key, std::string value, std::string origin, Settings& onto) {
   try {
-    if (key.name != "home") key.check(value);
+    if (key.name != "home" && !is_of_servers(key.name)) key.check(value);
   } catch (const Error& error) {
     throw Error(Code::usage, origin + ": " + error.what(), error.hint());
   }
@@ -165,8 +261,8 @@ Settings given_settings(const Values& flags) {
       apply_checked(key, values->front(), "flag " + std::string(key.flag), given);
     }
     if (key.environment.empty()) continue;
-    if (auto value = environment(key.environment)) {
-      apply_checked(key, std::move(*value), "environment " + std::string(key.environment), given);
+    for (const auto& variable : split(key.environment, ' ')) {
+      if (auto value = environment(variable)) apply_checked(key, std::move(*value), "environment " + variable, given);
     }
   }
   return given;
@@ -249,7 +345,23 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
                              {"secrets.pin", {"escrow", "default"}},
                              {"secrets.pin_tries", {"5", "default"}},
                              {"secrets.puk_tries", {"5", "default"}},
-                             {"attestation.roots", {"", "default"}}};
+                             {"attestation.roots", {"", "default"}},
+                             {"vault.address", {"", "default"}},
+                             {"vault.namespace", {"", "default"}},
+                             {"vault.ca_file", {"", "default"}},
+                             {"vault.auth", {"userpass", "default"}},
+                             {"vault.auth_mount", {"", "default"}},
+                             {"vault.kv", {"yubikeys", "default"}},
+                             {"vault.transit", {"transit", "default"}},
+                             {"vault.pki", {"pki", "default"}},
+                             {"vault.database", {"database", "default"}},
+                             {"vault.prefix", {"ymgr-", "default"}},
+                             {"vault.domains", {"", "default"}},
+                             {"database.host", {"", "default"}},
+                             {"database.port", {"5432", "default"}},
+                             {"database.name", {"ymgr", "default"}},
+                             {"database.ca_file", {"", "default"}},
+                             {"database.roles", {"ymgr_", "default"}}};
   apply(defaults, settings);
   settings["home"].value = without_final_slash(expand_home(settings["home"].value));
   for (const char* path : {"session.folder", "agent.socket"}) {

@@ -19,7 +19,7 @@ namespace ymgr::cli {
 /// One key. `check` throws Error when the text is no such value.
 struct ConfigKey {
   std::string_view name;         // "session.folder"
-  std::string_view environment;  // "YMGR_HOME"; empty: none
+  std::string_view environment;  // "YMGR_HOME", or several with blanks, the strongest first; empty: none
   std::string_view flag;         // "--timeout"; empty: none
   std::string_view fallback;     // shown as the default
   std::string_view help;

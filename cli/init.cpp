@@ -9,6 +9,7 @@
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/table.hpp"
+#include "cli/team.hpp"
 #include "policy/policy.hpp"
 
 namespace ymgr::cli {
@@ -54,16 +55,24 @@ constexpr Option options[] = {
      .value = "FILE",
      .help = "write a key there that replaces forgotten passwords",
      .complete = "file"},
+    {.name = "--team",
+     .value = "",
+     .help = "set up OpenBao or Vault, and PostgreSQL, instead of a profile in a folder"},
+    {.name = "--plan",
+     .value = "DIR",
+     .help = "with --team: write there what is to be set up, and contact nothing",
+     .complete = "folder"},
+    {.name = "--create-ca", .value = "", .help = "with --team: make a root and an issuing CA in Vault"},
     {.name = "--force", .value = "", .help = "overwrite the files named by the options above"},
 };
 constexpr Field fields[] = {
-    {"profile", "string", "folder of the profile"},
+    {"profile", "?string", "folder of the profile; this and what follows up to ca: absent with --team"},
     {"profile_id", "?string", "its id; absent with --dry-run"},
-    {"demo", "boolean", "whether it is marked as a demo: software keys are believed to be YubiKeys"},
-    {"admin", "string", "name of the first admin"},
-    {"policy_version", "string", "version of the policy"},
-    {"root_key", "string", "how the root key is kept: sealed-own-passphrase, sealed-admin-password, file, outside"},
-    {"ca", "array of object", "certificate authorities, empty with --dry-run"},
+    {"demo", "?boolean", "whether it is marked as a demo: software keys are believed to be YubiKeys"},
+    {"admin", "?string", "name of the first admin"},
+    {"policy_version", "?string", "version of the policy"},
+    {"root_key", "?string", "how the root key is kept: sealed-own-passphrase, sealed-admin-password, file, outside"},
+    {"ca", "?array of object", "certificate authorities, empty with --dry-run"},
     {"ca.name", "string", "common name"},
     {"ca.kind", "string", "root or issuing"},
     {"ca.status", "string", "active, or pending until its certificate is imported"},
@@ -72,12 +81,15 @@ constexpr Field fields[] = {
     {"recovery_key_file", "?string", "file with the recovery key"},
     {"root_key_file", "?string", "file with the root key"},
     {"csr_file", "?string", "file with the request for an outside root"},
+    {"plan", "?string", "folder of the plan, with --team"},
+    {"files", "?array of string", "what stands in it"},
 };
 constexpr Example examples[] = {
     {"ymgr init", "asks for what it needs"},
     {"ymgr init --admin alice --password-file pw --recovery-key-out recovery.key", "in a script"},
     {"ymgr init --admin alice --password-file pw --permit dns:example.com --root-key-out root.key",
      "a CA for one domain, its root key kept elsewhere"},
+    {"ymgr init --team --plan team", "what OpenBao and PostgreSQL are to be told, for a review"},
     {"ymgr init --admin alice --password-file pw --ca-csr ca.csr", "an issuing CA below a root that you have already"},
 };
 
@@ -215,7 +227,20 @@ std::string describe(const InitPlan& plan, const InitResult& made) {
   return "The profile is made.\n" + format_pairs(pairs);
 }
 
+/// --team makes no profile, and a profile has no plan.
+void check_kind(const Invocation& call) {
+  const bool team = call.has("--team");
+  for (const char* option : {"--plan", "--create-ca"})
+    if (call.has(option) && !team) throw Error(Code::usage, std::string(option) + " goes with --team", "Add --team");
+  for (const char* option : {"--admin", "--password-file", "--preset", "--policy", "--ca-key", "--demo", "--permit",
+                             "--root-passphrase-file", "--root-key-out", "--ca-csr", "--recovery-key-out"})
+    if (call.has(option) && team)
+      throw Error(Code::usage, std::string(option) + " is for a profile in a folder, not for --team", "Leave it out");
+}
+
 Result run(Invocation& call) {
+  check_kind(call);
+  if (call.has("--team")) return init_team(call);
   const InitPlan plan = make_plan(call);
   Result result;
   result.json = plan_json(plan);
@@ -251,6 +276,12 @@ constinit const Command init_command = {
         "`--demo` marks the profile for ever: it accepts the attestations of the virtual YubiKey, which is software, "
         "and every "
         "answer about the profile says so.\n\n"
+        "`--team` is for many people and machines: OpenBao or Vault has secrets, keys and CA, PostgreSQL the rest, and "
+        "both "
+        "decide "
+        "who may do what. `--plan DIR` writes policies, a script for Vault, SQL, and REVIEW.md with one line for each "
+        "privilege and its reason. "
+        "Addresses, mounts and names come from `vault.*` and `database.*` of the configuration.\n\n"
         "With `--recovery-key-out` a forgotten password can be replaced by `ymgr user set-password NAME "
         "--recovery-key-file FILE`.",
     .arguments = {},

@@ -146,3 +146,70 @@ def test_a_stopped_init_leaves_the_whole_profile_or_none(empty_box, kind):
         assert openssl("pkey", "-in", empty_box.work / "root.key", "-pubout").stdout == root
         shutil.rmtree(empty_box.profile)
     assert count > 3
+
+
+TEAM = """
+vault: {address: ["https://vault1.corp.test:8200", "https://vault2.corp.test:8200"], kv: secrets/yubikeys, domains: [corp.test]}
+contexts:
+  prod:
+    database: {host: db.corp.test, name: keys, roles: prod_}
+"""
+
+
+def test_a_plan_for_a_team_contacts_nothing_and_makes_no_profile(bare):
+    config = bare.box.file("team.yaml", TEAM)
+    words = ["init", "--team", "--plan", "plan", "-c", config, "--context", "prod"]
+    assert "would write a plan" in bare(*words, "--dry-run").stdout
+    assert not (bare.box.work / "plan").exists()
+    answer = bare.json(*words)
+    plan = bare.box.work / "plan"
+    assert sorted(answer["files"]) == sorted(str(path.relative_to(plan)) for path in plan.rglob("*") if path.is_file())
+    assert "secrets/yubikeys/data/+/pin" in (plan / "policies/ymgr-operator.hcl").read_text()
+    assert '"prod_vault"' in (plan / "postgres.sql").read_text()
+    assert (plan / "vault.sh").stat().st_mode & 0o777 == 0o755
+    assert bare.json(*words, exit=1)["code"] == "file-exists"
+    bare(*words, "--force")
+    assert not bare.box.profile.exists()
+
+
+def test_the_settings_of_a_plan_are_a_configuration(bare):
+    config = bare.box.file("team.yaml", TEAM)
+    bare("init", "--team", "--plan", "plan", "-c", config, "--context", "prod")
+    settings = bare.box.work / "plan/settings.yaml"
+    bare("config", "validate", "-c", settings)
+    bare("init", "--team", "--plan", "again", "-c", settings)
+    for name in ("postgres.sql", "vault.sh", "settings.yaml"):
+        assert (bare.box.work / "again" / name).read_bytes() == (bare.box.work / "plan" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "vault, database, words",
+    [
+        ("address: http://vault.corp.test", "host: db", "is no address of a Vault"),
+        ("address: 'https://vault.corp.test', kv: 'a/*'", "host: db", "no path of a mount"),
+        ("address: 'https://vault.corp.test', pki: '../sys'", "host: db", "no path of a mount"),
+        ("address: 'https://vault.corp.test', prefix: 'x\"'", "host: db", "no beginning of names"),
+        ("address: 'https://vault.corp.test'", "host: db, port: 99999", "is no port"),
+        ("address: 'https://vault.corp.test'", "host: db, name: 'a;b'", "no name of a database"),
+        ("address: 'https://vault.corp.test'", "name: ymgr", "database.host is not set"),
+        ("kv: yubikeys", "host: db", "vault.address is not set"),
+    ],
+)
+def test_a_plan_takes_no_name_that_would_mean_more(bare, vault, database, words):
+    config = bare.box.file("team.yaml", f"vault: {{{vault}}}\ndatabase: {{{database}}}\n")
+    assert words in bare.json("init", "--team", "--plan", "plan", "-c", config, exit=2)["error"]
+
+
+def test_the_environment_of_other_programs_disturbs_no_profile(bare):
+    env = {"VAULT_ADDR": "http://127.0.0.1:8200", "PGPORT": "none"}
+    bare.json("config", "show", env=env)
+    config = bare.box.file("team.yaml", TEAM)
+    words = ["init", "--team", "--plan", "plan", "-c", config, "--context", "prod"]
+    assert "environment VAULT_ADDR" in bare.json(*words, env=env, exit=2)["error"]
+    bare(*words, env={**env, "BAO_ADDR": "https://bao.corp.test:8200", "PGPORT": "5433"})
+    assert "https://bao.corp.test:8200" in (bare.box.work / "plan/settings.yaml").read_text()
+
+
+@pytest.mark.parametrize("words", [["--plan", "p"], ["--create-ca"], ["--team", "--plan", "p", "--demo"], ["--team"]])
+def test_options_of_a_profile_and_of_a_team_do_not_mix(bare, words):
+    assert bare.json("init", *words, exit=2)["code"] == "usage"

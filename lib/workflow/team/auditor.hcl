@@ -1,0 +1,60 @@
+# which YubiKeys have secrets, and when they changed; never a secret itself
+path "{{kv}}/metadata/*" {
+  capabilities = ["list", "read"]
+}
+
+# which keys there are, with their public halves
+path "{{transit}}/keys" {
+  capabilities = ["list"]
+}
+path "{{transit}}/keys/+" {
+  capabilities = ["read"]
+}
+
+# what the CA may sign, and how it revokes
+path "{{pki}}/roles" {
+  capabilities = ["list"]
+}
+path "{{pki}}/roles/+" {
+  capabilities = ["read"]
+}
+path "{{pki}}/config/*" {
+  capabilities = ["read"]
+}
+path "{{pki}}/issuers" {
+  capabilities = ["list"]
+}
+
+# who is who, and who may do what
+path "identity/entity/*" {
+  capabilities = ["list", "read"]
+}
+path "identity/entity-alias/*" {
+  capabilities = ["list", "read"]
+}
+path "identity/group/*" {
+  capabilities = ["list", "read"]
+}
+path "sys/policies/acl" {
+  capabilities = ["list"]
+}
+path "sys/policies/acl/+" {
+  capabilities = ["read"]
+}
+path "sys/mounts" {
+  capabilities = ["read"]
+}
+path "sys/auth" {
+  capabilities = ["read"]
+}
+path "{{database}}/roles" {
+  capabilities = ["list"]
+}
+path "{{database}}/roles/+" {
+  capabilities = ["read"]
+}
+
+# find a value that is known in Vault's own audit file, which has hashes of it
+path "sys/audit-hash/+" {
+  capabilities = ["update"]
+}

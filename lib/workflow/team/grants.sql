@@ -1,0 +1,213 @@
+-- Who may do what in the schema. Run as {{role}}owner after every migration; again without harm.
+SET search_path = ymgr, pg_temp;
+
+-- Set-up, and migration of whole profiles: they bring rows of others with them.
+CREATE OR REPLACE FUNCTION acts_for_all() RETURNS BOOLEAN LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$ SELECT pg_has_role(session_user, '{{role}}owner', 'MEMBER') $$;
+
+-- Sessions are one's own, begin now and end at most 8 hours later (admins: one hour); later than it was, never.
+CREATE OR REPLACE FUNCTION check_session() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  at BIGINT := floor(extract(epoch FROM clock_timestamp()) * 1000000);
+  life BIGINT := CASE WHEN pg_has_role(session_user, '{{role}}admin', 'MEMBER') THEN 1 ELSE 8 END * 3600000000::BIGINT;
+BEGIN
+  IF ymgr.acts_for_all() THEN RETURN NEW; END IF;
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.expires_at > at + life + 60000000 THEN
+      RAISE EXCEPTION 'a session of this role lives % h at most', life / 3600000000 USING ERRCODE = 'check_violation';
+    END IF;
+    NEW.created_at := at;
+    NEW.expires_at := LEAST(NEW.expires_at, at + life);
+    NEW.ended_at := NULL;
+  ELSIF NEW.session_id <> OLD.session_id OR NEW.user_name <> OLD.user_name OR NEW.created_at <> OLD.created_at
+     OR NEW.expires_at > OLD.expires_at OR (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at) THEN
+    RAISE EXCEPTION 'a session never changes hands, lasts longer or begins again' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER check_session BEFORE INSERT OR UPDATE ON user_sessions
+FOR EACH ROW EXECUTE FUNCTION check_session();
+
+-- A revocation stays, but for a hold that is lifted; what was superseded stays so.
+CREATE OR REPLACE FUNCTION check_certificate() RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF OLD.status = 'revoked' AND OLD.revocation_reason <> 'certificateHold'
+     AND (NEW.status <> 'revoked' OR NEW.revoked_at IS DISTINCT FROM OLD.revoked_at OR NEW.revocation_reason IS NULL) THEN
+    RAISE EXCEPTION 'a revocation stays' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER check_certificate BEFORE UPDATE OF status, revoked_at, revocation_reason ON certificates
+FOR EACH ROW EXECUTE FUNCTION check_certificate();
+
+-- Revocation of a person's database role: nobody comes in, whoever is in goes, and what the role may do is taken even if
+-- something that it made elsewhere keeps it from being dropped.
+CREATE OR REPLACE FUNCTION end_login(login TEXT) RETURNS VOID LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held TEXT;
+BEGIN
+  IF login !~ '^u-[0-9a-f-]{36}[.]' OR NOT EXISTS (SELECT FROM pg_roles WHERE rolname = login) THEN RETURN; END IF;
+  EXECUTE format('ALTER ROLE %I NOLOGIN PASSWORD NULL', login);
+  FOR held IN SELECT roleid::regrole::text FROM pg_auth_members WHERE member = (SELECT oid FROM pg_roles WHERE rolname = login) LOOP
+    EXECUTE format('REVOKE %s FROM %I', held, login);
+  END LOOP;
+  EXECUTE format('GRANT %I TO %I', login, current_user);
+  PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = login;
+  EXECUTE format('REASSIGN OWNED BY %I TO %I', login, current_user);
+  EXECUTE format('DROP OWNED BY %I', login);
+  BEGIN
+    EXECUTE format('DROP ROLE %I', login);
+  EXCEPTION WHEN dependent_objects_still_exist THEN
+    EXECUTE format('REVOKE %I FROM %I', login, current_user);
+  END;
+END $$;
+
+-- Everything is taken from everybody, then given again.
+REVOKE ALL ON SCHEMA ymgr FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA ymgr
+  FROM PUBLIC, "{{role}}admin", "{{role}}operator", "{{role}}user", "{{role}}auditor", "{{role}}renewer", "{{role}}vault";
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA ymgr
+  FROM PUBLIC, "{{role}}admin", "{{role}}operator", "{{role}}user", "{{role}}auditor", "{{role}}renewer", "{{role}}vault";
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ymgr
+  FROM PUBLIC, "{{role}}admin", "{{role}}operator", "{{role}}user", "{{role}}auditor", "{{role}}renewer", "{{role}}vault";
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+DO $$
+DECLARE
+  found RECORD;
+BEGIN
+  FOR found IN SELECT tablename FROM pg_tables WHERE schemaname = 'ymgr' LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', found.tablename);
+  END LOOP;
+  FOR found IN SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'ymgr' LOOP
+    EXECUTE format('DROP POLICY %I ON %I', found.policyname, found.tablename);
+  END LOOP;
+END $$;
+
+-- [admin operator user auditor renewer] reach the schema, and ask who they are
+GRANT USAGE ON SCHEMA ymgr TO {{to}};
+GRANT EXECUTE ON FUNCTION actor(), time_of(BIGINT) TO {{to}};
+-- [vault] end a person's login when its lease does: role, connections and rights
+GRANT USAGE ON SCHEMA ymgr TO {{to}};
+GRANT EXECUTE ON FUNCTION end_login(TEXT) TO {{to}};
+
+-- [admin operator user auditor renewer] see which version the schema has, and the settings
+GRANT SELECT ON schema_migrations, settings TO {{to}};
+CREATE POLICY {{policy}} ON schema_migrations FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON settings FOR SELECT TO {{to}} USING (true);
+-- [admin] change settings and the policy's hash among them
+GRANT INSERT, UPDATE, DELETE ON settings TO {{to}};
+CREATE POLICY {{policy}} ON settings FOR ALL TO {{to}} USING (true) WITH CHECK (true);
+
+-- [admin operator auditor renewer] see who the users are
+GRANT SELECT (name, role, status, failed_logins, locked_until, created_at, created_by, last_login_at) ON users TO {{to}};
+CREATE POLICY {{policy}} ON users FOR SELECT TO {{to}} USING (true);
+-- [user] see oneself
+GRANT SELECT (name, role, status, failed_logins, locked_until, created_at, created_by, last_login_at) ON users TO {{to}};
+CREATE POLICY {{policy}} ON users FOR SELECT TO {{to}} USING (name = (SELECT actor()));
+-- [admin auditor] see whose the database roles are
+GRANT SELECT ON database_roles TO {{to}};
+CREATE POLICY {{policy}} ON database_roles FOR SELECT TO {{to}} USING (true);
+-- [admin] add people, give roles, disable them
+GRANT INSERT, UPDATE ON users TO {{to}};
+CREATE POLICY {{policy}} ON users FOR ALL TO {{to}} USING (true) WITH CHECK (true);
+GRANT INSERT, UPDATE, DELETE ON database_roles TO {{to}};
+CREATE POLICY {{policy}} ON database_roles FOR ALL TO {{to}} USING (true) WITH CHECK (true);
+
+-- [admin operator user auditor renewer] begin a session of one's own, of 8 hours at most, and end it
+GRANT SELECT, INSERT (session_id, user_name, created_at, expires_at, agent_pubkey),
+  UPDATE (ended_at, data_key_box, agent_pubkey) ON user_sessions TO {{to}};
+CREATE POLICY {{policy}} ON user_sessions FOR ALL TO {{to}}
+  USING (user_name = (SELECT actor())) WITH CHECK (user_name = (SELECT actor()));
+-- [admin auditor] see who is logged in
+CREATE POLICY {{policy}} ON user_sessions FOR SELECT TO {{to}} USING (true);
+-- [admin] end anybody's session
+CREATE POLICY {{policy}} ON user_sessions FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+
+-- [admin operator renewer] begin operations in the own name, finish everybody's
+GRANT SELECT, INSERT, UPDATE (state, lease_holder, lease_until, updated_at, result) ON operations TO {{to}};
+CREATE POLICY {{policy}} ON operations FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON operations FOR INSERT TO {{to}} WITH CHECK (actor = (SELECT actor()));
+CREATE POLICY {{policy}} ON operations FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE (status, state, data, error, updated_at) ON operation_items TO {{to}};
+CREATE POLICY {{policy}} ON operation_items FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON operation_items FOR INSERT TO {{to}} WITH CHECK (EXISTS (
+  SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
+CREATE POLICY {{policy}} ON operation_items FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+-- [user] begin and finish operations of one's own
+GRANT SELECT, INSERT, UPDATE (state, lease_holder, lease_until, updated_at, result) ON operations TO {{to}};
+CREATE POLICY {{policy}} ON operations FOR ALL TO {{to}}
+  USING (actor = (SELECT actor())) WITH CHECK (actor = (SELECT actor()));
+GRANT SELECT, INSERT, UPDATE (status, state, data, error, updated_at) ON operation_items TO {{to}};
+CREATE POLICY {{policy}} ON operation_items FOR ALL TO {{to}} USING (EXISTS (
+  SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
+-- [auditor] see what was begun, and how far it came
+GRANT SELECT ON operations, operation_items TO {{to}};
+CREATE POLICY {{policy}} ON operations FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON operation_items FOR SELECT TO {{to}} USING (true);
+
+-- [admin operator auditor renewer] see the inventory of certificates
+GRANT SELECT ON certificates, certificate_labels TO {{to}};
+CREATE POLICY {{policy}} ON certificates FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON certificate_labels FOR SELECT TO {{to}} USING (true);
+-- [admin operator renewer] enter certificates, as issued by oneself
+GRANT INSERT ON certificates, certificate_labels TO {{to}};
+CREATE POLICY {{policy}} ON certificates FOR INSERT TO {{to}} WITH CHECK (issued_by = (SELECT actor()));
+CREATE POLICY {{policy}} ON certificate_labels FOR INSERT TO {{to}} WITH CHECK (true);
+-- [admin operator] record what became of them: revoked, superseded, installed, judged by a new policy
+GRANT UPDATE (status, revoked_at, revocation_reason, invalidity_at, host, installation, hook_state, hook_message, hook_at,
+  hook_holder, hook_until, policy_version, violations) ON certificates TO {{to}};
+CREATE POLICY {{policy}} ON certificates FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+-- [renewer] record what became of them: superseded, installed
+GRANT UPDATE (status, host, installation, hook_state, hook_message, hook_at, hook_holder, hook_until)
+  ON certificates TO {{to}};
+CREATE POLICY {{policy}} ON certificates FOR UPDATE TO {{to}} USING (true) WITH CHECK (status <> 'revoked');
+-- [user] see the own certificates, enter them, and record what became of them
+GRANT SELECT, INSERT, UPDATE (status, host, installation, hook_state, hook_message, hook_at, hook_holder, hook_until)
+  ON certificates TO {{to}};
+CREATE POLICY {{policy}} ON certificates FOR SELECT TO {{to}} USING (owner = (SELECT actor()));
+CREATE POLICY {{policy}} ON certificates FOR INSERT TO {{to}}
+  WITH CHECK (owner = (SELECT actor()) AND issued_by = (SELECT actor()));
+CREATE POLICY {{policy}} ON certificates FOR UPDATE TO {{to}}
+  USING (owner = (SELECT actor())) WITH CHECK (status <> 'revoked');
+GRANT SELECT, INSERT ON certificate_labels TO {{to}};
+CREATE POLICY {{policy}} ON certificate_labels FOR ALL TO {{to}} USING (EXISTS (
+  SELECT FROM certificates c WHERE c.cert_id = certificate_labels.cert_id AND c.owner = (SELECT actor())));
+
+-- [admin operator user auditor renewer] see which keys nobody may use
+GRANT SELECT ON denied_keys TO {{to}};
+CREATE POLICY {{policy}} ON denied_keys FOR SELECT TO {{to}} USING (true);
+-- [admin operator] deny keys for ever
+GRANT INSERT ON denied_keys TO {{to}};
+CREATE POLICY {{policy}} ON denied_keys FOR INSERT TO {{to}} WITH CHECK (true);
+
+-- [admin operator auditor renewer] see the YubiKeys
+GRANT SELECT ON devices TO {{to}};
+CREATE POLICY {{policy}} ON devices FOR SELECT TO {{to}} USING (true);
+-- [user] see the own YubiKeys
+GRANT SELECT ON devices TO {{to}};
+CREATE POLICY {{policy}} ON devices FOR SELECT TO {{to}} USING (owner = (SELECT actor()));
+-- [admin operator] enroll YubiKeys, give them to people, record what became of them
+GRANT INSERT, UPDATE (owner, status, firmware, form_factor, fips, default_pin, default_puk, default_management_key, pin_mode,
+  attestation, attestation_root, attested_at, enrolled_at, enrolled_by, updated_at, note, replaced_by, superseded_at)
+  ON devices TO {{to}};
+CREATE POLICY {{policy}} ON devices FOR INSERT TO {{to}} WITH CHECK (true);
+CREATE POLICY {{policy}} ON devices FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+
+-- [admin operator user auditor renewer] add to the audit trail, with actor and time as the database knows them
+GRANT INSERT (at, actor, request_id, event, target, data) ON audit_events TO {{to}};
+CREATE POLICY {{policy}} ON audit_events FOR INSERT TO {{to}} WITH CHECK (true);
+-- [operator user renewer] see the own part of the audit trail
+GRANT SELECT ON audit_events TO {{to}};
+CREATE POLICY {{policy}} ON audit_events FOR SELECT TO {{to}} USING (actor = (SELECT actor()));
+-- [admin auditor] see the whole audit trail, and its head
+GRANT SELECT ON audit_events, audit_head TO {{to}};
+CREATE POLICY {{policy}} ON audit_events FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON audit_head FOR SELECT TO {{to}} USING (true);
+
+-- [admin operator user auditor renewer] see the CAs
+GRANT SELECT ON issuers TO {{to}};
+CREATE POLICY {{policy}} ON issuers FOR SELECT TO {{to}} USING (true);
+-- [admin operator user auditor renewer] the same rows with times that people can read
+GRANT SELECT ON readable_certificates, readable_operations, readable_sessions, readable_devices,
+  readable_audit_events TO {{to}};

@@ -1,0 +1,4 @@
+# certificates in the own name: the role allows no other
+path "{{pki}}/sign/piv-{{identity.entity.id}}" {
+  capabilities = ["update"]
+}

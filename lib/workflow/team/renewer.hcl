@@ -1,0 +1,4 @@
+# the keys that it renews
+path "{{transit}}/keys/+" {
+  capabilities = ["read"]
+}

@@ -1,0 +1,4 @@
+# the settings of the team, for 'ymgr init --join'
+path "{{kv}}/data/{{prefix}}settings" {
+  capabilities = ["read"]
+}

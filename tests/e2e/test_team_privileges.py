@@ -1,0 +1,446 @@
+"""Modified clients: what each role tries on the servers with its own credentials, past any program of ours, and what it may do."""
+
+import re
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from harness import RELEASE, Box, Ymgr, wait_for
+from team import ROLES, Member, Team
+
+DENIED = 403
+
+
+def csr(key=None):
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "any")]))
+    request = builder.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+CSR = csr()
+WEAK = csr(rsa.generate_private_key(65537, 2048))
+UPN = "1.3.6.1.4.1.311.20.2.3;UTF8:"
+FAR = "2045-01-01T00:00:00Z"
+NO_CERTIFICATE = "00:11"
+
+# {me}: the entity of whoever tries; {una}, {ada}: entities of others. uma has the YubiKeys 1001 and 1002, una has 2001.
+VAULT = {
+    "user": [
+        ("the PUK of the own YubiKey", "GET", "yubikeys/data/1001/secrets", None, DENIED),
+        ("another's PIN", "GET", "yubikeys/data/2001/pin", None, DENIED),
+        ("another PIN for another", "POST", "yubikeys/data/2001/pin", {"data": {}, "options": {"cas": 1}}, DENIED),
+        ("a PIN without looking", "POST", "yubikeys/data/1001/pin", {"data": {}}, "check-and-set parameter required"),
+        ("no PIN", "DELETE", "yubikeys/data/1001/pin", None, DENIED),
+        ("no former PIN", "PUT", "yubikeys/destroy/1001/pin", {"versions": [1]}, DENIED),
+        ("one version", "POST", "yubikeys/metadata/1001/pin", {"max_versions": 1}, DENIED),
+        ("everybody's serials", "LIST", "yubikeys/metadata", None, DENIED),
+        ("another's certificate", "POST", "pki/sign/piv-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
+        ("an admin's name", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "ada"}, "not allowed by this role"),
+        ("an admin's login", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "uma", "other_sans": UPN + "ada@ad.corp.test"}, "not allowed"),
+        ("a server's name", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "uma", "alt_names": "www.corp.test"}, "not allowed"),
+        ("an address", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "uma", "ip_sans": "10.0.0.1"}, "IP Subject Alternative Names are not allowed"),
+        ("a long life", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "uma", "not_after": FAR}, "ttl-limited"),
+        ("a server's certificate", "POST", "pki/sign/ymgr-tls-server-ec", {"csr": CSR, "common_name": "www.corp.test"}, DENIED),
+        ("any certificate", "POST", "pki/sign-verbatim", {"csr": CSR}, DENIED),
+        ("any by the own role", "POST", "pki/sign-verbatim/piv-{me}", {"csr": CSR}, DENIED),
+        ("a key from the CA", "POST", "pki/issue/piv-{me}", {"common_name": "uma"}, DENIED),
+        ("another issuer", "POST", "pki/issuer/default/sign/piv-{me}", {"csr": CSR, "common_name": "uma"}, DENIED),
+        ("a wider role", "POST", "pki/roles/piv-{me}", {"allow_any_name": True}, DENIED),
+        ("revocation of another's", "POST", "pki/revoke", {"serial_number": NO_CERTIFICATE}, DENIED),
+        ("another's database role", "GET", "database/creds/u-{una}", None, DENIED),
+        ("another YubiKey", "POST", "identity/entity/id/{me}", {"metadata": {"serial0": "2001"}}, DENIED),
+        ("more rights", "POST", "identity/entity/id/{me}", {"policies": ["ymgr-admin"]}, DENIED),
+        ("a key", "POST", "transit/keys/mine", {"type": "ecdsa-p256"}, DENIED),
+        ("a signature of another's key", "POST", "transit/sign/web1", {"input": "AAAA"}, DENIED),
+        ("a token that outlives", "POST", "auth/token/create", {"ttl": "768h"}, DENIED),
+        ("a wider policy", "POST", "sys/policies/acl/ymgr-user", {"policy": ""}, DENIED),
+    ],
+    "operator": [
+        ("any certificate", "POST", "pki/sign-verbatim", {"csr": CSR}, DENIED),
+        ("a person's certificate", "POST", "pki/sign/piv-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
+        ("an admin's certificate", "POST", "pki/sign/piv-{ada}", {"csr": CSR, "common_name": "ada"}, DENIED),
+        ("a client called like an admin", "POST", "pki/sign/ymgr-tls-client-ec", {"csr": CSR, "common_name": "ada"}, "not allowed by this role"),
+        ("a client by a person's mail", "POST", "pki/sign/ymgr-tls-client-ec", {"csr": CSR, "common_name": "ada@corp.test"}, "not allowed|is not a valid hostname"),
+        ("a client with a person's login", "POST", "pki/sign/ymgr-tls-client-ec", {"csr": CSR, "common_name": "a.corp.test", "other_sans": UPN + "ada@ad.corp.test"}, "not allowed"),
+        ("a foreign domain", "POST", "pki/sign/ymgr-tls-server-ec", {"csr": CSR, "common_name": "www.bank.test"}, "not allowed by this role"),
+        ("a foreign address", "POST", "pki/sign/ymgr-tls-server-ec", {"csr": CSR, "common_name": "a.corp.test", "ip_sans": "8.8.8.8"}, "not allowed"),
+        ("a weak key", "POST", "pki/sign/ymgr-tls-server-rsa", {"csr": WEAK, "common_name": "a.corp.test"}, "minimum of a 3072-bit key"),
+        ("a long life", "POST", "pki/sign/ymgr-tls-server-ec", {"csr": CSR, "common_name": "a.corp.test", "not_after": FAR}, "ttl-limited"),
+        ("another CA", "POST", "pki/root/generate/internal", {"common_name": "mine"}, DENIED),
+        ("no CA", "DELETE", "pki/issuer/default", None, DENIED),
+        ("a wider role", "POST", "pki/roles/ymgr-tls-server-ec", {"allow_any_name": True}, DENIED),
+        ("an exportable key", "POST", "transit/keys/e1", {"type": "ecdsa-p256", "exportable": True}, DENIED),
+        ("one by another word", "POST", "transit/keys/e2", {"type": "ecdsa-p256", "exportable": "t"}, DENIED),
+        ("one by a number", "POST", "transit/keys/e3", {"type": "ecdsa-p256", "exportable": 1}, DENIED),
+        ("a key with backups", "POST", "transit/keys/e4", {"type": "ecdsa-p256", "allow_plaintext_backup": True}, DENIED),
+        ("a key that becomes exportable", "POST", "transit/keys/web1/config", {"exportable": True}, DENIED),
+        ("a key's export", "GET", "transit/export/signing-key/web1", None, DENIED),
+        ("a key's backup", "GET", "transit/backup/web1", None, DENIED),
+        ("one version", "POST", "yubikeys/metadata/1001/secrets", {"max_versions": 1}, DENIED),
+        ("no history", "DELETE", "yubikeys/metadata/1001/secrets", None, DENIED),
+        ("an accomplice's rights", "POST", "identity/entity/id/{una}", {"policies": ["ymgr-admin"]}, DENIED),
+        ("the same with metadata", "POST", "identity/entity/id/{una}", {"metadata": {}, "policies": ["root"]}, DENIED),
+        ("an entity by its name", "POST", "identity/entity/name/una", {"policies": ["ymgr-admin"]}, DENIED),
+        ("another login for an admin", "POST", "identity/entity-alias", {"name": "oscar", "canonical_id": "{ada}"}, DENIED),
+        ("a group of admins", "POST", "identity/group", {"name": "g", "policies": ["ymgr-admin"], "member_entity_ids": ["{me}"]}, DENIED),
+        ("merged with an admin", "POST", "identity/entity/merge", {"to_entity_id": "{me}", "from_entity_ids": ["{ada}"]}, DENIED),
+        ("an admin's password", "POST", "auth/userpass/users/ada", {"password": "mine"}, DENIED),
+        ("an admin's database role", "GET", "database/creds/u-{ada}", None, DENIED),
+        ("a wider database role", "POST", "database/roles/u-{me}", {"db_name": "ymgr-postgres"}, DENIED),
+        ("the engine's password", "POST", "database/config/ymgr-postgres", {"password": "mine"}, DENIED),
+        ("a mount", "POST", "sys/mounts/mine", {"type": "kv"}, DENIED),
+    ],
+    "auditor": [
+        ("a PIN", "GET", "yubikeys/data/1001/pin", None, DENIED),
+        ("a PUK", "GET", "yubikeys/data/1001/secrets", None, DENIED),
+        ("a certificate", "POST", "pki/sign/ymgr-tls-server-ec", {"csr": CSR, "common_name": "a.corp.test"}, DENIED),
+        ("a signature", "POST", "transit/sign/web1", {"input": "AAAA"}, DENIED),
+        ("a revocation", "POST", "pki/revoke", {"serial_number": NO_CERTIFICATE}, DENIED),
+        ("another person", "POST", "identity/entity/id/{una}", {"metadata": {}}, DENIED),
+    ],
+    "renewer": [
+        ("a PIN", "GET", "yubikeys/data/1001/pin", None, DENIED),
+        ("a new key", "POST", "transit/keys/mine", {"type": "ecdsa-p256"}, DENIED),
+        ("no key", "DELETE", "transit/keys/web1", None, DENIED),
+        ("a person's certificate", "POST", "pki/sign/piv-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
+        ("a revocation", "POST", "pki/revoke", {"serial_number": NO_CERTIFICATE}, DENIED),
+    ],
+    "admin": [
+        ("an exportable key", "POST", "transit/keys/e5", {"type": "ecdsa-p256", "exportable": True}, DENIED),
+        ("a key that becomes exportable", "POST", "transit/keys/web1/config", {"exportable": True}, DENIED),
+        ("a key's export", "GET", "transit/export/signing-key/web1", None, DENIED),
+        ("another's database role", "GET", "database/creds/u-{una}", None, DENIED),
+    ],
+}
+
+CERTIFICATE = (
+    "INSERT INTO ymgr.certificates (cert_id, name, subject, sans, serial_number, issuer, ca_name, key_reference, key_algorithm,"
+    " public_key_sha256, key_created_at, profile, owner, labels, policy_version, status, issued_at, not_before, expires_at, renew_at,"
+    " fingerprint, pem, request_id, issued_by) VALUES ('{id}', '{id}', '', '[]', '{id}', 'ca', 'ca', 'transit:x', 'ec-p256', '{id}', 0,"
+    " 'tls-server', '{owner}', '{{}}', 'v1', '{status}', 0, 0, 0, 0, '', 'pem', 'r', '{by}')"
+)
+SESSION = "INSERT INTO ymgr.user_sessions (session_id, user_name, created_at, expires_at) VALUES ('{id}', '{who}', 0, {now} + {hours} * 3600000000)"
+NOW = "floor(extract(epoch FROM now()) * 1000000)::bigint"
+OPERATION = (
+    "INSERT INTO ymgr.operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, created_at, updated_at)"
+    " VALUES ('{id}', 'issue', 't', 'open', '{{}}', '', '{who}', 1, 0, 0)"
+)
+AUDIT = "INSERT INTO ymgr.audit_events (at, actor, request_id, event, target, data) VALUES (7, 'ada', 'r', 'forged.{0}', 't', '{{}}')"
+
+
+def certificate(id, owner, by, status="active"):
+    return CERTIFICATE.format(id=id, owner=owner, by=by, status=status)
+
+
+def session(id, who, hours):
+    return SESSION.format(id=id, who=who, hours=hours, now=NOW)
+
+
+NO_RIGHT = "permission denied"
+NO_ROW = "violates row-level security"
+NOTHING = ""  # no row is there for this role
+SQL = {
+    "user": [
+        ("another's certificates", "SELECT cert_id FROM ymgr.certificates WHERE owner <> 'uma'", NOTHING),
+        ("another's certificates for people", "SELECT cert_id FROM ymgr.readable_certificates WHERE owner <> 'uma'", NOTHING),
+        ("another's YubiKeys", "SELECT serial FROM ymgr.devices WHERE owner <> 'uma'", NOTHING),
+        ("another's sessions", "SELECT session_id FROM ymgr.user_sessions WHERE user_name <> 'uma'", NOTHING),
+        ("another's operations", "SELECT request_id FROM ymgr.operations WHERE actor <> 'uma'", NOTHING),
+        ("another's steps", "SELECT request_id FROM ymgr.operation_items WHERE request_id = 'op-oscar'", NOTHING),
+        ("another's trail", "SELECT seq FROM ymgr.audit_events WHERE actor <> 'uma'", NOTHING),
+        ("who there is", "SELECT name FROM ymgr.users WHERE name <> 'uma'", NOTHING),
+        ("passwords", "SELECT password_verifier FROM ymgr.users", NO_RIGHT),
+        ("sealed rows", "SELECT box FROM ymgr.secrets", NO_RIGHT),
+        ("a certificate for another", certificate("c1", "una", "uma"), NO_ROW),
+        ("a certificate by another", certificate("c2", "uma", "ada"), NO_ROW),
+        ("another owner", "UPDATE ymgr.certificates SET owner = 'una' WHERE cert_id = 'c-uma'", NO_RIGHT),
+        ("another key", "UPDATE ymgr.certificates SET pem = 'x' WHERE cert_id = 'c-uma'", NO_RIGHT),
+        ("another's status", "UPDATE ymgr.certificates SET status = 'superseded' WHERE cert_id = 'c-oscar' RETURNING 1", NOTHING),
+        ("a revocation that no CA knows", "UPDATE ymgr.certificates SET status = 'revoked' WHERE cert_id = 'c-uma'", NO_ROW),
+        ("no certificate", "DELETE FROM ymgr.certificates", NO_RIGHT),
+        ("no certificates at all", "TRUNCATE ymgr.certificates CASCADE", NO_RIGHT),
+        ("another's session", session("s1", "ada", 1), NO_ROW),
+        ("a long session", session("s2", "uma", 9), "lives 8 h at most"),
+        ("a longer session", "UPDATE ymgr.user_sessions SET expires_at = expires_at + 1 WHERE session_id = 's-uma'", NO_RIGHT),
+        ("a session again", "UPDATE ymgr.user_sessions SET ended_at = NULL WHERE session_id = 's-ended'", "begins again"),
+        ("another's session's end", "UPDATE ymgr.user_sessions SET ended_at = 1 WHERE session_id = 's-oscar' RETURNING 1", NOTHING),
+        ("an operation of another", OPERATION.format(id="o1", who="ada"), NO_ROW),
+        ("other inputs", "UPDATE ymgr.operations SET inputs = '{}' WHERE request_id = 'op-uma'", NO_RIGHT),
+        ("no operation", "DELETE FROM ymgr.operations", NO_RIGHT),
+        ("another's step", "UPDATE ymgr.operation_items SET state = 'x' WHERE request_id = 'op-oscar' RETURNING 1", NOTHING),
+        ("a changed trail", "UPDATE ymgr.audit_events SET event = 'x'", NO_RIGHT),
+        ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
+        ("another head", "UPDATE ymgr.audit_head SET hash = ''", NO_RIGHT),
+        ("a row out of the chain", "INSERT INTO ymgr.audit_events (seq, at, actor, request_id, event, target, data, hash) VALUES (9, 0, '', '', '', '', '', '')", NO_RIGHT),
+        ("a YubiKey of another", "UPDATE ymgr.devices SET owner = 'uma' WHERE serial = '2001'", NO_RIGHT),
+        ("another name", "UPDATE ymgr.database_roles SET user_name = 'ada'", NO_RIGHT),
+        ("a denied key again", "DELETE FROM ymgr.denied_keys", NO_RIGHT),
+        ("another policy", "UPDATE ymgr.settings SET value = 'x'", NO_RIGHT),
+        ("another role", "SET ROLE ymgr_admin", NO_RIGHT),
+        ("the owner", "SET ROLE ymgr_owner", NO_RIGHT),
+        ("another login", "SET SESSION AUTHORIZATION ymgr_vault", NO_RIGHT),
+        ("a role", "CREATE ROLE mine", NO_RIGHT),
+        ("a longer life", "ALTER ROLE CURRENT_USER VALID UNTIL 'infinity'", NO_RIGHT),
+        ("a table", "CREATE TABLE ymgr.mine ()", NO_RIGHT),
+        ("a table that hides another", "CREATE TEMP TABLE users ()", NO_RIGHT),
+        ("a function", "CREATE FUNCTION ymgr.actor2() RETURNS TEXT LANGUAGE sql AS 'SELECT 1'", NO_RIGHT),
+        ("no trigger", "ALTER TABLE ymgr.audit_events DISABLE TRIGGER ALL", "must be owner"),
+        ("no triggers", "SET session_replication_role = replica", NO_RIGHT),
+        ("no row security", "SET row_security = off; SELECT 1 FROM ymgr.certificates", "row-level security"),
+        ("another's connection", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ymgr_vault' OR pid <> pg_backend_pid() AND usename IS NOT NULL", "must be a member|superuser"),
+        ("another's login's end", "SELECT ymgr.end_login(session_user)", NO_RIGHT),
+        ("a program", "COPY (SELECT 1) TO PROGRAM 'id'", "must be superuser"),
+        ("a file", "SELECT pg_read_file('/etc/passwd')", NO_RIGHT),
+    ],
+    "operator": [
+        ("another certificate", "UPDATE ymgr.certificates SET pem = 'x' WHERE cert_id = 'c-uma'", NO_RIGHT),
+        ("a certificate by another", certificate("c3", "una", "ada"), NO_ROW),
+        ("no revocation", "UPDATE ymgr.certificates SET status = 'active', revoked_at = NULL, revocation_reason = NULL WHERE cert_id = 'c-revoked'", "a revocation stays"),
+        ("no certificate", "DELETE FROM ymgr.certificates", NO_RIGHT),
+        ("another's session", session("s3", "ada", 1), NO_ROW),
+        ("another's session's end", "UPDATE ymgr.user_sessions SET ended_at = 1 WHERE session_id = 's-uma' RETURNING 1", NOTHING),
+        ("an operation of another", OPERATION.format(id="o2", who="ada"), NO_ROW),
+        ("another's operation in the own name", "UPDATE ymgr.operations SET actor = 'ada'", NO_RIGHT),
+        ("a better role", "UPDATE ymgr.users SET role = 'admin' WHERE name = 'oscar'", NO_RIGHT),
+        ("another name", "INSERT INTO ymgr.database_roles VALUES (split_part(session_user, '.', 1), 'ada')", NO_RIGHT),
+        ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
+        ("another policy", "UPDATE ymgr.settings SET value = 'x'", NO_RIGHT),
+        ("no YubiKey", "DELETE FROM ymgr.devices", NO_RIGHT),
+        ("another YubiKey", "UPDATE ymgr.devices SET serial = '9' WHERE serial = '1001'", NO_RIGHT),
+    ],
+    "auditor": [
+        ("a certificate", certificate("c4", "aude", "aude"), NO_RIGHT),
+        ("a status", "UPDATE ymgr.certificates SET status = 'revoked'", NO_RIGHT),
+        ("an operation", OPERATION.format(id="o3", who="aude"), NO_RIGHT),
+        ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
+    ],
+    "renewer": [
+        ("a revocation", "UPDATE ymgr.certificates SET status = 'revoked' WHERE cert_id = 'c-uma'", NO_ROW),
+        ("a YubiKey", "UPDATE ymgr.devices SET owner = 'ren'", NO_RIGHT),
+        ("a better role", "UPDATE ymgr.users SET role = 'admin' WHERE name = 'ren'", NO_RIGHT),
+    ],
+    "admin": [
+        ("a long session", session("s4", "ada", 2), "lives 1 h at most"),
+        ("a longer session", "UPDATE ymgr.user_sessions SET expires_at = 9223372036854775807", NO_RIGHT),
+        ("another's session", session("s5", "una", 1), NO_ROW),
+        ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
+        ("a changed trail", "UPDATE ymgr.audit_events SET actor = 'uma'", NO_RIGHT),
+        ("no certificate", "DELETE FROM ymgr.certificates", NO_RIGHT),
+        ("no revocation", "UPDATE ymgr.certificates SET status = 'active', revoked_at = NULL, revocation_reason = NULL WHERE cert_id = 'c-revoked'", "a revocation stays"),
+        ("the owner", "SET ROLE ymgr_owner", NO_RIGHT),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("team")
+    box = Box(folder / "box")
+    with Team(folder, Ymgr(RELEASE, box)) as team:
+        fill(team)
+        yield team
+    box.remove()
+
+
+def fill(team):
+    """What is there to be attacked, made by those who may."""
+    operator = team.member("operator")
+    for serial, owner in [("1001", "uma"), ("1002", "uma"), ("2001", "una")]:
+        for what in ("pin", "secrets"):
+            assert operator.vault("POST", f"yubikeys/data/{serial}/{what}", {"data": {"v": "1"}, "options": {"cas": 0}})[0] == 200
+        team.pg.sql(f"INSERT INTO ymgr.devices (serial, owner, status, firmware, form_factor, fips, pin_mode, created_at, updated_at) VALUES ('{serial}', '{owner}', 'enrolled', '5.7.4', '', 0, 'escrow', 0, 0)")
+    assert operator.vault("POST", "transit/keys/web1", {"type": "ecdsa-p256"})[0] == 200
+    for id, owner, status in [("c-uma", "uma", "active"), ("c-oscar", "oscar", "active"), ("c-revoked", "una", "revoked")]:
+        team.pg.sql(certificate(id, owner, "oscar", status))
+    team.pg.sql("UPDATE ymgr.certificates SET revoked_at = 1, revocation_reason = 'keyCompromise' WHERE status = 'revoked'")
+    for name in ("uma", "oscar"):
+        team.pg.sql(OPERATION.format(id=f"op-{name}", who=name))
+        team.pg.sql(f"INSERT INTO ymgr.operation_items VALUES ('op-{name}', 0, 'issue', '{name}', 'open', 'planned', '{{}}', NULL, 0)")
+        done(team.member(name), session(f"s-{name}", name, 8))
+        done(team.member(name), AUDIT.format(name))
+    done(team.member("user"), session("s-ended", "uma", 1))
+    done(team.member("user"), "UPDATE ymgr.user_sessions SET ended_at = 5 WHERE session_id = 's-ended'")
+
+
+def done(member, text):
+    exit, output = member.sql(text)
+    assert exit == 0, f"{member.name}: {text}\n{output}"
+    return output
+
+
+def cases(table):
+    return [pytest.param(role, *case[1:], id=f"{role}: {case[0]}") for role, rows in table.items() for case in rows]
+
+
+def filled(value, team, member):
+    if isinstance(value, dict):
+        return {name: filled(inner, team, member) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, team, member) for inner in value]
+    if isinstance(value, str) and "{" in value:
+        return value.format(me=member.entity, una=team.member("una").entity, ada=team.member("admin").entity)
+    return value
+
+
+@pytest.mark.parametrize("role, method, path, body, refusal", cases(VAULT))
+def test_vault_refuses(team, role, method, path, body, refusal):
+    member = team.member(role)
+    status, answer = member.vault(method, filled(path, team, member), filled(body, team, member))
+    if refusal == DENIED:
+        assert (status, "permission denied" in answer["errors"][0]) == (403, True), answer
+    else:
+        assert status == 400 and re.search(refusal, answer["errors"][0]), answer
+
+
+@pytest.mark.parametrize("role, text, refusal", cases(SQL))
+def test_the_database_refuses(team, role, text, refusal):
+    exit, output = team.member(role).sql(text)
+    if refusal == NOTHING:
+        assert (exit, output) == (0, "")
+    else:
+        assert exit != 0 and re.search(refusal, output), output
+
+
+def reviewed(team, server):
+    """Who and what of every line of REVIEW.md about a server."""
+    text = (team.folder / "plan/REVIEW.md").read_text()
+    part = text.split(f"\n## {server}\n")[1].split("\n## ")[0]
+    lines = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ymgr")]
+    return [(who, what.strip("`")) for who, what, *_ in lines]
+
+
+def concrete(path, member):
+    for name, value in {"id": member.entity, **{f"metadata.serial{n}": "1001" for n in range(10)}}.items():
+        path = path.replace("{{identity.entity." + name + "}}", value)
+    return path.replace("+", "x1").replace("*", "x1/x2")
+
+
+def test_every_privilege_of_vault_in_the_review_is_there(team):
+    lines = reviewed(team, "OpenBao or Vault")
+    assert len(lines) > 100
+    for role in ROLES:
+        member = team.member(role)
+        granted = {}
+        for who, what in lines:
+            if who == f"ymgr-{role}" and not re.search(r"serial[2-9]}}", what):
+                capabilities, path = what.split(";")[0].split(" on ")
+                granted[concrete(path, member)] = set(capabilities.split(", "))
+        status, answer = member.vault("POST", "sys/capabilities-self", {"paths": list(granted)})
+        assert status == 200
+        assert {path: set(answer[path]) for path in granted} == granted
+
+
+def test_every_privilege_of_the_database_in_the_review_is_there(team):
+    asked = []
+    for who, what in reviewed(team, "PostgreSQL"):
+        privileges, objects = what.rsplit(" ON ", 1)
+        if what.startswith("only these rows") or objects.startswith("DATABASE"):
+            continue
+        for role in who.split(", "):
+            asked += [(role, *one) for one in single_privileges(privileges, objects)]
+    assert len(asked) > 150
+    checks = ", ".join(f"({number}, {check(*one)})" for number, one in enumerate(asked))
+    missing = team.pg.sql(f"SELECT n FROM (VALUES {checks}) AS c(n, there) WHERE NOT there")
+    assert [asked[int(number)] for number in missing.split()] == []
+
+
+def single_privileges(privileges, objects):
+    """SELECT, UPDATE (a, b) ON t, u: one each of (privilege, column or None, object)."""
+    names = re.findall(r"\w+(?:\(\w*\))?", re.sub("^(SCHEMA|FUNCTION) ", "", objects))
+    kind = "function" if objects.startswith("FUNCTION") else "schema" if objects.startswith("SCHEMA") else "table"
+    for privilege, columns in re.findall(r"(\w+)(?: \(([^)]*)\))?", privileges):
+        for column in columns.split(", ") if columns else [None]:
+            yield from ((privilege, column, name, kind) for name in names)
+
+
+def check(role, privilege, column, name, kind):
+    name = name if kind == "schema" else f"ymgr.{name}"
+    if column:
+        return f"has_column_privilege('{role}', '{name}', '{column}', '{privilege}')"
+    return f"has_{kind}_privilege('{role}', '{name}', '{privilege}')"
+
+
+def test_everybody_does_the_own_work(team):
+    user, operator, renewer, auditor = (team.member(role) for role in ("user", "operator", "renewer", "auditor"))
+    pin = user.vault("GET", "yubikeys/data/1002/pin")[1]["data"]["metadata"]["version"]
+    assert user.vault("POST", "yubikeys/data/1002/pin", {"data": {"pin": "x"}, "options": {"cas": pin}})[0] == 200
+    names = {"common_name": "uma", "other_sans": UPN + "uma@ad.corp.test", "alt_names": "uma@corp.test", "exclude_cn_from_sans": True}
+    made = certificate_of(user.vault("POST", f"pki/sign/piv-{user.entity}", {"csr": CSR, "ttl": "24h", **names}))
+    assert made.subject.rfc4514_string() == "CN=uma"
+    done(user, certificate("own", "uma", "uma"))
+    for member in (operator, renewer):
+        request = member.vault("POST", "transit/keys/web1/csr", {"csr": CSR})[1]["data"]["csr"]
+        body = {"csr": request, "common_name": "www.corp.test", "ip_sans": "10.1.2.3", "ttl": "24h"}
+        made = certificate_of(member.vault("POST", "pki/sign/ymgr-tls-server-ec", body))
+        assert made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName) == ["www.corp.test"]
+        done(member, certificate(f"by-{member.name}", "team", member.name))
+    serial = f"{made.serial_number:x}".zfill(40)
+    serial = ":".join(serial[i : i + 2] for i in range(0, 40, 2))
+    assert operator.vault("POST", "pki/revoke", {"serial_number": serial})[1]["data"]["state"] == "revoked"
+    assert operator.vault("GET", "pki/crl/rotate")[0] == 200
+    assert operator.vault("POST", f"identity/entity/id/{user.entity}", {"metadata": {"user": "uma", "serial0": "1001", "serial1": "1002"}})[0] == 204
+    assert operator.vault("POST", "transit/keys/gone", {"type": "ed25519"})[0] == 200
+    assert operator.vault("POST", "transit/keys/gone/config", {"deletion_allowed": True})[0] == 200
+    assert operator.vault("DELETE", "transit/keys/gone")[0] == 204
+    done(operator, "UPDATE ymgr.certificates SET status = 'revoked', revoked_at = 1, revocation_reason = 'superseded' WHERE cert_id = 'own'")
+    assert auditor.vault("GET", "transit/keys/web1")[0] == 200
+    assert done(auditor, "SELECT count(*) FROM ymgr.certificates WHERE owner = 'uma'") == "2"
+
+
+def certificate_of(answer):
+    assert answer[0] == 200, answer
+    return x509.load_pem_x509_certificate(answer[1]["data"]["certificate"].encode())
+
+
+def test_who_and_when_are_the_databases_own_words(team):
+    done(team.member("operator"), AUDIT.format("test"))
+    actor, recent = done(team.member("auditor"), f"SELECT actor, {NOW} - at FROM ymgr.audit_events WHERE event = 'forged.test'").split("|")
+    assert actor == "oscar" and 0 <= int(recent) < 60_000_000
+
+
+def test_a_session_begins_when_the_database_says(team):
+    created, life = done(team.member("user"), f"SELECT {NOW} - created_at, expires_at - created_at FROM ymgr.user_sessions WHERE session_id = 's-uma'").split("|")
+    assert 0 <= int(created) < 120_000_000 and int(life) <= 8 * 3600 * 1_000_000
+
+
+def test_an_operator_cannot_lock_admins_out_with_wildcards(team):
+    operator, admin = team.member("operator"), team.member("admin")
+    assert operator.vault("POST", f"identity/entity/id/{admin.entity}", {"metadata": {"serial0": "*"}})[0] == 204
+    assert admin.vault("GET", f"identity/entity/id/{admin.entity}")[0] == 200
+
+
+def test_after_logout_token_role_and_connection_are_gone(team):
+    team.person("temp", "user")
+    member = Member(team, "temp", "user").log_in()
+    open_one = member.connection("SELECT pg_sleep(60)")
+    wait_for(lambda: member.database["username"] in team.pg.sql("SELECT usename FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"), "the connection")
+    assert member.vault("POST", "auth/token/revoke-self")[0] == 204
+    began = time.monotonic()
+    assert "terminating connection" in open_one.communicate(timeout=5)[0]
+    roles = f"SELECT count(*) FROM pg_roles WHERE rolname = '{member.database['username']}'"
+    wait_for(lambda: team.pg.sql(roles) == "0", "the role to be gone", seconds=5)
+    assert time.monotonic() - began < 5
+    assert member.vault("GET", "auth/token/lookup-self")[0] == 403
+
+
+def test_a_role_that_left_something_elsewhere_can_do_nothing_any_more(team):
+    team.person("temp", "user")
+    member = Member(team, "temp", "user").log_in()
+    name = member.database["username"]
+    member.database["database"] = "postgres"
+    done(member, "SELECT lo_create(0)")
+    assert member.vault("POST", "auth/token/revoke-self")[0] == 204
+    state = f"SELECT rolcanlogin, (SELECT count(*) FROM pg_auth_members WHERE member = r.oid) FROM pg_roles r WHERE rolname = '{name}'"
+    wait_for(lambda: team.pg.sql(state) == "f|0", "the role to be harmless", seconds=5)
+
+
+def test_the_set_up_can_be_run_again(team):
+    team.install_schema()
+    kept = team.script("vault.sh").stderr
+    assert kept.count("is there already and stays as it is") == 5
+    assert team.member("user").vault("GET", "yubikeys/data/1001/pin")[0] == 200
+    assert done(team.member("user"), "SELECT ymgr.actor()") == "uma"

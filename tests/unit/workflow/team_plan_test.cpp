@@ -1,0 +1,128 @@
+#include "workflow/team_plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace ymgr::team {
+namespace {
+
+Settings settings() {
+  return {.address = "https://vault.corp.test:8200,https://vault2.corp.test:8200",
+          .vault_namespace = "",
+          .vault_ca_file = "",
+          .auth = "ldap",
+          .auth_mount = "people",
+          .kv = "kv1",
+          .transit = "transit1",
+          .pki = "pki1",
+          .database = "database1",
+          .prefix = "pre-",
+          .domains = {"corp.test", "10.0.0.0/8"},
+          .host = "db.corp.test",
+          .port = "5432",
+          .database_name = "names",
+          .database_ca_file = "",
+          .roles = "grp_"};
+}
+
+CaPlan creating() {
+  CaPlan plan;
+  plan.ca = Ca::create;
+  return plan;
+}
+
+std::string file_named(std::string_view name) {
+  for (const auto& [path, text] : plan_files(settings(), {}))
+    if (path == name) return text;
+  FAIL("no file " << name);
+  return {};
+}
+
+TEST_CASE("every placeholder of the plan is filled in, but those of Vault") {
+  for (const auto& [path, text] : plan_files(settings(), creating())) {
+    CAPTURE(path);
+    for (auto at = text.find("{{"); at != std::string::npos; at = text.find("{{", at + 2)) {
+      const std::string word = text.substr(at + 2, text.find("}}", at) - at - 2);
+      CAPTURE(word);
+      const bool of_vault = word.starts_with("identity.entity.") || word == "name" || word == "username" ||
+                            word == "password" || word == "expiration" || word.starts_with("random") ||
+                            word == ".RoleName";
+      CHECK(of_vault);
+    }
+  }
+}
+
+TEST_CASE("every name in the plan comes from the configuration") {
+  for (const auto& [path, text] : plan_files(settings(), creating())) {
+    CAPTURE(path);
+    for (const char* name :
+         {"yubikeys/", "\"transit/", "\"pki/", " pki/", "\"database/", "ymgr-admin", "ymgr_admin", "ymgr_owner"})
+      CHECK(text.find(name) == std::string::npos);
+  }
+}
+
+TEST_CASE("nobody below admin gets at what would make an admin of them") {
+  std::vector<Privilege> privileges;
+  make_policies(settings(), privileges);
+  const char* never[] = {"sign-verbatim", "/issue/",     "issuer/",       "export",
+                         "backup",        "restore",     "pki1/roles/+ ", "sys/policies/acl/+; ",
+                         "entity-alias ", "auth/people", "sys/mounts/",   "database1/config"};
+  for (const auto& privilege : privileges) {
+    if (privilege.who == "pre-admin") continue;
+    CAPTURE(privilege.who);
+    CAPTURE(privilege.what);
+    const auto path = privilege.what.substr(0, privilege.what.find(';'));
+    for (const char* word : never) CHECK(path.find(word) == std::string::npos);
+    CHECK_FALSE(privilege.why.empty());
+    const bool writes = path.find("create") != std::string::npos || path.find("update") != std::string::npos;
+    if (path.find("identity/entity/id/") != std::string::npos && writes)
+      CHECK(privilege.what.find("parameters: metadata = [] alone") != std::string::npos);
+    if (path.starts_with("create") && path.find("transit1/keys/+") != std::string::npos)
+      CHECK(privilege.what.find("never exportable = []") != std::string::npos);
+  }
+}
+
+TEST_CASE("a policy has each path once: of two the server takes one") {
+  std::vector<Privilege> privileges;
+  for (const Policy& policy : make_policies(settings(), privileges)) {
+    std::vector<std::string> paths;
+    for (const auto& line : split(policy.text, '\n'))
+      if (line.starts_with("path ")) paths.push_back(line);
+    std::ranges::sort(paths);
+    CAPTURE(policy.name);
+    CHECK(std::ranges::adjacent_find(paths) == paths.end());
+  }
+}
+
+TEST_CASE("a service gets no address where no network is named") {
+  Settings without = settings();
+  without.domains = {"corp.test"};
+  for (const auto& role : service_roles(without)) {
+    CHECK_FALSE(role.body.at("allow_ip_sans").boolean());
+    CHECK_FALSE(role.body.at("allow_any_name").boolean());
+    CHECK(role.body.at("not_after_bound").text() == "ttl-limited");
+  }
+  CHECK(service_roles(settings()).front().body.at("allowed_ip_sans_cidr").items().front().text() == "10.0.0.0/8");
+}
+
+TEST_CASE("a person's roles allow that person's names alone") {
+  const auto calls =
+      person_calls(settings(), {"bob", "operator", "0a1b", {"bob", "bob@corp.test"}, "bob@ad.corp.test"});
+  REQUIRE(calls.size() == 2);
+  CHECK(calls[0].path == "pki1/roles/piv-0a1b");
+  CHECK(dump_json(calls[0].body.at("allowed_domains")) == R"(["bob","bob@corp.test"])");
+  CHECK(dump_json(calls[0].body.at("allowed_other_sans")) == R"(["1.3.6.1.4.1.311.20.2.3;UTF8:bob@ad.corp.test"])");
+  CHECK(calls[1].path == "database1/roles/u-0a1b");
+  CHECK(dump_json(calls[1].body.at("creation_statements")).find(R"(IN ROLE \"grp_operator\")") != std::string::npos);
+}
+
+TEST_CASE("without --create-ca no CA is made, and TLS to the database is verified") {
+  CHECK(file_named("vault.sh").find("generate/internal") == std::string::npos);
+  CHECK(file_named("vault.sh").find("db.corp.test:5432/names?sslmode=verify-full") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace ymgr::team
