@@ -21,7 +21,7 @@ ARROWS = {
     "vault": "http x509",
     "sql": "",
     "policy": "x509",
-    "secrets": "agent sql",
+    "secrets": "agent sql vault",
     "keys": "secrets sql x509",
     "audit": "secrets sql",
     "inventory": "sql x509",
