@@ -9,9 +9,10 @@
 
 namespace ymgr::test {
 
-inline sql::PostgresSettings postgres_settings(const std::string& database) {
+inline sql::PostgresSettings postgres_settings(const std::string& database, const Postgres& server = Postgres::here()) {
   sql::PostgresSettings settings;
-  settings.host = Postgres::here().host();
+  settings.host = server.host();
+  settings.port = server.port();
   settings.database = database;
   settings.user = Postgres::user;
   settings.application_name = "test";

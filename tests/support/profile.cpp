@@ -8,27 +8,21 @@ std::int64_t count(sql::Connection& db, std::string_view what) {
   return n;
 }
 
-Profile::Profile(Role role, std::string user)
-    : folder_("ymgr-test"), policy_(Policy::parse(default_policy("internal"), "policy.yaml")) {
-  sql::SqliteSettings settings;
-  settings.path = folder() + "/ymgr.db";
-  settings.create = true;
-  db_ = sql::open_sqlite(settings);
-  sql::migrate(*db_);
+Profile::Profile(Role role, std::string user) : policy_(Policy::parse(default_policy("internal"), "policy.yaml")) {
   data_key_.key = Secret::random(32);
   const Secret passphrase(std::string_view("root passphrase"));
   make_folder(folder() + "/ca", 0700);
-  db_->transaction(sql::Access::write, [&] {
+  database_->transaction(sql::Access::write, [&] {
     LocalCaPlan plan;
     plan.name = "Test";
-    create_local_ca(*db_, data_key_, plan, &passphrase);
-    signer_ = std::make_unique<audit::HeadSigner>(audit::HeadSigner::create(*db_, data_key_));
+    create_local_ca(*database_, data_key_, plan, &passphrase);
+    signer_ = std::make_unique<audit::HeadSigner>(audit::HeadSigner::create(*database_, data_key_));
   });
   session_ =
       std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
-  stores_ = open_sealed_stores(*db_, *session_);
-  authority_ = open_local_authority(*db_, data_key_, folder() + "/ca");
-  bench_ = make_bench(*db_, *session_, *stores_, *authority_);
+  stores_ = open_sealed_stores(*database_, *session_);
+  authority_ = open_local_authority(*database_, data_key_, folder() + "/ca");
+  bench_ = make_bench(*database_, *session_, *stores_, *authority_);
 }
 
 std::unique_ptr<Workbench> Profile::make_bench(sql::Connection& db, const Session& session, Stores& stores,
@@ -49,9 +43,7 @@ std::unique_ptr<Workbench> Profile::make_bench(sql::Connection& db, const Sessio
 
 std::unique_ptr<Workbench> Profile::second_bench(Role role, std::string user) {
   Extra extra;
-  sql::SqliteSettings settings;
-  settings.path = folder() + "/ymgr.db";
-  extra.db = sql::open_sqlite(settings);
+  extra.db = database_.another();
   extra.session =
       std::make_unique<Session>(Identity{std::move(user), role}, "", now() + std::chrono::hours(1), data_key_.clone());
   extra.stores = open_sealed_stores(*extra.db, *extra.session);

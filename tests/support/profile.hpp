@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "base/files.hpp"
+#include "support/database.hpp"
 #include "workflow/workbench.hpp"
 
 namespace ymgr::test {
@@ -15,8 +15,8 @@ class Profile {
  public:
   explicit Profile(Role role = Role::admin, std::string user = "alice");
   Workbench& bench() { return *bench_; }
-  sql::Connection& db() { return *db_; }
-  const std::string& folder() const { return folder_.path(); }
+  sql::Connection& db() { return *database_; }
+  std::string folder() const { return database_.folder(); }
   /// Another process of the same profile: a connection and a session of its own.
   std::unique_ptr<Workbench> second_bench(Role role, std::string user);
   void set_policy(std::string_view yaml) { policy_ = Policy::parse(yaml, "policy.yaml"); }
@@ -30,8 +30,7 @@ class Profile {
   };
   std::unique_ptr<Workbench> make_bench(sql::Connection&, const Session&, Stores&, Authority&);
 
-  TemporaryFolder folder_;
-  std::unique_ptr<sql::Connection> db_;
+  TestDatabase database_;
   DataKey data_key_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Stores> stores_;

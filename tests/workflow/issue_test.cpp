@@ -28,14 +28,20 @@ IssueRequest request_into(std::string name, const std::string& out) {
 class BrokenJournal {
  public:
   explicit BrokenJournal(sql::Connection& db) : db_(db) {
-    db_.run_script(
-        "CREATE TEMP TRIGGER broken BEFORE UPDATE ON main.operation_items BEGIN SELECT RAISE(ABORT, 'broken'); END;");
+    db_.run_script(is_postgres() ? "CREATE TRIGGER broken BEFORE UPDATE ON operation_items FOR EACH ROW EXECUTE "
+                                   "FUNCTION refuse_change('broken')"
+                                 : "CREATE TEMP TRIGGER broken BEFORE UPDATE ON main.operation_items BEGIN SELECT "
+                                   "RAISE(ABORT, 'broken'); END;");
   }
-  ~BrokenJournal() { db_.run_script("DROP TRIGGER temp.broken;"); }
+  ~BrokenJournal() {
+    db_.run_script(is_postgres() ? "DROP TRIGGER broken ON operation_items" : "DROP TRIGGER temp.broken;");
+  }
   BrokenJournal(const BrokenJournal&) = delete;
   BrokenJournal& operator=(const BrokenJournal&) = delete;
 
  private:
+  bool is_postgres() const { return db_.dialect() == sql::Dialect::postgres; }
+
   sql::Connection& db_;
 };
 
@@ -148,7 +154,7 @@ TEST_CASE("a bulk issues every name once, in the order asked for") {
     CHECK(answer.items[static_cast<std::size_t>(i - 1)].at("name").text() ==
           "api-" + std::to_string(i) + ".example.com");
   CHECK(count(profile.db(), "certificates") == 120);
-  CHECK(count(profile.db(), "(SELECT DISTINCT serial_number FROM certificates)") == 120);
+  CHECK(count(profile.db(), "(SELECT DISTINCT serial_number FROM certificates) AS numbers") == 120);
   CHECK(audit::verify(profile.db(), {}).findings.empty());
 }
 

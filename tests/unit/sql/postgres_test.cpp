@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "sql/migrations.hpp"
 #include "support/broken_wire.hpp"
@@ -270,4 +271,53 @@ TEST_CASE("a parameter takes the type that comes, and texts may keep changing") 
   CHECK(db->run(text, {"s", "u", 1, std::monostate{}}) == 0);
   for (int i = 0; i < 600; ++i) CHECK(integer_of(*db, "SELECT " + std::to_string(i)) == i);
   CHECK(integer_of(*db, "SELECT count(*) FROM pg_prepared_statements") <= 257);
+}
+
+TEST_CASE("PgBouncer works in session mode and is refused in transaction mode") {
+  const PostgresDatabase database;
+  const auto behind = [&](const test::Pooler& pooler) {
+    auto settings = test::postgres_settings(database.name());
+    settings.host = pooler.host();
+    settings.port = test::Pooler::port;
+    return sql::open_postgres(std::move(settings));
+  };
+  const test::Pooler session(test::Postgres::here(), "session"), transaction(test::Postgres::here(), "transaction");
+  const auto db = behind(session);
+  CHECK(db->run(insert_setting, {"a", "1"}) == 1);
+  CHECK(settings_in(*db) == 1);
+  CHECK_CODE(behind(transaction), Code::pooler_unfit);
+}
+
+TEST_CASE("a server over TCP must prove who it is, and may be away for a while") {
+  test::Postgres server(test::Listen::tls);
+  const auto settings = [&](const std::string& host, const std::string& ca_file) {
+    auto wanted = test::postgres_settings("postgres", server);
+    wanted.host = host;
+    wanted.ca_file = ca_file;
+    wanted.reconnect_milliseconds = 10'000;
+    return wanted;
+  };
+  CHECK_CODE(sql::open_postgres(settings("localhost", "")), Code::database_untrusted);
+  CHECK_CODE(sql::open_postgres(settings("127.0.0.1", server.ca_file())), Code::database_untrusted);
+  CHECK_CODE(sql::open_postgres(settings("localhost", server.host() + "/none")), Code::database_untrusted);
+  const auto db = sql::open_postgres(settings("localhost", server.ca_file()));
+  CHECK(text_of(*db, "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "TLSv1.3");
+  sql::migrate(*db);
+  server.stop();
+  std::int64_t inserted = 0;
+  std::thread client([&] { inserted = db->run(insert_setting, {"a", "1"}); });
+  server.start();  // here: it ends with the thread that started it
+  client.join();
+  CHECK(inserted == 1);
+  CHECK(settings_in(*db) == 1);
+  db->run_script("ALTER SYSTEM SET ssl = off");
+  db->run("SELECT pg_reload_conf()", {});
+  constexpr int most_tries = 500;  // until it is reloaded
+  const auto without_tls = thrown([&] {
+    for (int i = 0; i < most_tries; ++i) sql::open_postgres(settings("localhost", server.ca_file()));
+  });
+  REQUIRE(without_tls);
+  CHECK(without_tls->code() == Code::database_untrusted);
+  server.stop();
+  CHECK_CODE(sql::open_postgres(settings("localhost", server.ca_file())), Code::database_unreachable);
 }
