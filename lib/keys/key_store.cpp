@@ -7,18 +7,12 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "keys/key_file.hpp"
+#include "keys/reference.hpp"
 
 namespace ymgr {
 namespace {
 
 constexpr std::string_view sealed_prefix = "sealed:", file_prefix = "file:";
-
-/// NAME or PATH. @throws Error key-not-found: a reference of another store
-std::string name_in(std::string_view reference, std::string_view prefix) {
-  if (!reference.starts_with(prefix) || reference.size() == prefix.size())
-    throw Error(Code::key_not_found, "the key " + printable(reference) + " is not kept here");
-  return std::string(reference.substr(prefix.size()));
-}
 
 std::string secret_path(std::string_view name) {
   return "keys/" + std::string(name);
@@ -130,6 +124,12 @@ std::string box_of(sql::Connection& connection, std::string_view name) {
 }
 
 }  // namespace
+
+std::string name_in(std::string_view reference, std::string_view prefix) {
+  if (!reference.starts_with(prefix) || reference.size() == prefix.size())
+    throw Error(Code::key_not_found, "the key " + printable(reference) + " is not kept here");
+  return std::string(reference.substr(prefix.size()));
+}
 
 std::string_view to_string(KeyPlace place) noexcept {
   switch (place) {

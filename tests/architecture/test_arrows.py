@@ -22,7 +22,7 @@ ARROWS = {
     "sql": "",
     "policy": "x509",
     "secrets": "agent sql vault",
-    "keys": "secrets sql x509",
+    "keys": "secrets sql vault x509",
     "audit": "secrets sql",
     "inventory": "sql x509",
     "authority": "secrets sql x509",

@@ -7,8 +7,10 @@
 
 #include "base/text.hpp"
 #include "keys/key_store.hpp"
+#include "keys/keys_transit.hpp"
 #include "support/database.hpp"
 #include "support/thrown.hpp"
+#include "support/vault.hpp"
 
 namespace {
 using namespace ymgr;
@@ -162,6 +164,37 @@ TEST_CASE("sealed keys keep the contract of a key store") {
 
 TEST_CASE("keys in files keep the contract of a key store") {
   key_store_contract([] { return std::make_unique<FileBackend>(); });
+}
+
+struct TransitBackend final : KeyBackend {
+  TransitBackend() {
+    static int mounts = 0;
+    mount_ = "transit" + std::to_string(++mounts);
+    test::mount(mount_, Json::object({{"type", "transit"}}));
+  }
+  std::unique_ptr<KeyStore> open() override { return open_transit_keys(client_.for_another_thread(), mount_); }
+  std::string prefix() const override { return "transit:"; }
+  void finish(KeyStore&, const EnsuredKey& key) override { CHECK(key.box.empty()); }
+  EnsuredKey take_up(KeyStore& store, const std::string& reference) override { return store.open(reference, {}); }
+  bool is_there(const std::string& reference) override { return transit_key_is_there(client_, mount_, reference); }
+  void destroy(const std::string& reference) override { destroy_transit_key(client_, mount_, reference); }
+
+ private:
+  vault::Client client_ = test::vault_of(test::openbao());
+  std::string mount_;
+};
+
+TEST_CASE("Vault's transit engine keeps the contract of a key store") {
+  key_store_contract([] { return std::make_unique<TransitBackend>(); });
+}
+
+TEST_CASE("a key in transit is never given out, and no key of another kind is taken for it") {
+  TransitBackend backend;
+  const auto store = backend.open();
+  const auto key = store->ensure("web", KeyAlgorithm::ec_p256, {});
+  CHECK_CODE(store->export_pem(key), Code::key_not_found);
+  CHECK_CODE(store->ensure("web", KeyAlgorithm::ed25519, {}), Code::key_exists);
+  CHECK_CODE(backend.destroy("sealed:web"), Code::key_not_found);
 }
 
 }  // namespace
