@@ -62,6 +62,18 @@ constexpr Option options[] = {
      .value = "DIR",
      .help = "with --team: write there what is to be set up, and contact nothing",
      .complete = "folder"},
+    {.name = "--apply", .value = "", .help = "with --team: set it up; may be repeated"},
+    {.name = "--check",
+     .value = "",
+     .help = "with --team: tell what is missing for the token's role, and what grants it"},
+    {.name = "--vault-token-file",
+     .value = "FILE",
+     .help = "with --apply or --check: the token, else BAO_TOKEN or VAULT_TOKEN",
+     .complete = "file"},
+    {.name = "--database-user",
+     .value = "NAME",
+     .help = "with --apply: a superuser, or who owns the database and may make roles; else PGUSER"},
+    {.name = "--database-password-file", .value = "FILE", .help = "password of that user", .complete = "file"},
     {.name = "--create-ca", .value = "", .help = "with --team: make a root and an issuing CA in Vault"},
     {.name = "--force", .value = "", .help = "overwrite the files named by the options above"},
 };
@@ -83,6 +95,12 @@ constexpr Field fields[] = {
     {"csr_file", "?string", "file with the request for an outside root"},
     {"plan", "?string", "folder of the plan, with --team"},
     {"files", "?array of string", "what stands in it"},
+    {"made", "?array of string", "what --apply set up"},
+    {"kept", "?array of string", "what stood there already and was left as it is"},
+    {"missing", "?array of object", "what --check misses; with any the exit status is 1"},
+    {"missing.server", "string", "vault or postgresql"},
+    {"missing.what", "string", "the privilege, mount, policy or schema"},
+    {"missing.line", "string", "what grants or makes it"},
 };
 constexpr Example examples[] = {
     {"ymgr init", "asks for what it needs"},
@@ -90,6 +108,7 @@ constexpr Example examples[] = {
     {"ymgr init --admin alice --password-file pw --permit dns:example.com --root-key-out root.key",
      "a CA for one domain, its root key kept elsewhere"},
     {"ymgr init --team --plan team", "what OpenBao and PostgreSQL are to be told, for a review"},
+    {"ymgr init --team --check", "whether the servers give you what your role needs"},
     {"ymgr init --admin alice --password-file pw --ca-csr ca.csr", "an issuing CA below a root that you have already"},
 };
 
@@ -230,7 +249,8 @@ std::string describe(const InitPlan& plan, const InitResult& made) {
 /// --team makes no profile, and a profile has no plan.
 void check_kind(const Invocation& call) {
   const bool team = call.has("--team");
-  for (const char* option : {"--plan", "--create-ca"})
+  for (const char* option : {"--plan", "--apply", "--check", "--create-ca", "--vault-token-file", "--database-user",
+                             "--database-password-file"})
     if (call.has(option) && !team) throw Error(Code::usage, std::string(option) + " goes with --team", "Add --team");
   for (const char* option : {"--admin", "--password-file", "--preset", "--policy", "--ca-key", "--demo", "--permit",
                              "--root-passphrase-file", "--root-key-out", "--ca-csr", "--recovery-key-out"})
@@ -280,7 +300,8 @@ constinit const Command init_command = {
         "both "
         "decide "
         "who may do what. `--plan DIR` writes policies, a script for Vault, SQL, and REVIEW.md with one line for each "
-        "privilege and its reason. "
+        "privilege and its reason; `--apply` does what the plan says, with a token of Vault that may and a user of the "
+        "database who may; `--check`, as anybody, lists what is missing with the line that grants it. "
         "Addresses, mounts and names come from `vault.*` and `database.*` of the configuration.\n\n"
         "With `--recovery-key-out` a forgotten password can be replaced by `ymgr user set-password NAME "
         "--recovery-key-file FILE`.",

@@ -1,9 +1,16 @@
 #include "cli/team.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/environment.hpp"
 #include "cli/invocation.hpp"
+#include "vault/auth.hpp"
+#include "vault/database.hpp"
+#include "workflow/team_apply.hpp"
 
 namespace ymgr::cli {
 
@@ -59,6 +66,110 @@ void write_plan(const std::string& folder, const std::vector<std::pair<std::stri
   for (const auto& [path, text] : files) write_file(folder + "/" + path, text, mode_of(path), existing);
 }
 
+Result plan(Invocation& call) {
+  const std::string folder = call.text("--plan");
+  const auto files = team::plan_files(team_settings(call.wiring().config()), ca_plan(call));
+  Result result;
+  result.json = Json::object({{"plan", folder}});
+  Json names = Json::array();
+  for (const auto& file : files) names.push(file.first);
+  result.json.set("files", std::move(names));
+  if (call.globals().dry_run) {
+    result.text = "would write a plan to " + folder + "\n";
+    return result;
+  }
+  write_plan(folder, files, call.has("--force") ? Existing::replace : Existing::refuse);
+  result.text = "The plan is in " + folder + "; nothing was contacted. Read " + folder + "/REVIEW.md first.\n";
+  result.changed = true;
+  return result;
+}
+
+Secret vault_token(Invocation& call) {
+  if (call.has("--vault-token-file")) return call.secret("--vault-token-file", "Token of Vault:");
+  for (const char* variable : {"BAO_TOKEN", "VAULT_TOKEN"})
+    if (auto token = environment(variable)) return Secret(std::move(*token));
+  return call.secret("--vault-token-file", "Token of Vault:");
+}
+
+vault::Client open_vault(Invocation& call, const team::Settings& settings) {
+  vault::Client client({.addresses = split(settings.address, ','),
+                        .name_space = settings.vault_namespace,
+                        .ca_file = settings.vault_ca_file,
+                        .timeout = call.wiring().config().timeout()});
+  client.use_token(vault_token(call));
+  return client;
+}
+
+sql::PostgresSettings database_place(const team::Settings& settings) {
+  sql::PostgresSettings place;
+  place.host = settings.host;
+  place.port = settings.port;
+  place.database = settings.database_name;
+  place.ca_file = settings.database_ca_file;
+  return place;
+}
+
+sql::PostgresSettings database_login(Invocation& call, const team::Settings& settings) {
+  sql::PostgresSettings login = database_place(settings);
+  login.user = call.has("--database-user") ? call.text("--database-user") : environment("PGUSER").value_or("postgres");
+  if (call.has("--database-password-file")) login.password = call.secret("--database-password-file", "Password:");
+  return login;
+}
+
+Result apply(Invocation& call) {
+  const auto settings = team_settings(call.wiring().config());
+  Result result;
+  if (call.globals().dry_run) {
+    result.text =
+        "would set up " + settings.address + " and the database " + settings.database_name + "; --plan tells what\n";
+    return result;
+  }
+  vault::Client client = open_vault(call, settings);
+  call.confirm("Set up " + settings.address + " and the database " + settings.database_name + " at " + settings.host +
+               "?");
+  team::Applied applied;
+  team::apply_database(
+      settings, [&] { return database_login(call, settings); }, applied);
+  team::apply_vault(
+      settings, ca_plan(call), client, [&] { return database_login(call, settings); }, applied);
+  result.json = Json::object({{"made", Json::texts(applied.made)}, {"kept", Json::texts(applied.kept)}});
+  for (const auto& what : applied.made) result.text += "made: " + what + "\n";
+  for (const auto& what : applied.kept) result.text += "is there already: " + what + "\n";
+  result.changed = true;
+  return result;
+}
+
+/// As the person that the token is of, unless another login is named.
+std::vector<team::Missing> check_database(Invocation& call, const team::Settings& settings, vault::Client& client) {
+  sql::PostgresSettings login = database_place(settings);
+  const auto token = vault::look_up_self(client);
+  if (call.has("--database-user") || token.entity_id.empty()) {
+    login = database_login(call, settings);
+  } else {
+    auto credentials = vault::database_credentials(client, settings.database, "u-" + token.entity_id);
+    login.user = std::move(credentials.username);
+    login.password = std::move(credentials.password);
+  }
+  return team::check_database(settings, *sql::open_postgres(std::move(login)));
+}
+
+Result check(Invocation& call) {
+  const auto settings = team_settings(call.wiring().config());
+  vault::Client client = open_vault(call, settings);
+  auto missing = team::check_vault(settings, client);
+  std::ranges::move(check_database(call, settings, client), std::back_inserter(missing));
+  Result result;
+  Json list = Json::array();
+  for (const auto& one : missing) {
+    list.push(Json::object({{"server", one.server}, {"what", one.what}, {"line", one.line}}));
+    result.text += "missing: " + one.what + "\n  " + one.line + "\n";
+  }
+  result.json = Json::object({{"missing", std::move(list)}});
+  if (missing.empty()) result.text = "nothing is missing\n";
+  result.exit = missing.empty() ? 0 : 1;
+  return result;
+}
+
 }  // namespace
 
 team::Settings team_settings(const Config& config) {
@@ -84,23 +195,13 @@ team::Settings team_settings(const Config& config) {
 }
 
 Result init_team(Invocation& call) {
-  const std::string folder = call.text("--plan");
-  if (folder.empty())
-    throw Error(Code::usage, "--team needs to know what to do", "--plan DIR writes what is to be set up");
-  const auto files = team::plan_files(team_settings(call.wiring().config()), ca_plan(call));
-  Result result;
-  result.json = Json::object({{"plan", folder}});
-  Json names = Json::array();
-  for (const auto& file : files) names.push(file.first);
-  result.json.set("files", std::move(names));
-  if (call.globals().dry_run) {
-    result.text = "would write a plan to " + folder + "\n";
-    return result;
-  }
-  write_plan(folder, files, call.has("--force") ? Existing::replace : Existing::refuse);
-  result.text = "The plan is in " + folder + "; nothing was contacted. Read " + folder + "/REVIEW.md first.\n";
-  result.changed = true;
-  return result;
+  const int chosen = call.has("--plan") + call.has("--apply") + call.has("--check");
+  if (chosen != 1)
+    throw Error(
+        Code::usage, "--team needs to know what to do",
+        "One of --plan DIR (write what is to be set up), --apply (set it up) and --check (tell what is missing)");
+  if (call.has("--plan")) return plan(call);
+  return call.has("--apply") ? apply(call) : check(call);
 }
 
 }  // namespace ymgr::cli

@@ -43,25 +43,6 @@ Words script_words(const Settings& settings) {
           {"role", settings.roles}};
 }
 
-/// How Vault reaches PostgreSQL; TLS is always verified, but a Unix socket has none.
-std::string connection_url(const Settings& settings) {
-  const std::string place =
-      settings.host.starts_with('/')
-          ? "/" + settings.database_name + "?host=" + settings.host + "&port=" + settings.port
-          : settings.host + ":" + settings.port + "/" + settings.database_name + "?sslmode=verify-full";
-  return "postgresql://{{username}}:{{password}}@" + place;
-}
-
-Json connection_body(const Settings& settings) {
-  return Json::object({{"plugin_name", "postgresql-database-plugin"},
-                       {"allowed_roles", Json::texts({"u-*"})},
-                       {"connection_url", connection_url(settings)},
-                       {"username", settings.roles + "vault"},
-                       {"password", "PASSWORD"},
-                       {"password_authentication", "scram-sha-256"},
-                       {"username_template", "{{.RoleName}}.{{random 8}}"}});
-}
-
 std::string vault_script(const Settings& settings, const CaPlan& ca, const Plan& plan) {
   std::string text = fill(text_named("script_head"), script_words(settings));
   text += fill(text_named("vault_head"), script_words(settings));
@@ -69,10 +50,11 @@ std::string vault_script(const Settings& settings, const CaPlan& ca, const Plan&
   if (ca.ca == Ca::create) text += ca_text(settings, ca);
   for (const Policy& policy : plan.policies) text += "policy " + policy.name + "\n";
   for (const VaultCall& call : plan.calls) text += call_text(call);
-  return text + fill(text_named("database_calls"), {{"connection", dump_json_pretty(connection_body(settings))},
-                                                    {"database", settings.database},
-                                                    {"role", settings.roles},
-                                                    {"prefix", settings.prefix}});
+  return text + fill(text_named("database_calls"),
+                     {{"connection", dump_json_pretty(engine_connection(settings).set("password", "PASSWORD"))},
+                      {"database", settings.database},
+                      {"role", settings.roles},
+                      {"prefix", settings.prefix}});
 }
 
 std::string person_script(const Settings& settings) {

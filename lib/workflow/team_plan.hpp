@@ -92,6 +92,8 @@ using Words = std::vector<std::pair<std::string_view, std::string>>;
 std::string fill(std::string_view text, const Words& words);
 /// PKI roles for services: {{service}} in the texts.
 std::vector<VaultCall> service_roles(const Settings&);
+/// The database engine's own login, without its password. On Vault's host the CA file stands where it stands here.
+Json engine_connection(const Settings&);
 std::string make_roles_sql(const Settings&, std::vector<Privilege>& privileges);
 std::string make_grants_sql(const Settings&, std::vector<Privilege>& privileges);
 std::vector<Policy> make_policies(const Settings&, std::vector<Privilege>& privileges);

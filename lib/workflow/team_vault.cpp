@@ -119,7 +119,36 @@ std::vector<VaultCall> token_calls(const Settings& settings) {
            Json::object({{"key", name}, {"client_id", "ymgr-agent"}, {"ttl", "15m"}})}};
 }
 
+/// "db1:5432,db2:5432"
+std::string hosts_with_ports(const Settings& settings) {
+  const auto hosts = split(settings.host, ','), ports = split(settings.port, ',');
+  std::vector<std::string> places;
+  for (std::size_t i = 0; i < hosts.size(); ++i)
+    places.push_back(hosts[i] + ":" + (i < ports.size() ? ports[i] : ports.front()));
+  return join(places, ",");
+}
+
+/// How Vault reaches PostgreSQL; TLS is always verified, but a Unix socket has none.
+std::string connection_url(const Settings& settings) {
+  const std::string login = "postgresql://{{username}}:{{password}}@";
+  if (settings.host.starts_with('/'))
+    return login + "/" + settings.database_name + "?host=" + settings.host + "&port=" + settings.port;
+  const bool several = settings.host.find(',') != std::string::npos;
+  return login + hosts_with_ports(settings) + "/" + settings.database_name + "?sslmode=verify-full" +
+         (settings.database_ca_file.empty() ? "" : "&sslrootcert=" + settings.database_ca_file) +
+         (several ? "&target_session_attrs=read-write" : "");
+}
+
 }  // namespace
+
+Json engine_connection(const Settings& settings) {
+  return Json::object({{"plugin_name", "postgresql-database-plugin"},
+                       {"allowed_roles", Json::texts({"u-*"})},
+                       {"connection_url", connection_url(settings)},
+                       {"username", settings.roles + "vault"},
+                       {"password_authentication", "scram-sha-256"},
+                       {"username_template", "{{.RoleName}}.{{random 8}}"}});
+}
 
 std::vector<VaultCall> service_roles(const Settings& settings) {
   std::vector<VaultCall> roles;

@@ -28,8 +28,8 @@ ARROWS = {
     "authority": "secrets sql x509",
     "session": "agent audit secrets sql x509",
     "report": "inventory sql x509",
-    "workflow": "agent audit authority inventory keys policy report secrets session sql x509",
-    "cli": "workflow agent audit authority inventory keys policy report secrets session sql http x509",
+    "workflow": "agent audit authority inventory keys policy report secrets session sql vault http x509",
+    "cli": "workflow agent audit authority inventory keys policy report secrets session sql vault http x509",
     "agentd": "agent http x509",
 }
 

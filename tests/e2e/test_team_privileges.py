@@ -444,3 +444,72 @@ def test_the_set_up_can_be_run_again(team):
     assert kept.count("is there already and stays as it is") == 5
     assert team.member("user").vault("GET", "yubikeys/data/1001/pin")[0] == 200
     assert done(team.member("user"), "SELECT ymgr.actor()") == "uma"
+
+
+def check_as(team, member, exit=0):
+    """`init --team --check` by a person: what is missing, as {what: line}."""
+    token = {"BAO_TOKEN": member.token}
+    missing = team.ymgr.json("init", "--team", "--check", "-c", team.config, env=token, exit=exit)["missing"]
+    return {one["what"]: one["line"] for one in missing}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nothing_is_missing_for_any_role(team, role):
+    assert check_as(team, team.member(role)) == {}
+
+
+def test_what_is_missing_is_told_with_the_line_that_grants_it(team):
+    auditor = team.member("auditor")
+    team.pg.sql("REVOKE SELECT ON ymgr.devices FROM ymgr_auditor; REVOKE INSERT (event) ON ymgr.audit_events FROM ymgr_auditor")
+    path = "sys/policies/acl/ymgr-auditor"
+    policy = team.bao.api("GET", path)["data"]["policy"]
+    cut = policy.replace('path "transit/keys" {\n  capabilities = ["list"]\n}\n', "")
+    assert cut != policy
+    team.bao.api("POST", path, {"policy": cut})
+    missing = check_as(team, auditor, exit=1)
+    assert missing == {
+        "list on transit/keys": 'path "transit/keys" { capabilities = ["list"] }',
+        "the policy ymgr-auditor as planned: it differs": "bao policy write ymgr-auditor policies/ymgr-auditor.hcl",
+        "SELECT on ymgr.devices": 'GRANT SELECT ON ymgr.devices TO "ymgr_auditor";',
+        "INSERT on ymgr.audit_events": 'GRANT INSERT (event) ON ymgr.audit_events TO "ymgr_auditor";',
+    }
+    for line in missing.values():
+        if line.startswith("GRANT"):
+            team.pg.sql(line)
+    team.bao.api("POST", path, {"policy": policy})
+    assert check_as(team, auditor) == {}
+
+
+def test_apply_does_the_plan_and_can_be_repeated(team):
+    config = team.folder / "second.yaml"
+    config.write_text(
+        f"vault: {{address: '{team.bao.address}', ca_file: {team.bao.ca_file}, prefix: two-, kv: two/kv, transit: two/transit,"
+        " pki: two/pki, database: two/database, auth_mount: two/userpass}\n"
+        f"database: {{host: {team.pg.env['PGHOST']}, name: two, roles: two_}}\n"
+    )
+    team.pg.sql("CREATE DATABASE two OWNER installer")
+    team.pg.sql("ALTER ROLE installer PASSWORD 'install'")
+    password = team.ymgr.box.secret("install.password", "install")
+    token = {"BAO_TOKEN": team.bao.root_token}
+    words = ["init", "--team", "-c", config, "--database-user", "installer", "--database-password-file", password]
+    nothing = team.ymgr.json(*words, "--check", env=token, exit=1)["missing"]
+    assert {"kv at two/kv", "the policy two-user", "schema 2: it has 0"} <= {one["what"] for one in nothing}
+    first = team.ymgr.json(*words, "--apply", "--create-ca", "--yes", env=token)
+    assert {"mount two/kv", "CA", "policy two-user", "database connection two-postgres"} <= set(first["made"])
+    again = team.ymgr.json(*words, "--apply", "--create-ca", "--yes", env=token)
+    assert set(first["made"]) - set(again["made"]) == set(again["kept"]) | {"mount two/pki-root"}
+    assert team.ymgr.json(*words, "--check", env=token)["missing"] == []
+    assert team.bao.api("GET", "two/kv/config")["data"]["cas_required"] is True
+    role = {"db_name": "two-postgres", "creation_statements": "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' IN ROLE two_user"}
+    team.bao.api("POST", "two/database/roles/u-test", role)
+    made = team.bao.api("GET", "two/database/creds/u-test")["data"]
+    text = "SELECT ymgr.actor()"
+    assert team.pg.psql("-c", text, "-d", f"postgresql://{made['username']}:{made['password']}@/two") == f"role:{made['username']}"
+
+
+def test_what_stands_in_a_mounts_place_is_left_alone(team):
+    config = team.folder / "third.yaml"
+    config.write_text(team.config.read_text().replace("vault: {", "vault: {pki: transit, "))
+    words = ["init", "--team", "-c", config, "--apply", "--yes", "--database-user", "postgres"]
+    answer = team.ymgr.json(*words, env={"BAO_TOKEN": team.bao.root_token}, exit=1)
+    assert answer["error"] == "at transit stands no pki, but transit"

@@ -1,0 +1,118 @@
+#include "workflow/team_apply.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace ymgr::team {
+namespace {
+
+using vault::Client;
+using vault::Path;
+
+vault::Answer send(Client& client, const VaultCall& call) {
+  return client.call({.method = call.method,
+                      .path = Path(call.path),
+                      .body = call.body,
+                      .effect = http::Effect::changes,
+                      .repeat = vault::Repeat::safe});
+}
+
+void make_mount(Client& client, const VaultMount& mount, Applied& applied) {
+  const auto there = client.call({.path = Path("sys/" + mount.table)}).data();
+  if (const Json* found = there.find(mount.path + "/")) {
+    if (found->text_or("type", "") != mount.type)
+      throw Error(Code::vault_refused,
+                  "at " + mount.path + " stands no " + mount.type + ", but " + found->text_or("type", ""),
+                  "Name another mount in the configuration");
+    applied.kept.push_back("mount " + mount.path);
+    return;
+  }
+  send(client, {"POST", "sys/" + mount.table + "/" + mount.path, mount.why, mount.body});
+  for (const VaultCall& call : mount.first) send(client, call);
+  applied.made.push_back("mount " + mount.path);
+}
+
+Json issuer_body(std::string_view name, int key_bits, std::string_view life) {
+  return Json::object({{"common_name", name}, {"key_type", "ec"}, {"key_bits", key_bits}, {"ttl", life}});
+}
+
+/// A root of 15 years in a mount of its own, and an issuing CA of 5 years below it.
+void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Applied& applied) {
+  const std::string root = settings.pki + "-root";
+  if (!vault::list(client, Path(settings.pki) / "issuers").empty()) {
+    applied.kept.emplace_back("CA");
+    return;
+  }
+  make_mount(client,
+             {"mounts",
+              root,
+              "pki",
+              "",
+              Json::object({{"type", "pki"}, {"config", Json::object({{"max_lease_ttl", "131400h"}})}}),
+              {}},
+             applied);
+  const auto ask = [&](const std::string& path, Json body) {
+    return client.call({.method = "POST", .path = Path(path), .body = std::move(body), .effect = http::Effect::changes})
+        .data();
+  };
+  const Json top = ask(root + "/root/generate/internal", issuer_body(plan.name + " root", 384, "131400h"));
+  const Json request = ask(settings.pki + "/intermediate/generate/internal", issuer_body(plan.name, 256, "43800h"));
+  const Json made =
+      ask(root + "/root/sign-intermediate",
+          Json::object(
+              {{"csr", request.at("csr")}, {"common_name", plan.name}, {"ttl", "43800h"}, {"max_path_length", 0}}));
+  ask(settings.pki + "/intermediate/set-signed",
+      Json::object({{"certificate", made.at("certificate").text() + "\n" + top.at("certificate").text()}}));
+  applied.made.emplace_back("CA");
+}
+
+/// Its first password lives until Vault has changed it, a moment later.
+void connect_engine(const Settings& settings, Client& client, const Login& installer, Applied& applied) {
+  const std::string name = settings.prefix + "postgres";
+  const Path path = Path(settings.database) / "config" / name;
+  if (client.call({.path = path, .missing = vault::Missing::answers}).status != 404) {
+    applied.kept.push_back("database connection " + name);
+    return;
+  }
+  const Secret password(to_hex(Secret::random(24).reveal()));
+  sql::open_postgres(installer())
+      ->run_script("ALTER ROLE \"" + settings.roles + "vault\" PASSWORD '" + std::string(password.reveal()) + "'");
+  client.call({.method = "POST",
+               .path = path,
+               .body = engine_connection(settings),
+               .secrets = {{.name = "password", .value = &password}},
+               .effect = http::Effect::changes,
+               .repeat = vault::Repeat::safe});
+  send(client, {"POST", settings.database + "/rotate-root/" + name, "", {}});
+  applied.made.push_back("database connection " + name);
+}
+
+}  // namespace
+
+void apply_database(const Settings& settings, const Login& installer, Applied& applied) {
+  std::vector<Privilege> privileges;
+  const auto run = [](sql::Connection& db, const std::string& text) {
+    db.transaction(sql::Access::write, [&] { db.run_script(text); });
+  };
+  run(*sql::open_postgres(installer()), make_roles_sql(settings, privileges));
+  sql::PostgresSettings as_owner = installer();
+  as_owner.role = settings.roles + "owner";
+  const auto owner = sql::open_postgres(std::move(as_owner));
+  sql::migrate(*owner);
+  run(*owner, make_grants_sql(settings, privileges));
+  applied.made.push_back("database schema " + std::to_string(sql::schema_version()));
+}
+
+void apply_vault(const Settings& settings, const CaPlan& ca, Client& client, const Login& installer, Applied& applied) {
+  const Plan plan = make_plan(settings, ca);
+  for (const VaultMount& mount : plan.mounts) make_mount(client, mount, applied);
+  if (ca.ca == Ca::create) make_ca(settings, ca, client, applied);
+  for (const Policy& policy : plan.policies) {
+    send(client, {"POST", "sys/policies/acl/" + policy.name, "", Json::object({{"policy", policy.text}})});
+    applied.made.push_back("policy " + policy.name);
+  }
+  for (const VaultCall& call : plan.calls) send(client, call);
+  connect_engine(settings, client, installer, applied);
+}
+
+}  // namespace ymgr::team
