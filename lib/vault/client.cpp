@@ -67,7 +67,7 @@ struct Client::State {
   Send instead{};
   std::string operation{}, index{};
   std::size_t node = 0;  // that is asked first
-  bool looked_for_active = false;
+  bool node_is_active = false;
   std::vector<std::optional<http::Client>> nodes{};
 
   State(ClientSettings from, Send send_instead)
@@ -113,25 +113,40 @@ struct Client::State {
     return send(number, request);
   }
 
-  /// The node that answers as active, if one does.
-  void find_active(Duration timeout) {
-    looked_for_active = true;
-    timeout = std::min(timeout, node_connect_timeout);
+  /// Finds the active node. @return why there is none
+  std::optional<Failure> find_active(Duration timeout) {
+    std::optional<Failure> why;
     for (std::size_t i = 0; i < settings.addresses.size(); ++i) {
       const std::size_t number = (node + i) % settings.addresses.size();
-      try {
-        if (send(number, {.path = "/v1/sys/health", .timeout = timeout}).status != 200) continue;
+      Failure said = ask_health(number, std::min(timeout, node_connect_timeout));
+      if (said.trouble == Trouble::refused) {  // no trouble at all
         node = number;
-        return;
-      } catch (const Error& error) {  // the call itself will tell
-        if (!is_unreachable(error)) throw;
+        node_is_active = true;
+        return std::nullopt;
       }
+      if (!why || why->trouble == Trouble::unreachable) why = std::move(said);
+    }
+    return why;
+  }
+
+  Failure ask_health(std::size_t number, Duration timeout) {
+    try {
+      const int status = send(number, {.path = "/v1/sys/health", .timeout = timeout}).status;
+      const std::string at = "Vault at " + settings.addresses.at(number);
+      if (status == 200) return {Trouble::refused, Code::internal, {}, {}, {}, false};
+      if (status == 501) return {Trouble::busy, Code::vault_uninitialised, at + " is not initialised", {}, {}, false};
+      if (status == 503) return {Trouble::busy, Code::vault_sealed, at + " is sealed", {}, {}, false};
+      return {Trouble::busy, Code::vault_standby, "no node of Vault is active", {}, {}, false};
+    } catch (const Error& error) {
+      if (!is_unreachable(error)) throw;
+      return {Trouble::unreachable, error.code(), error.what(), {}, {}, false};
     }
   }
 
   struct Attempt {
     std::optional<http::ClientAnswer> answer{};
     std::optional<Failure> failure{};
+    bool of_all = false;  // it sums up what all addresses say
   };
 
   Attempt attempt(std::size_t number, const Call& call, const Secret& body, Duration timeout) {
@@ -162,47 +177,71 @@ struct Client::State {
     if (!target) {
       made.failure->hint = "name " + printable(location.substr(0, location.find("/v1/"))) +
                            " in the addresses of the configuration, if it is one of yours";
-      made.failure->trouble = Trouble::busy;
+      made.failure->trouble = Trouble::no_leader;
       return made;
     }
     made = attempt(*target, call, body, timeout);
     if (!made.failure) {
       node = *target;
+      node_is_active = true;
     } else if (made.failure->trouble == Trouble::redirected || made.failure->trouble == Trouble::unreachable) {
-      made.failure->trouble = Trouble::busy;  // it leads to the leader that was
+      made.failure->trouble = Trouble::no_leader;  // it leads to the leader that was
       made.failure->code = Code::vault_standby;
     }
     return made;
   }
 
+  static bool is_safe_twice(const Call& call) { return call.effect == Effect::reads || call.repeat == Repeat::safe; }
+
   bool may_repeat(const Call& call, const Failure& failure) const {
     switch (failure.trouble) {
       case Trouble::unreachable:
       case Trouble::busy: return true;
-      case Trouble::lost: return call.effect == Effect::reads || call.repeat == Repeat::safe;
+      case Trouble::no_leader:  // of several addresses it was the active node that was asked, so nobody passed it on
+        return is_safe_twice(call) || settings.addresses.size() > 1;
+      case Trouble::lost: return is_safe_twice(call);
       default: return false;
     }
   }
 
   /// A node that neither answers nor breaks off takes its share of the time only, where others can be asked.
   Duration time_for(const Call& call, Duration left) const {
-    const bool shared = settings.addresses.size() > 1 && (call.effect == Effect::reads || call.repeat == Repeat::safe);
+    const bool shared = settings.addresses.size() > 1 && is_safe_twice(call);
     return std::max<Duration>(shared ? left / 2 : left, std::chrono::milliseconds(1));
+  }
+
+  /// A standby passes changes on, and what it then says of a leader that dies over one is what it says of none. So of several
+  /// addresses only an active node gets them.
+  bool needs_active(const Call& call) const { return settings.addresses.size() > 1 && !is_safe_twice(call); }
+
+  Attempt try_once(const Call& call, const Secret& body, const Retries& retries) {
+    const Duration time = time_for(call, retries.left());
+    if (settings.addresses.size() > 1 && !node_is_active && (needs_active(call) || retries.at_round_start())) {
+      const auto nobody = find_active(time);
+      if (nobody && needs_active(call)) return {{}, nobody, true};
+    }
+    return follow(attempt(node, call, body, time), call, body, time);
+  }
+
+  std::optional<Duration> next_try(const Call& call, const Attempt& made, Duration spent, Retries& retries) const {
+    Failure failure = *made.failure;
+    if (!may_repeat(call, failure)) return std::nullopt;
+    if (!needs_active(call)) return retries.next(failure, spent);
+    if (!made.of_all) failure.trouble = Trouble::busy;  // another may be active by now
+    return retries.next_round(failure, spent);
   }
 
   http::ClientAnswer ask(const Call& call, const Secret& body) {
     Retries retries(settings.addresses.size(), settings.timeout);
-    if (settings.addresses.size() > 1 && !looked_for_active) find_active(time_for(call, retries.left()));
     while (true) {
       const auto begin = Steady::now();
-      const Duration time = time_for(call, retries.left());
-      Attempt made = follow(attempt(node, call, body, time), call, body, time);
+      Attempt made = try_once(call, body, retries);
       if (!made.failure) return std::move(*made.answer);
-      const auto wait = may_repeat(call, *made.failure) ? retries.next(*made.failure, since(begin)) : std::nullopt;
+      const auto wait = next_try(call, made, since(begin), retries);
       if (!wait) fail(call, made, retries.count());
       if (*wait > Duration{}) pause(*wait);
       node = (node + 1) % settings.addresses.size();
-      if (retries.at_round_start() && settings.addresses.size() > 1) find_active(time_for(call, retries.left()));
+      node_is_active = false;
     }
   }
 
@@ -218,8 +257,9 @@ struct Client::State {
     if (!settings.name_space.empty()) details.emplace_back("namespace", settings.name_space);
     if (made.answer) details.emplace_back("http_status", std::to_string(made.answer->status));
     if (retries > 1) details.emplace_back("retries", std::to_string(retries - 1));
-    const bool unknown =
-        call.effect == Effect::changes && (failure.trouble == Trouble::lost || failure.trouble == Trouble::failed);
+    const bool hidden = failure.trouble == Trouble::no_leader && settings.addresses.size() == 1;
+    const bool unknown = call.effect == Effect::changes &&
+                         (failure.trouble == Trouble::lost || failure.trouble == Trouble::failed || hidden);
     std::string message = message_of(call, made), hint = failure.hint;
     if (failure.code == Code::vault_denied && hint.empty()) {
       const std::string capability(capability_of(call.method)), line = policy_line(call.path.text(), capability);
@@ -316,7 +356,7 @@ Client Client::for_another_thread() const {
   other.state_->operation = state_->operation;
   other.state_->index = state_->index;
   other.state_->node = state_->node;
-  other.state_->looked_for_active = state_->looked_for_active;
+  other.state_->node_is_active = state_->node_is_active;
   return other;
 }
 

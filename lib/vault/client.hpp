@@ -98,6 +98,8 @@ class Client {
   const std::string& state() const noexcept;
   void require_state(std::string state);
 
+  /// Of several addresses the active node is asked, and gets all changes; of one, what a standby says while there is no leader may
+  /// hide a change that was made, so only what is safe to repeat is asked again.
   /// Redirects are followed by one hop, to configured addresses only. Refusals that did nothing are asked again, see Retries; a lost
   /// answer to a change is asked again only where that is safe, else its error has outcome unknown.
   /// @throws Error vault-unreachable, vault-untrusted, vault-sealed, vault-uninitialised, vault-standby, vault-rate-limited,

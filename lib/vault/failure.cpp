@@ -32,8 +32,8 @@ constexpr Row rows[] = {
     {404, "", Code::vault_not_found, Trouble::refused},
     {412, "", Code::vault_standby, Trouble::busy},
     {429, "quota", Code::vault_rate_limited, Trouble::busy},
-    {500, "active cluster node not found", Code::vault_standby, Trouble::busy},
-    {500, "node not active", Code::vault_standby, Trouble::busy},
+    {500, "active cluster node not found", Code::vault_standby, Trouble::no_leader},
+    {500, "node not active", Code::vault_standby, Trouble::no_leader},
     {500, "leadership lost", Code::vault_standby, Trouble::lost},
     {500, "is not an allowed role", Code::vault_refused, Trouble::refused},
     {500, "incompatible key usage", Code::vault_refused, Trouble::refused, "the client certificate needs clientAuth"},
@@ -168,6 +168,12 @@ std::optional<std::size_t> redirect_target(std::string_view location, std::strin
   const auto at = std::find(addresses.begin(), addresses.end(), address);
   if (at == addresses.end()) return std::nullopt;
   return static_cast<std::size_t>(at - addresses.begin());
+}
+
+std::optional<Duration> Retries::next_round(const Failure& failure, Duration spent) {
+  in_round_ = addresses_ - 1;
+  unreachable_ = failure.trouble == Trouble::unreachable ? addresses_ - 1 : 0;
+  return next(failure, spent);
 }
 
 std::optional<Duration> Retries::next(const Failure& failure, Duration spent) {

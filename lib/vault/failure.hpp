@@ -19,7 +19,8 @@ enum class Trouble {
   unreachable,  // not connected: another address, or later
   busy,         // nothing was done: another node, or later
   lost,         // no answer, or one that says as much: a change may have happened
-  redirected,   // nothing was done: the node named by Location
+  no_leader,    // nothing was done, unless the node had passed it on to a leader that died over it
+  redirected,   // the same, and Location names the leader
 };
 
 /// What a refusal means on one path, beyond what it means everywhere. `text` is part of Vault's words; empty: any.
@@ -66,6 +67,8 @@ class Retries {
   /// One address: 503 and the like three times after 1, 2 and 4 s, since nobody else could answer. A cluster that elects, a standby that
   /// lags, a quota, several addresses: until the timeout. Nobody listens at any address: at once.
   std::optional<Duration> next(const Failure& failure, Duration spent);
+  /// The same, when `failure` sums up what all addresses say.
+  std::optional<Duration> next_round(const Failure& failure, Duration spent);
   Duration left() const noexcept { return timeout_ - spent_; }
   int count() const noexcept { return tries_; }
   /// All addresses have been tried since the last wait.

@@ -113,13 +113,14 @@ TEST_CASE("a lost answer is asked for again where that is safe, by another node"
   const auto lost = json(500, R"({"errors":["leadership lost while committing log"]})");
   for (const auto& step : {breaks(Outcome::unknown), gives(lost), gives(json(504, ""))}) {
     Fake fake{{step, gives(ok)}};
+    fake.active = 0;
     Client client = client_of(fake, 2);
     const auto error = thrown([&] { client.call(write); });
     REQUIRE(error);
     CHECK(error->outcome_unknown());
     CHECK(fake.sent.size() == 1);
     for (const Call* call : {&read, &safe}) {
-      Fake other{{step, gives(ok)}};
+      Fake other{{step, gives(ok)}};  // no active node: they are asked all the same
       Client again = client_of(other, 2);
       CHECK(again.call(*call).status == 200);
       REQUIRE(other.sent.size() == 2);
@@ -144,6 +145,7 @@ TEST_CASE("an error of the server leaves a question after a change, and is not a
 TEST_CASE("redirects lead one hop, to configured addresses, with the same request") {
   const NoWaiting quick;
   Fake fake{{sends_to("https://b:443"), gives(ok)}};
+  fake.active = 0;
   Client client = client_of(fake, 2);
   client.use_token(Secret("s.token"));
   CHECK(client.call(write).status == 200);
@@ -154,25 +156,75 @@ TEST_CASE("redirects lead one hop, to configured addresses, with the same reques
   client.call(write);
   CHECK(fake.sent.back().address == 1);  // it is the leader
   Fake foreign{{sends_to("https://evil:443")}};
-  const auto error = thrown([&] { client_of(foreign, 1, seconds(3)).call(write); });
+  const auto error = thrown([&] { client_of(foreign, 1, seconds(3)).call(read); });
   REQUIRE(error);
   CHECK(error->code() == Code::vault_standby);
   CHECK(error->hint().find("https://evil:443") != std::string::npos);
   for (const auto& sent : foreign.sent) CHECK(sent.address == 0);
 }
 
+const auto no_leader = json(500, R"({"errors":["local node not active but active cluster node not found"]})");
+
 TEST_CASE("a redirect to the leader that was is a cluster without a leader: until the next, or the timeout") {
   const NoWaiting quick;
-  Fake fake{{sends_to("https://b:443"), breaks(Outcome::known),
-             gives(json(500, R"({"errors":["local node not active but active cluster node not found"]})")),
-             sends_to("https://b:443"), breaks(Outcome::known), gives(ok)}};
+  Fake fake{{sends_to("https://b:443"), breaks(Outcome::known), gives(no_leader), sends_to("https://b:443"),
+             breaks(Outcome::known), gives(ok)}};
+  fake.active = 0;
   CHECK(client_of(fake, 3).call(write).status == 200);
   Fake dead{{sends_to("https://a:443")}};
-  const auto error = thrown([&] { client_of(dead, 1, seconds(20)).call(write); });
+  const auto error = thrown([&] { client_of(dead, 1, seconds(20)).call(read); });
   REQUIRE(error);
   CHECK(error->code() == Code::vault_standby);
-  CHECK(!error->outcome_unknown());
   CHECK(dead.sent.size() > 10);
+}
+
+TEST_CASE("a change goes to an active node only, since a standby may lose what it passes on") {
+  const NoWaiting quick;
+  Fake nobody{{gives(ok)}};
+  const auto none = thrown([&] { client_of(nobody, 3, seconds(5)).call(write); });
+  REQUIRE(none);
+  CHECK(none->code() == Code::vault_standby);
+  CHECK(!none->outcome_unknown());
+  CHECK(nobody.sent.empty());
+  CHECK(client_of(nobody, 3).call(read).status == 200);
+  CHECK(client_of(nobody, 3).call(safe).status == 200);
+  Fake later{{gives(ok)}};
+  static Fake* elected = nullptr;
+  elected = &later;
+  set_pause([](Duration) { elected->active = 2; });
+  CHECK(client_of(later, 3).call(write).status == 200);
+  CHECK(later.sent.front().address == 2);
+  for (const auto& answer : {no_leader, json(307, "", {{"location", "https://gone:443/v1/kv/x"}})}) {
+    Fake alone{{gives(answer), gives(ok)}};  // it stands before a cluster, or is a standby
+    const auto error = thrown([&] { client_of(alone, 1).call(write); });
+    REQUIRE(error);
+    CHECK(error->code() == Code::vault_standby);
+    CHECK(error->outcome_unknown());
+    Fake again{{gives(answer), gives(ok)}};
+    CHECK(client_of(again, 1).call(safe).status == 200);
+  }
+}
+
+TEST_CASE("addresses that all refuse, are sealed or not initialised are told as that") {
+  const NoWaiting quick;
+  const struct {
+    int health;
+    Code code;
+  } rows[] = {{0, Code::vault_unreachable},
+              {501, Code::vault_uninitialised},
+              {503, Code::vault_sealed},
+              {429, Code::vault_standby}};
+  for (const auto& row : rows) {
+    Client client({.addresses = {"https://a", "https://b"}, .timeout = seconds(3)},
+                  [&](std::size_t, const ClientRequest&) -> ClientAnswer {
+                    if (row.health == 0) throw Error(Code::vault_unreachable, "Vault at x can't be reached");
+                    return json(row.health, "{}");
+                  });
+    CAPTURE(row.health);
+    CHECK_CODE(client.call(write), row.code);
+    CHECK((NoWaiting::waited() > Duration{}) == (row.health != 0));
+    NoWaiting::waited() = {};
+  }
 }
 
 TEST_CASE("of several addresses the active node is asked, before and after it changes") {
