@@ -74,6 +74,12 @@ constexpr Option options[] = {
      .value = "NAME",
      .help = "with --apply: a superuser, or who owns the database and may make roles; else PGUSER"},
     {.name = "--database-password-file", .value = "FILE", .help = "password of that user", .complete = "file"},
+    {.name = "--join",
+     .value = "URL",
+     .help = "write the configuration of a team whose Vault is there: https://vault.example.com:8200"},
+    {.name = "--user",
+     .value = "NAME",
+     .help = "with --join: log in by name and password (--password-file), else by token"},
     {.name = "--create-ca", .value = "", .help = "with --team: make a root and an issuing CA in Vault"},
     {.name = "--force", .value = "", .help = "overwrite the files named by the options above"},
 };
@@ -97,6 +103,7 @@ constexpr Field fields[] = {
     {"files", "?array of string", "what stands in it"},
     {"made", "?array of string", "what --apply set up"},
     {"kept", "?array of string", "what stood there already and was left as it is"},
+    {"settings_file", "?string", "configuration that --join wrote"},
     {"missing", "?array of object", "what --check misses; with any the exit status is 1"},
     {"missing.server", "string", "vault or postgresql"},
     {"missing.what", "string", "the privilege, mount, policy or schema"},
@@ -108,6 +115,7 @@ constexpr Example examples[] = {
     {"ymgr init --admin alice --password-file pw --permit dns:example.com --root-key-out root.key",
      "a CA for one domain, its root key kept elsewhere"},
     {"ymgr init --team --plan team", "what OpenBao and PostgreSQL are to be told, for a review"},
+    {"ymgr init --join https://vault.corp.example:8200 --user alice", "be a client of a team"},
     {"ymgr init --team --check", "whether the servers give you what your role needs"},
     {"ymgr init --admin alice --password-file pw --ca-csr ca.csr", "an issuing CA below a root that you have already"},
 };
@@ -246,21 +254,31 @@ std::string describe(const InitPlan& plan, const InitResult& made) {
   return "The profile is made.\n" + format_pairs(pairs);
 }
 
-/// --team makes no profile, and a profile has no plan.
+constexpr std::string_view team_options[] = {"--plan",      "--apply",         "--check",
+                                             "--create-ca", "--database-user", "--database-password-file"};
+constexpr std::string_view profile_options[] = {
+    "--admin",        "--preset", "--policy",          "--ca-key", "--demo", "--permit", "--root-passphrase-file",
+    "--root-key-out", "--ca-csr", "--recovery-key-out"};
+
+/// A profile in a folder, the servers of a team, and a client of theirs have nothing in common.
 void check_kind(const Invocation& call) {
-  const bool team = call.has("--team");
-  for (const char* option : {"--plan", "--apply", "--check", "--create-ca", "--vault-token-file", "--database-user",
-                             "--database-password-file"})
+  const bool team = call.has("--team"), join = call.has("--join");
+  if (team && join) throw Error(Code::usage, "--team and --join exclude each other", "Give one of them");
+  for (const auto option : team_options)
     if (call.has(option) && !team) throw Error(Code::usage, std::string(option) + " goes with --team", "Add --team");
-  for (const char* option : {"--admin", "--password-file", "--preset", "--policy", "--ca-key", "--demo", "--permit",
-                             "--root-passphrase-file", "--root-key-out", "--ca-csr", "--recovery-key-out"})
-    if (call.has(option) && team)
-      throw Error(Code::usage, std::string(option) + " is for a profile in a folder, not for --team", "Leave it out");
+  for (const auto option : profile_options)
+    if (call.has(option) && (team || join))
+      throw Error(Code::usage, std::string(option) + " is for a profile in a folder", "Leave it out");
+  if (call.has("--password-file") && team) throw Error(Code::usage, "--team knows no --password-file", "Leave it out");
+  if (call.has("--vault-token-file") && !team && !join)
+    throw Error(Code::usage, "--vault-token-file goes with --team or --join", "Leave it out");
+  if (call.has("--user") && !join) throw Error(Code::usage, "--user goes with --join", "The first admin is --admin");
 }
 
 Result run(Invocation& call) {
   check_kind(call);
   if (call.has("--team")) return init_team(call);
+  if (call.has("--join")) return join_team(call);
   const InitPlan plan = make_plan(call);
   Result result;
   result.json = plan_json(plan);
@@ -301,7 +319,9 @@ constinit const Command init_command = {
         "decide "
         "who may do what. `--plan DIR` writes policies, a script for Vault, SQL, and REVIEW.md with one line for each "
         "privilege and its reason; `--apply` does what the plan says, with a token of Vault that may and a user of the "
-        "database who may; `--check`, as anybody, lists what is missing with the line that grants it. "
+        "database who may; `--check`, as anybody, lists what is missing with the line that grants it. `--join URL` "
+        "writes the configuration of a client from what "
+        "`--apply` published: addresses and names, never a path or a command. "
         "Addresses, mounts and names come from `vault.*` and `database.*` of the configuration.\n\n"
         "With `--recovery-key-out` a forgotten password can be replaced by `ymgr user set-password NAME "
         "--recovery-key-file FILE`.",

@@ -29,10 +29,6 @@ void check(const ConfigKey& key, const Setting& setting) {
 void check_servers(const Config& config) {
   for (const ConfigKey& key : config_keys())
     if (key.name.starts_with("vault.") || key.name.starts_with("database.")) check(key, config.at(key.name));
-  for (const char* key : {"vault.address", "database.host"})
-    if (config.at(key).value.empty())
-      throw Error(Code::config_invalid, std::string(key) + " is not set",
-                  "Write it into the configuration file; 'ymgr config show --origin' shows what is set");
 }
 
 std::vector<std::string> domains_of(const Config& config) {
@@ -40,6 +36,28 @@ std::vector<std::string> domains_of(const Config& config) {
   for (const auto& domain : split(config.at("vault.domains").value, ','))
     if (!domain.empty()) domains.push_back(domain);
   return domains;
+}
+
+team::Settings known_settings(const Config& config) {
+  check_servers(config);
+  const auto value = [&](std::string_view key) { return config.at(key).value; };
+  const std::string mount = value("vault.auth_mount");
+  return {.address = value("vault.address"),
+          .vault_namespace = value("vault.namespace"),
+          .vault_ca_file = value("vault.ca_file"),
+          .auth = value("vault.auth"),
+          .auth_mount = mount.empty() ? value("vault.auth") : mount,
+          .kv = value("vault.kv"),
+          .transit = value("vault.transit"),
+          .pki = value("vault.pki"),
+          .database = value("vault.database"),
+          .prefix = value("vault.prefix"),
+          .domains = domains_of(config),
+          .host = value("database.host"),
+          .port = value("database.port"),
+          .database_name = value("database.name"),
+          .database_ca_file = value("database.ca_file"),
+          .roles = value("database.roles")};
 }
 
 team::CaPlan ca_plan(const Invocation& call) {
@@ -170,28 +188,73 @@ Result check(Invocation& call) {
   return result;
 }
 
+/// By a token, or by name and password where the auth method takes them.
+void log_in(Invocation& call, vault::Client& client, const std::string& method, const std::string& mount) {
+  if (!call.has("--user")) return client.use_token(vault_token(call));
+  const Secret password = call.secret("--password-file", "Password of " + call.text("--user") + ":");
+  if (method == "ldap")
+    vault::login_ldap(client, call.text("--user"), password, mount);
+  else if (method == "userpass")
+    vault::login_userpass(client, call.text("--user"), password, mount);
+  else
+    throw Error(Code::usage, "--user logs in by userpass or ldap, and vault.auth is " + method,
+                "Give a token with --vault-token-file");
+}
+
+/// What a server says of itself is looked at like a file: known keys, values that can be, and no path of this host.
+team::PublicSettings checked(const team::PublicSettings& published) {
+  team::PublicSettings good;
+  for (const auto& [name, value] : published) {
+    const auto keys = config_keys();
+    const auto key = std::ranges::find(keys, std::string_view(name), &ConfigKey::name);
+    const bool known = key != keys.end() && (name.starts_with("vault.") || name.starts_with("database."));
+    if (!known || name.ends_with("ca_file") || value.empty()) continue;
+    check(*key, {value, "published settings"});
+    if (value.starts_with('/'))
+      throw Error(Code::config_invalid, "the published " + name + " is a path of the host it was published from",
+                  "Publish a name that clients can reach: init --team --apply");
+    good.emplace_back(name, value);
+  }
+  return good;
+}
+
 }  // namespace
 
+Result join_team(Invocation& call) {
+  const Config& config = call.wiring().config();
+  const std::string file = xdg_folder("XDG_CONFIG_HOME", ".config") + "/ymgr/ymgr.yaml", url = call.text("--join");
+  const auto existing = call.has("--force") ? Existing::replace : Existing::refuse;
+  if (existing == Existing::refuse && exists(file))
+    throw Error(Code::file_exists, file + " exists already", "Overwrite it with --force");
+  const team::Settings known = known_settings(config);
+  vault::Client client({.addresses = split(url, ','),
+                        .name_space = known.vault_namespace,
+                        .ca_file = known.vault_ca_file,
+                        .timeout = config.timeout()});
+  log_in(call, client, known.auth, known.auth_mount);
+  const auto settings = checked(team::read_published(known, client));
+  if (call.has("--user")) vault::revoke_self(client);
+  Result result;
+  result.json = Json::object({{"settings_file", file}});
+  result.text = "would write " + file + "\n";
+  if (call.globals().dry_run) return result;
+  make_folders(file.substr(0, file.rfind('/')), 0755);
+  write_file(file,
+             team::settings_yaml(
+                 settings, {{"vault.ca_file", known.vault_ca_file}, {"database.ca_file", known.database_ca_file}}),
+             {.mode = 0644, .group = {}}, existing);
+  result.text = "The settings of the team are in " + file + "; next: ymgr init --team --check\n";
+  result.changed = true;
+  return result;
+}
+
 team::Settings team_settings(const Config& config) {
-  check_servers(config);
-  const auto value = [&](std::string_view key) { return config.at(key).value; };
-  const std::string mount = value("vault.auth_mount");
-  return {.address = value("vault.address"),
-          .vault_namespace = value("vault.namespace"),
-          .vault_ca_file = value("vault.ca_file"),
-          .auth = value("vault.auth"),
-          .auth_mount = mount.empty() ? value("vault.auth") : mount,
-          .kv = value("vault.kv"),
-          .transit = value("vault.transit"),
-          .pki = value("vault.pki"),
-          .database = value("vault.database"),
-          .prefix = value("vault.prefix"),
-          .domains = domains_of(config),
-          .host = value("database.host"),
-          .port = value("database.port"),
-          .database_name = value("database.name"),
-          .database_ca_file = value("database.ca_file"),
-          .roles = value("database.roles")};
+  team::Settings settings = known_settings(config);
+  for (const char* key : {"vault.address", "database.host"})
+    if (config.at(key).value.empty())
+      throw Error(Code::config_invalid, std::string(key) + " is not set",
+                  "Write it into the configuration file; 'ymgr config show --origin' shows what is set");
+  return settings;
 }
 
 Result init_team(Invocation& call) {

@@ -11,5 +11,7 @@ team::Settings team_settings(const Config&);
 
 /// `init` with --team.
 Result init_team(Invocation&);
+/// `init` with --join.
+Result join_team(Invocation&);
 
 }  // namespace ymgr::cli

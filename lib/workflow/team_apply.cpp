@@ -87,7 +87,28 @@ void connect_engine(const Settings& settings, Client& client, const Login& insta
   applied.made.push_back("database connection " + name);
 }
 
+void publish(const Settings& settings, Client& client) {
+  const Path path(settings_path(settings));
+  const auto there = client.call({.path = path, .missing = vault::Missing::answers});
+  const Json* metadata = there.status == 404 ? nullptr : there.data().find("metadata");
+  const std::int64_t version = metadata == nullptr ? 0 : metadata->integer_or("version", 0);
+  client.call({.method = "POST",
+               .path = path,
+               .body = Json::object(
+                   {{"options", Json::object({{"cas", version}})}, {"data", json_of(public_settings(settings))}}),
+               .effect = http::Effect::changes});
+}
+
 }  // namespace
+
+PublicSettings read_published(const Settings& known, Client& client) {
+  return client.call(vault::Call{.path = Path(settings_path(known))}, [](const vault::Answer& answer) {
+    PublicSettings settings;
+    for (const auto& [key, value] : answer.data().at("data").members())
+      settings.emplace_back(printable(key), value.text());
+    return settings;
+  });
+}
 
 void apply_database(const Settings& settings, const Login& installer, Applied& applied) {
   std::vector<Privilege> privileges;
@@ -112,6 +133,7 @@ void apply_vault(const Settings& settings, const CaPlan& ca, Client& client, con
     applied.made.push_back("policy " + policy.name);
   }
   for (const VaultCall& call : plan.calls) send(client, call);
+  publish(settings, client);
   connect_engine(settings, client, installer, applied);
 }
 

@@ -23,6 +23,10 @@ void apply_database(const Settings&, const Login& installer, Applied&);
 /// @throws Error vault-refused: something of another kind stands where a mount should; those of Client::call
 void apply_vault(const Settings&, const CaPlan&, vault::Client&, const Login& installer, Applied&);
 
+/// What the team's servers say of themselves: texts by the configuration's keys, as they stand there and not yet checked. `known`: where
+/// to look. @throws Error vault-not-found: nothing was published; those of Client::call
+PublicSettings read_published(const Settings& known, vault::Client&);
+
 /// Something that is not there, and the line that grants or makes it.
 struct Missing {
   std::string server, what, line;

@@ -50,6 +50,8 @@ std::string vault_script(const Settings& settings, const CaPlan& ca, const Plan&
   if (ca.ca == Ca::create) text += ca_text(settings, ca);
   for (const Policy& policy : plan.policies) text += "policy " + policy.name + "\n";
   for (const VaultCall& call : plan.calls) text += call_text(call);
+  text += fill(text_named("settings_calls"),
+               {{"path", settings_path(settings)}, {"settings", dump_json_pretty(json_of(public_settings(settings)))}});
   return text + fill(text_named("database_calls"),
                      {{"connection", dump_json_pretty(engine_connection(settings).set("password", "PASSWORD"))},
                       {"database", settings.database},
@@ -100,44 +102,20 @@ std::string review(const Settings& settings, const Plan& plan) {
   return text;
 }
 
-std::string quoted(const std::string& text) {
-  return '"' + text + '"';
-}
-
-std::string client_settings(const Settings& settings) {
-  std::string text = "# For the clients of the team: /etc/ymgr/ymgr.yaml, or a context of one's own file.\nvault:\n";
-  const auto line = [&](std::string_view name, const std::string& value) {
-    if (!value.empty()) text += "  " + std::string(name) + ": " + quoted(value) + "\n";
-  };
-  line("address", settings.address);
-  line("namespace", settings.vault_namespace);
-  line("ca_file", settings.vault_ca_file);
-  line("auth", settings.auth);
-  line("auth_mount", settings.auth_mount);
-  line("kv", settings.kv);
-  line("transit", settings.transit);
-  line("pki", settings.pki);
-  line("database", settings.database);
-  line("prefix", settings.prefix);
-  line("domains", join(settings.domains, ","));
-  text += "database:\n";
-  line("host", settings.host);
-  line("port", settings.port);
-  line("name", settings.database_name);
-  line("ca_file", settings.database_ca_file);
-  line("roles", settings.roles);
-  return text;
+PublicSettings files_of(const Settings& settings) {
+  return {{"vault.ca_file", settings.vault_ca_file}, {"database.ca_file", settings.database_ca_file}};
 }
 
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> plan_files(const Settings& settings, const CaPlan& ca) {
   const Plan plan = make_plan(settings, ca);
-  std::vector<std::pair<std::string, std::string>> files = {{"REVIEW.md", review(settings, plan)},
-                                                            {"vault.sh", vault_script(settings, ca, plan)},
-                                                            {"person.sh", person_script(settings)},
-                                                            {"postgres.sql", sql_script(settings, plan)},
-                                                            {"settings.yaml", client_settings(settings)}};
+  std::vector<std::pair<std::string, std::string>> files = {
+      {"REVIEW.md", review(settings, plan)},
+      {"vault.sh", vault_script(settings, ca, plan)},
+      {"person.sh", person_script(settings)},
+      {"postgres.sql", sql_script(settings, plan)},
+      {"settings.yaml", settings_yaml(public_settings(settings), files_of(settings))}};
   for (const Policy& policy : plan.policies) files.emplace_back("policies/" + policy.name + ".hcl", policy.text);
   return files;
 }

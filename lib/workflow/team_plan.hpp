@@ -85,6 +85,15 @@ std::string person_sql(const Person&);
 /// Files of `init --team --plan DIR`, by their path below DIR.
 std::vector<std::pair<std::string, std::string>> plan_files(const Settings&, const CaPlan&);
 
+/// What clients are told of the servers, by the configuration's keys. Paths of files are each host's own and never among them.
+using PublicSettings = std::vector<std::pair<std::string, std::string>>;
+PublicSettings public_settings(const Settings&);
+Json json_of(const PublicSettings&);
+/// The same as a configuration file, with files of this host: "vault.ca_file" and so on.
+std::string settings_yaml(const PublicSettings&, const PublicSettings& files);
+/// Where Vault has them: "yubikeys/data/ymgr-settings".
+std::string settings_path(const Settings&);
+
 /// The texts that policies are put together from and the database's, by name: "user", "grants". For the other team_*.cpp files.
 std::string_view text_named(std::string_view name);
 using Words = std::vector<std::pair<std::string_view, std::string>>;

@@ -210,6 +210,6 @@ def test_the_environment_of_other_programs_disturbs_no_profile(bare):
     assert "https://bao.corp.test:8200" in (bare.box.work / "plan/settings.yaml").read_text()
 
 
-@pytest.mark.parametrize("words", [["--plan", "p"], ["--create-ca"], ["--team", "--plan", "p", "--demo"], ["--team"]])
+@pytest.mark.parametrize("words", [["--plan", "p"], ["--create-ca"], ["--team", "--plan", "p", "--demo"], ["--team"], ["--user", "x"]])
 def test_options_of_a_profile_and_of_a_team_do_not_mix(bare, words):
     assert bare.json("init", *words, exit=2)["code"] == "usage"

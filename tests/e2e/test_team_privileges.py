@@ -1,5 +1,6 @@
 """Modified clients: what each role tries on the servers with its own credentials, past any program of ours, and what it may do."""
 
+import pathlib
 import re
 import time
 
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from harness import RELEASE, Box, Ymgr, wait_for
-from team import ROLES, Member, Team
+from team import PASSWORD, ROLES, Member, Team
 
 DENIED = 403
 
@@ -104,7 +105,7 @@ VAULT = {
     ],
     "renewer": [
         ("a PIN", "GET", "yubikeys/data/1001/pin", None, DENIED),
-        ("a new key", "POST", "transit/keys/mine", {"type": "ecdsa-p256"}, DENIED),
+        ("an exportable key", "POST", "transit/keys/e6", {"type": "ecdsa-p256", "exportable": True}, DENIED),
         ("no key", "DELETE", "transit/keys/web1", None, DENIED),
         ("a person's certificate", "POST", "pki/sign/piv-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
         ("a revocation", "POST", "pki/revoke", {"serial_number": NO_CERTIFICATE}, DENIED),
@@ -505,6 +506,27 @@ def test_apply_does_the_plan_and_can_be_repeated(team):
     made = team.bao.api("GET", "two/database/creds/u-test")["data"]
     text = "SELECT ymgr.actor()"
     assert team.pg.psql("-c", text, "-d", f"postgresql://{made['username']}:{made['password']}@/two") == f"role:{made['username']}"
+
+
+def test_a_client_joins_with_what_was_published_and_takes_no_paths(team, tmp_path):
+    client = Ymgr(RELEASE, Box(tmp_path), {"BAO_CACERT": team.bao.ca_file})
+    password = client.box.secret("password", PASSWORD)
+    words = ["init", "--join", team.bao.address, "--user", "uma", "--password-file", password]
+    assert "is a path of the host" in client.json(*words, exit=2)["error"]  # the socket of these tests
+    place = "yubikeys/data/ymgr-settings"
+    known = team.bao.api("GET", place)["data"]
+    told = {**known["data"], "database.host": "db.corp.test", "home": "/tmp/x", "vault.ca_file": "/tmp/x", "hook": "id"}
+    team.bao.api("POST", place, {"data": told, "options": {"cas": known["metadata"]["version"]}})
+    written = client.json(*words)["settings_file"]
+    text = pathlib.Path(written).read_text()
+    assert "db.corp.test" in text and f'ca_file: "{team.bao.ca_file}"' in text
+    assert "/tmp/x" not in text and "hook" not in text
+    client("config", "validate")
+    assert client.json(*words, exit=1)["code"] == "file-exists"
+    bad = {**told, "vault.kv": 'yubikeys"\nhome: "/tmp/x'}
+    team.bao.api("POST", place, {"data": bad, "options": {"cas": known["metadata"]["version"] + 1}})
+    assert "published settings" in client.json(*words, "--force", exit=2)["error"]
+    client.box.remove()
 
 
 def test_what_stands_in_a_mounts_place_is_left_alone(team):

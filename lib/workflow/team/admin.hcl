@@ -15,16 +15,10 @@ path "{{transit}}/keys/+/config" {
   capabilities      = ["update"]
   denied_parameters = { "exportable" = [], "allow_plaintext_backup" = [] }
 }
-path "{{transit}}/keys/+/rotate" {
-  capabilities = ["update"]
-}
 path "{{transit}}/keys/+/csr" {
   capabilities = ["update"]
 }
-path "{{transit}}/keys/+/set-certificate" {
-  capabilities = ["update"]
-}
-path "{{transit}}/sign/*" {
+path "{{transit}}/sign/+" {
   capabilities = ["update"]
 }
 

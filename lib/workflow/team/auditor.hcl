@@ -21,9 +21,6 @@ path "{{pki}}/roles/+" {
 path "{{pki}}/config/*" {
   capabilities = ["read"]
 }
-path "{{pki}}/issuers" {
-  capabilities = ["list"]
-}
 
 # who is who, and who may do what
 path "identity/entity/*" {

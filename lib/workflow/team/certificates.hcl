@@ -8,6 +8,9 @@ path "{{pki}}/certs/detailed" {
 path "{{pki}}/certs/revoked" {
   capabilities = ["list"]
 }
+path "{{pki}}/issuers" {
+  capabilities = ["list"]
+}
 path "{{pki}}/cert/+" {
   capabilities = ["read"]
 }

@@ -3,22 +3,11 @@ path "{{pki}}/sign/{{service}}" {
   capabilities = ["update"]
 }
 
-# keys that never leave Vault are renewed: a new version, its request and its certificate
-path "{{transit}}/keys/+/rotate" {
-  capabilities = ["update"]
-}
+# certificate requests of keys that never leave Vault, and their signatures where transit builds no request itself
 path "{{transit}}/keys/+/csr" {
   capabilities = ["update"]
 }
-path "{{transit}}/keys/+/set-certificate" {
-  capabilities = ["update"]
-}
-
-# signatures of these keys: requests that transit does not build itself
 path "{{transit}}/sign/+" {
-  capabilities = ["update"]
-}
-path "{{transit}}/sign/+/+" {
   capabilities = ["update"]
 }
 
