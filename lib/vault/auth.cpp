@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "vault/login.hpp"
 
 namespace ymgr::vault {
 namespace {
@@ -69,24 +70,20 @@ Token adopt(Client& client, Token token) {
   return token;
 }
 
-Token log_in(Client& client, Call call) {
-  call.method = "POST";
-  call.cut = {"auth.client_token"};
-  call.effect = http::Effect::changes;
-  call.repeat = Repeat::safe;  // a token that nobody has got dies by itself
-  call.auth = Auth::none;
-  return adopt(client, client.call(call, token_of_auth));
+/// A token that nobody has got dies by itself, so it is safe to ask again.
+Call login_call(Path path) {
+  return {.method = "POST", .path = std::move(path), .repeat = Repeat::safe};
 }
 
 Token log_in_with_password(Client& client, std::string_view user, const Secret& password, std::string_view mount) {
-  Call call{.path = (Path("auth") + mount) / "login" / user};
+  Call call = login_call((Path("auth") + mount) / "login" / user);
   call.secrets = {{"password", &password}};
   call.meanings = password_meanings;
   return log_in(client, std::move(call));
 }
 
 Token log_in_with_jwt(Client& client, std::string_view role, const Secret& jwt, std::string_view mount) {
-  Call call{.path = (Path("auth") + mount) / "login"};
+  Call call = login_call((Path("auth") + mount) / "login");
   if (!role.empty()) call.body = Json::object({{"role", role}});
   call.secrets = {{"jwt", &jwt}};
   call.meanings = credential_meanings;
@@ -108,6 +105,13 @@ void check_creation_path(Client& client, const Secret& wrapping, std::span<const
 
 }  // namespace
 
+Token log_in(Client& client, Call call) {
+  call.cut = {"auth.client_token"};
+  call.effect = http::Effect::changes;
+  call.auth = Auth::none;
+  return adopt(client, client.call(call, token_of_auth));
+}
+
 Token login_userpass(Client& client, std::string_view user, const Secret& password, std::string_view mount) {
   return log_in_with_password(client, user, password, mount);
 }
@@ -116,7 +120,7 @@ Token login_ldap(Client& client, std::string_view user, const Secret& password, 
 }
 
 Token login_approle(Client& client, const Secret& role_id, const Secret& secret_id, std::string_view mount) {
-  Call call{.path = (Path("auth") + mount) / "login"};
+  Call call = login_call((Path("auth") + mount) / "login");
   call.secrets = {{"role_id", &role_id}};
   if (!secret_id.empty()) call.secrets.push_back({"secret_id", &secret_id});
   call.meanings = credential_meanings;
@@ -131,7 +135,8 @@ Token login_kubernetes(Client& client, std::string_view role, const Secret& jwt,
 }
 
 Token login_certificate(Client& client, std::string_view role, std::string_view mount) {
-  Call call{.path = (Path("auth") + mount) / "login", .body = Json::object()};
+  Call call = login_call((Path("auth") + mount) / "login");
+  call.body = Json::object();
   if (!role.empty()) call.body.set("name", role);
   call.meanings = credential_meanings;
   return log_in(client, std::move(call));

@@ -64,7 +64,7 @@ struct Fake {
     return step(address, request);
   }
 };
-Fake::Step gives(ClientAnswer answer) {
+Fake::Step gives(const ClientAnswer& answer) {
   return [answer](std::size_t, const ClientRequest&) { return answer; };
 }
 Fake::Step breaks(Outcome outcome) {
@@ -73,7 +73,7 @@ Fake::Step breaks(Outcome outcome) {
     throw Error(Code::vault_unreachable, "Vault at x gives no answer", {}, {}, unknown ? outcome : Outcome::known);
   };
 }
-Fake::Step sends_to(std::string location) {
+Fake::Step sends_to(const std::string& location) {
   return [location](std::size_t, const ClientRequest& request) {
     return json(307, "", {{"location", location + request.path}});
   };
