@@ -153,7 +153,7 @@ class PostgresConnection final : public Connection {
   /// After a loss: until a server is there again, or the time is up.
   void look_for_server() {
     if (session_ && !link().lost()) return;
-    const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.reconnect_milliseconds);
+    const auto deadline = time_is_up();
     for (int pause = 20;; pause = std::min(2 * pause, 500)) {
       try {
         return log_in();
@@ -167,6 +167,9 @@ class PostgresConnection final : public Connection {
   /// Queues what opens the transaction; its answers come first in the batch.
   int queue_begin() {
     if (!in_transaction_ || begun_) return 0;
+    if (may_write_ && link().standby())
+      throw Error(Code::database_read_only, "database " + link().where() + " is a standby and takes no writes", {},
+                  {{"sqlstate", "25006"}});
     begun_ = true;
     if (!may_write_) {
       link().queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
@@ -250,16 +253,24 @@ class PostgresConnection final : public Connection {
   }
 
   void attempt(Access access, Failpoints failpoints, const std::function<void()>& body) {
-    for (int attempt = 1;; ++attempt) {
+    const auto deadline = time_is_up();
+    for (int attempt = 1;;) {
+      if (access == Access::write && session_ && link().standby()) session_.reset();  // one may have taken over
       look_for_server();
       try {
         return run_transaction(access, failpoints, body);
       } catch (const Error& error) {
         if (has_state(error, "55P03")) throw name_blocker(error);
-        if (attempt == most_attempts || !may_run_again(error)) throw;
+        const bool changes_over = has_state(error, "25006") && several_hosts() && Clock::now() < deadline;
+        if (!changes_over && (attempt++ == most_attempts || !may_run_again(error))) throw;
       }
       sleep_milliseconds(2 << attempt);
     }
+  }
+
+  bool several_hosts() const { return settings_.host.find(',') != std::string::npos; }
+  Clock::time_point time_is_up() const {
+    return Clock::now() + std::chrono::milliseconds(settings_.reconnect_milliseconds);
   }
 
   bool may_run_again(const Error& error) {
@@ -324,14 +335,10 @@ class PostgresConnection final : public Connection {
   void settle(const Error& loss) {
     in_transaction_ = false;
     const auto timeline = link().timeline();
-    const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.reconnect_milliseconds);
-    std::string status = "in progress";
+    const auto deadline = time_is_up();
+    std::string status;
     try {
-      while (status == "in progress" && Clock::now() < deadline) {
-        look_for_server();
-        status = transaction_status();
-        if (status == "in progress") sleep_milliseconds(20);
-      }
+      for (status = ask(); status == "in progress" && Clock::now() < deadline; status = ask()) sleep_milliseconds(50);
     } catch (const Error& error) {
       throw Error(error.code(), error.what(), error.hint(), error.details(), Outcome::unknown);
     }
@@ -342,7 +349,11 @@ class PostgresConnection final : public Connection {
     throw Error(loss.code(), loss.what(), loss.hint(), loss.details(), Outcome::unknown);
   }
 
-  std::string transaction_status() {
+  /// "in progress", too, while only a standby answers.
+  std::string ask() {
+    if (session_ && link().standby()) session_.reset();
+    look_for_server();
+    if (link().standby()) return "in progress";
     std::string status;
     const Value values[] = {std::string_view(transaction_id_)};
     try {

@@ -115,7 +115,7 @@ Postgres::Postgres(Listen listen) : programs_(newest_programs()), listen_(listen
        "--locale-provider=icu", "--icu-locale=en", "--no-instructions"},
       log);
   std::ofstream(data + "/pg_hba.conf")
-      << "local all locked scram-sha-256\nlocal all all trust\nhost all all all trust\n";
+      << "local all locked scram-sha-256\nlocal all all trust\nlocal replication all trust\nhost all all all trust\n";
   if (listen == Listen::tls) {
     port_ = free_port();
     run({"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
@@ -128,13 +128,26 @@ Postgres::Postgres(Listen listen) : programs_(newest_programs()), listen_(listen
   start();
 }
 
+Postgres::Postgres(const Postgres* primary) : programs_(newest_programs()), listen_(Listen::replicas) {
+  give_away(host());
+  run({programs_ + "/pg_basebackup", "-h", primary->host(), "-p", primary->port(), "-U", user, "-D", host() + "/data",
+       "-R", "-c", "fast", "-N"},
+      host() + "/log");
+  start();
+}
+
+void Postgres::promote() const {
+  run({programs_ + "/pg_ctl", "promote", "-w", "-D", host() + "/data"}, host() + "/log");
+}
+
 void Postgres::start() {
   const auto data = host() + "/data";
   std::vector<std::string> words{programs_ + "/postgres", "-D", data, "-k", host(), "-p", port()};
-  for (const auto* setting : {"fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
-                              "autovacuum=off", "max_connections=40", "shared_buffers=32MB"})
+  for (const auto* setting :
+       {"fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections=40", "shared_buffers=32MB"})
     words.insert(words.end(), {"-c", setting});
   words.insert(words.end(), {"-c", listen_ == Listen::tls ? "listen_addresses=127.0.0.1" : "listen_addresses="});
+  if (listen_ != Listen::replicas) words.insert(words.end(), {"-c", "wal_level=minimal", "-c", "max_wal_senders=0"});
   remove_file(data + "/postmaster.pid");  // of the one before
   server_ = spawn(words, host() + "/log");
   await(server_, host() + "/log", [&] { return is_ready(data + "/postmaster.pid"); });

@@ -8,8 +8,8 @@
 
 namespace ymgr::test {
 
-/// tls: on 127.0.0.1, too, with a certificate for localhost.
-enum class Listen { socket, tls };
+/// tls: on 127.0.0.1, too, with a certificate for localhost. replicas: standbys may follow.
+enum class Listen { socket, tls, replicas };
 
 class Postgres {
  public:
@@ -17,6 +17,8 @@ class Postgres {
   static const Postgres& here();
 
   explicit Postgres(Listen listen = Listen::socket);
+  /// A standby that follows `primary`.
+  explicit Postgres(const Postgres* primary);
   ~Postgres();
   Postgres(const Postgres&) = delete;
   Postgres& operator=(const Postgres&) = delete;
@@ -30,6 +32,8 @@ class Postgres {
   /// At once, as if it had crashed.
   void stop();
   void start();
+  /// The standby takes over.
+  void promote() const;
 
  private:
   TemporaryFolder folder_{"ymgr-pg"};

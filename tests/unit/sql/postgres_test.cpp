@@ -321,3 +321,31 @@ TEST_CASE("a server over TCP must prove who it is, and may be away for a while")
   server.stop();
   CHECK_CODE(sql::open_postgres(settings("localhost", server.ca_file())), Code::database_unreachable);
 }
+
+TEST_CASE("a standby answers questions, and writes go to whoever takes over") {
+  test::Postgres primary(test::Listen::replicas);
+  auto settings = test::postgres_settings("postgres", primary);
+  const auto admin = sql::open_postgres(std::move(settings));
+  sql::migrate(*admin);
+  test::Postgres standby(&primary);
+  admin->run_script("ALTER SYSTEM SET synchronous_standby_names = '*'");  // nothing is lost with the primary
+  admin->run("SELECT pg_reload_conf()", {});
+  const auto alone = sql::open_postgres(test::postgres_settings("postgres", standby));
+  CHECK(settings_in(*alone) == 0);
+  CHECK_CODE(alone->run(insert_setting, {"a", "1"}), Code::database_read_only);
+  alone->transaction(Access::read, [&] { CHECK(settings_in(*alone) == 0); });
+
+  settings = test::postgres_settings("postgres", primary);
+  settings.host = standby.host() + "," + primary.host();
+  const auto both = sql::open_postgres(std::move(settings));
+  CHECK(both->run(insert_setting, {"a", "1"}) == 1);
+  primary.stop();
+  std::int64_t inserted = 0;
+  std::thread client([&] { inserted = both->run(insert_setting, {"b", "1"}); });
+  standby.promote();
+  client.join();
+  CHECK(inserted == 1);
+  CHECK(settings_in(*both) == 2);
+  CHECK(alone->run(insert_setting, {"c", "1"}) == 1);
+  standby.stop();
+}
