@@ -1,7 +1,6 @@
 #include <poll.h>
 
 #include <charconv>
-#include <cstdlib>
 #include <optional>
 
 #include "base/failpoint.hpp"
@@ -23,12 +22,7 @@ class PostgresRow final : public Row {
  public:
   PostgresRow(const pg_result* result, int row) noexcept : result_(result), row_(row) {}
   bool is_null(int column) const override { return libpq().is_null(result_, row_, column) != 0; }
-  std::int64_t integer(int column) const override {
-    const auto digits = text(column);
-    std::int64_t value = digits == "t" ? 1 : 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return value;
-  }
+  std::int64_t integer(int column) const override { return integer_at(result_, row_, column); }
   std::string_view text(int column) const override {
     return {libpq().value(result_, row_, column), static_cast<std::size_t>(libpq().length(result_, row_, column))};
   }
@@ -186,7 +180,7 @@ class PostgresConnection final : public Connection {
     if (commands == 1) return;
     const auto row = link().take();
     transaction_id_ = libpq().value(row.get(), 0, 2);
-    if (std::atoi(libpq().value(row.get(), 0, 1)) == link().server_process()) return;
+    if (integer_at(row.get(), 0, 1) == link().server_process()) return;
     link().skip();
     throw pooler_error(link());
   }

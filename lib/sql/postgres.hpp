@@ -28,6 +28,8 @@ struct ClearResult {
 using SessionHandle = std::unique_ptr<pg_conn, FinishSession>;
 using ResultHandle = std::unique_ptr<pg_result, ClearResult>;
 
+/// A number, a numeric's whole part, or a boolean (1); NULL: 0.
+std::int64_t integer_at(const pg_result* result, int row, int column) noexcept;
 /// The code for an SQLSTATE.
 Code code_of_state(std::string_view state) noexcept;
 /// The Error for a refused `statement`: details "sqlstate"; constraints: "constraint", "table"; a missing privilege:
@@ -99,7 +101,7 @@ class Link {
   /// What the login announced; a pooler makes a number up.
   int announced_process() const noexcept;
   bool standby() const noexcept { return standby_; }
-  int server_process() const noexcept { return server_process_; }
+  std::int64_t server_process() const noexcept { return server_process_; }
   const std::string& timeline() const noexcept { return timeline_; }  // changes when a standby takes over
   const std::string& where() const noexcept { return where_; }        // "DATABASE on HOST"
 
@@ -134,7 +136,7 @@ class Link {
   SessionHandle session_;
   std::string where_, timeline_;
   int answer_milliseconds_;
-  int server_process_ = 0;
+  std::int64_t server_process_ = 0;
   int commands_ = 0;  // queued or sent, and not yet answered
   bool open_ = false, lost_ = false, standby_ = false;
   Answer* reading_ = nullptr;
@@ -190,7 +192,7 @@ void require_own_session(Link& link, const PostgresSettings& settings, const std
                          const std::string& port);
 Error pooler_error(const Link& link);
 /// pg_backend_pid() of whoever answers.
-int process_of(Link& link);
+std::int64_t process_of(Link& link);
 /// One server, logged in, within settings.connect_seconds.
 SessionHandle log_in(const PostgresSettings& settings, const std::string& host, const std::string& port);
 /// Every host with its port. @throws Error config-invalid

@@ -1,5 +1,6 @@
 #include <poll.h>
 
+#include <charconv>
 #include <optional>
 
 #include "sql/libpq.hpp"
@@ -12,6 +13,13 @@ void FinishSession::operator()(pg_conn* connection) const noexcept {
 }
 void ClearResult::operator()(pg_result* result) const noexcept {
   libpq().clear(result);
+}
+
+std::int64_t integer_at(const pg_result* result, int row, int column) noexcept {
+  const char* text = libpq().value(result, row, column);
+  std::int64_t value = *text == 't' ? 1 : 0;
+  std::from_chars(text, text + libpq().length(result, row, column), value);
+  return value;
 }
 
 Link::Link(const PostgresSettings& settings) : answer_milliseconds_(settings.answer_milliseconds) {
@@ -65,7 +73,7 @@ void Link::set_up(const PostgresSettings& settings) {
   send();
   const auto row = take();
   skip();
-  server_process_ = std::atoi(libpq().value(row.get(), 0, 0));
+  server_process_ = integer_at(row.get(), 0, 0);
   standby_ = *libpq().value(row.get(), 0, 1) == 't';
   timeline_ = libpq().value(row.get(), 0, 3);
   if (const std::string encoding = libpq().value(row.get(), 0, 2); encoding != "UTF8")

@@ -1,5 +1,3 @@
-#include <cstdlib>
-
 #include "sql/libpq.hpp"
 #include "sql/postgres.hpp"
 
@@ -35,12 +33,12 @@ Error pooler_error(const Link& link) {
           "set pool_mode = session for this database in PgBouncer, or connect to PostgreSQL itself"};
 }
 
-int process_of(Link& link) {
+std::int64_t process_of(Link& link) {
   link.queue("SELECT pg_backend_pid()");
   link.send();
   const auto row = link.take();
   link.skip();
-  return std::atoi(libpq().value(row.get(), 0, 0));
+  return integer_at(row.get(), 0, 0);
 }
 
 /// In transaction mode a second client gets the session that the first one has just given back, or, when somebody else was
