@@ -13,8 +13,11 @@ using std::chrono::seconds;
 constexpr std::string_view locked =
     "after several wrong passwords an account is locked for a while; or there is no such auth method, or not at this "
     "mount";
-constexpr Meaning password_meanings[] = {{400, "", Code::wrong_password, "check user and password"},
-                                         {403, "", Code::locked_out, locked}};
+constexpr Meaning password_meanings[] = {
+    {400, "Network Error", Code::vault_failed, "Vault can't reach the directory; run the same command later"},
+    {400, "invalid username", Code::wrong_password, "check user and password"},
+    {400, "ldap operation failed", Code::wrong_password, "check user and password"},
+    {403, "", Code::locked_out, locked}};
 constexpr Meaning credential_meanings[] = {
     {400, "no client certificate", Code::login_refused, "name a client certificate and its key"},
     {400, "", Code::login_refused, "check role and mount, and what the role asks for"},

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/text.hpp"
+#include "http/server.hpp"
 #include "support/test_clock.hpp"
 #include "support/thrown.hpp"
 #include "support/vault.hpp"
@@ -127,6 +128,41 @@ TEST_CASE("a token of another issuer logs in, and what is wrong with it is told 
     CHECK(std::string(error->what()).find(bad.at("aud").text() == "other" ? "audience" : "expired") !=
           std::string::npos);
   }
+}
+
+/// Stands for a cluster's API server: knows one service account, by a token that it does not look into.
+http::Response review(const http::Request& request) {
+  if (request.path != "/apis/authentication.k8s.io/v1/tokenreviews") return {404, "application/json", "{}", {}};
+  const bool known = parse_json(request.body).at("spec").at("token").text().ends_with("." + to_base64url("known"));
+  const Json user = Json::object({{"username", "system:serviceaccount:apps:ymgr"}, {"uid", "u-1"}});
+  const Json status = Json::object({{"authenticated", known}, {"user", user}});
+  const Json answer =
+      Json::object({{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenReview"}, {"status", status}});
+  return {201, "application/json", dump_json(answer), {}};
+}
+
+TEST_CASE("a pod logs in with its service account, which the cluster is asked about") {
+  const http::Server cluster({}, review);
+  enable("kubernetes", "kubernetes");
+  openbao().api("POST", "auth/kubernetes/config",
+                Json::object({{"kubernetes_host", "http://127.0.0.1:" + std::to_string(cluster.port())},
+                              {"kubernetes_ca_cert", read_file(openbao().ca_file())},
+                              {"token_reviewer_jwt", "reviewer"}}));
+  openbao().api("POST", "auth/kubernetes/role/ymgr",
+                Json::object({{"bound_service_account_names", "ymgr"}, {"bound_service_account_namespaces", "apps"}}));
+  const auto token = [](const std::string& signature) {
+    const Json claims = Json::object({{"iss", "kubernetes/serviceaccount"},
+                                      {"kubernetes.io/serviceaccount/namespace", "apps"},
+                                      {"kubernetes.io/serviceaccount/service-account.name", "ymgr"},
+                                      {"kubernetes.io/serviceaccount/service-account.uid", "u-1"},
+                                      {"sub", "system:serviceaccount:apps:ymgr"}});
+    return Secret(to_base64url(R"({"alg":"RS256","typ":"JWT"})") + "." + to_base64url(dump_json(claims)) + "." +
+                  to_base64url(signature));
+  };
+  Client client = stranger();
+  CHECK(login_kubernetes(client, "ymgr", token("known")).display_name == "kubernetes-apps-ymgr");
+  CHECK_CODE(login_kubernetes(client, "ymgr", token("forged")), Code::login_refused);
+  CHECK_CODE(login_kubernetes(client, "other", token("known")), Code::login_refused);
 }
 
 TEST_CASE("a TLS certificate logs in, and one that may not say who it is does not") {
