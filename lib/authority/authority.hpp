@@ -36,6 +36,8 @@ class Signer {
   /// outcome, ask Authority::find_by_public_key.
   /// @throws Error ca-expired: the CA ends before the plan · ca-refused: name constraints · ca-unavailable: outcome unknown
   virtual IssuedCertificate sign(const SigningRequest&) = 0;
+  /// After an answer that got lost: what it may have been. nullopt: nothing was signed, or signing again is the same.
+  virtual std::optional<IssuedCertificate> find(const SigningRequest&) { return std::nullopt; }
 };
 
 using CrlRecord = std::function<void(const std::vector<Crl>&)>;
@@ -90,6 +92,8 @@ struct CaInfo {
 };
 /// Newest first. Needs no data key.
 std::vector<CaInfo> list_cas(sql::Connection&);
+/// The CA that signed a certificate. nullptr: none of them did
+const CaInfo* ca_of(std::span<const CaInfo> cas, const Certificate&);
 /// The CA that signed a certificate and those above it, nearest first, root last; a rotated CA still stands above what it signed.
 /// @throws Error certificate-not-found: none of `cas` signed it
 std::vector<Certificate> chain_above(std::span<const CaInfo> cas, const Certificate&);

@@ -232,12 +232,18 @@ std::vector<CaInfo> list_cas(sql::Connection& db) {
   return result;
 }
 
-std::vector<Certificate> chain_above(std::span<const CaInfo> cas, const Certificate& leaf) {
+const CaInfo* ca_of(std::span<const CaInfo> cas, const Certificate& leaf) {
   for (const auto& ca : cas) {
     if (!ca.certificate || ca.subject != leaf.issuer) continue;
-    if (!leaf.authority_key_id.empty() && ca.certificate->subject_key_id != leaf.authority_key_id) continue;
-    std::vector<Certificate> chain{*ca.certificate};
-    chain.insert(chain.end(), ca.chain.begin(), ca.chain.end());
+    if (leaf.authority_key_id.empty() || ca.certificate->subject_key_id == leaf.authority_key_id) return &ca;
+  }
+  return nullptr;
+}
+
+std::vector<Certificate> chain_above(std::span<const CaInfo> cas, const Certificate& leaf) {
+  if (const auto* ca = ca_of(cas, leaf)) {
+    std::vector<Certificate> chain{*ca->certificate};
+    chain.insert(chain.end(), ca->chain.begin(), ca->chain.end());
     return chain;
   }
   throw Error(Code::certificate_not_found, "no CA of this profile is " + leaf.issuer, "ymgr ca show lists them");

@@ -118,10 +118,13 @@ CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
 
 }  // namespace
 
-Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt) {
+Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt attempt) {
   const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
   if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
-  auto issued = ports.signer->sign({*der, item.plan, item.profile, item.owner});
+  const SigningRequest wanted{*der, item.plan, item.profile, item.owner};
+  std::optional<IssuedCertificate> found;
+  if (attempt == Attempt::again) found = ports.signer->find(wanted);
+  auto issued = found ? std::move(*found) : ports.signer->sign(wanted);
   item.certificate = std::move(issued.certificate);
   item.issuer_id = std::move(issued.issuer_id);
   item.ca_name = std::move(issued.ca_name);

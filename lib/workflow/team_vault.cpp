@@ -40,6 +40,7 @@ Json role_basis() {
   return Json::object({{"use_csr_common_name", false},
                        {"use_csr_sans", false},
                        {"not_after_bound", "ttl-limited"},
+                       {"ttl", longest_life},  // bounds not_after, which max_ttl alone does not
                        {"max_ttl", longest_life},
                        {"allow_any_name", false},
                        {"allow_localhost", false},
