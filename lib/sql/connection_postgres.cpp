@@ -102,7 +102,8 @@ class PostgresConnection final : public Connection {
     if (!in_transaction_) look_for_server();
     begin();
     Answer::make_way(link());
-    link().script(std::string(text));
+    // A migration takes the time that it takes.
+    link().script(in_transaction_ ? "SET LOCAL statement_timeout = 0; " + std::string(text) : std::string(text));
   }
 
  private:
@@ -127,6 +128,18 @@ class PostgresConnection final : public Connection {
     PostgresConnection& connection_;
   };
 
+  /// While it lives, the session is needed for the rest of an answer.
+  class Reading {
+   public:
+    explicit Reading(int& answers) : answers_(answers) { ++answers_; }
+    ~Reading() { --answers_; }
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+
+   private:
+    int& answers_;
+  };
+
   Link& link() { return session_->link; }
 
   static RowBlock take(std::span<const std::string_view> columns, const NextRow& next) {
@@ -147,6 +160,7 @@ class PostgresConnection final : public Connection {
   /// After a loss: until a server is there again, or the time is up.
   void look_for_server() {
     if (session_ && !link().lost()) return;
+    if (answers_ > 0) throw lost_error("", link().where());  // its rows are being read
     const auto deadline = time_is_up();
     for (int pause = 20;; pause = std::min(2 * pause, 500)) {
       try {
@@ -207,6 +221,7 @@ class PostgresConnection final : public Connection {
   std::int64_t execute(const std::string& text, const Parameters& parameters, const Each& each) {
     request(text, parameters);
     Answer answer(link(), text);
+    const Reading reading(answers_);
     std::int64_t changed = 0;
     while (const auto result = answer.next()) {
       changed = rows_changed(result.get());
@@ -249,7 +264,7 @@ class PostgresConnection final : public Connection {
   void attempt(Access access, Failpoints failpoints, const std::function<void()>& body) {
     const auto deadline = time_is_up();
     for (int attempt = 1;;) {
-      if (access == Access::write && session_ && link().standby()) session_.reset();  // one may have taken over
+      leave_standby(access);
       look_for_server();
       try {
         return run_transaction(access, failpoints, body);
@@ -262,6 +277,10 @@ class PostgresConnection final : public Connection {
     }
   }
 
+  /// It, or another, may have taken over.
+  void leave_standby(Access access) {
+    if (access == Access::write && session_ && link().standby() && answers_ == 0) session_.reset();
+  }
   bool several_hosts() const { return settings_.host.find(',') != std::string::npos; }
   Clock::time_point time_is_up() const {
     return Clock::now() + std::chrono::milliseconds(settings_.reconnect_milliseconds);
@@ -345,7 +364,7 @@ class PostgresConnection final : public Connection {
 
   /// "in progress", too, while only a standby answers.
   std::string ask() {
-    if (session_ && link().standby()) session_.reset();
+    leave_standby(Access::write);
     look_for_server();
     if (link().standby()) return "in progress";
     std::string status;
@@ -373,6 +392,7 @@ class PostgresConnection final : public Connection {
 
   PostgresSettings settings_;
   std::unique_ptr<Session> session_;
+  int answers_ = 0;             // whose rows are being read
   std::string transaction_id_;  // of the transaction that writes
   bool in_transaction_ = false, begun_ = false, may_write_ = false, doomed_ = false;
   bool undone_ = false;  // the last COMMIT did not happen

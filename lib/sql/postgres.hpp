@@ -123,6 +123,7 @@ class Link {
 
  private:
   friend class Answer;
+  class Patience;
   using Deadline = std::chrono::steady_clock::time_point;
 
   void open(const PostgresSettings& settings, const std::string& host, const std::string& port);

@@ -1,6 +1,7 @@
 #include <poll.h>
 
 #include <charconv>
+#include <limits>
 #include <optional>
 
 #include "sql/libpq.hpp"
@@ -155,6 +156,21 @@ ResultHandle Link::take(std::string_view statement) {
   return answer;
 }
 
+/// A script may take long.
+class Link::Patience {
+ public:
+  explicit Patience(int& milliseconds) : milliseconds_(milliseconds), usual_(milliseconds) {
+    milliseconds_ = std::numeric_limits<int>::max();
+  }
+  ~Patience() { milliseconds_ = usual_; }
+  Patience(const Patience&) = delete;
+  Patience& operator=(const Patience&) = delete;
+
+ private:
+  int& milliseconds_;
+  int usual_;
+};
+
 void Link::row_by_row() noexcept {
   libpq().set_single_row_mode(session_.get());
 }
@@ -189,6 +205,7 @@ void Link::skip() noexcept {
 }
 
 void Link::script(const std::string& text) {
+  const Patience patience(answer_milliseconds_);
   if (libpq().exit_pipeline(session_.get()) != 1) fail(nullptr, {});
   if (libpq().send_query(session_.get(), text.c_str()) != 1) fail(nullptr, {});
   std::optional<Error> first;

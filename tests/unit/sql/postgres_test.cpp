@@ -184,6 +184,22 @@ TEST_CASE("rows that were given already are not given twice") {
   CHECK(settings_in(*db) == 0);
 }
 
+TEST_CASE("a session that ends while its rows are read is not replaced under them") {
+  const PostgresDatabase database;
+  const auto db = database.connect(), other = database.connect();
+  int refused = 0;
+  CHECK_CODE(db->run("SELECT n, repeat('x', 1000) FROM generate_series(1, 100000) AS n", {},
+                     [&](const sql::Row&) {
+                       end_other_sessions(*other);
+                       if (code_of([&] { settings_in(*db); }) == Code::database_unreachable) ++refused;
+                       if (code_of([&] { db->run(insert_setting, {"a", "1"}); }) == Code::database_unreachable)
+                         ++refused;
+                     }),
+             Code::database_unreachable);
+  CHECK(refused >= 2);
+  CHECK(settings_in(*db) == 0);
+}
+
 TEST_CASE("serialization failures and deadlocks are run again, five times in all") {
   const PostgresDatabase database;
   const auto db = database.connect();
