@@ -1,36 +1,39 @@
-""
-    "A real PostgreSQL server on a Unix socket, of its own; it dies with the test, also when that is killed.
+"""A real PostgreSQL server on a Unix socket, of its own; it dies with the test, also when that is killed.
 
-    with
-    Postgres()
-        .start() as pg : pg.sql("CREATE DATABASE ymgr", database = "postgres") #as a superuser;
-what psql prints pg.psql("-f", "file.sql") #PGHOST,
-    PGPORT and the like in pg.env
-    ""
-    "
+    with Postgres().start() as pg:
+        pg.sql("CREATE DATABASE ymgr", database="postgres")   # as a superuser; what psql prints
+        pg.psql("-f", "file.sql")                             # PGHOST, PGPORT and the like in pg.env
+"""
 
-    import glob import os import pathlib import pwd import shutil import subprocess import tempfile
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+import tempfile
 
-    from harness import PATH,
-    run,
-    wait_for
+from harness import PATH, run, wait_for
 
-    PROGRAMS = pathlib.Path(max(glob.glob("/usr/lib/postgresql/*/bin"),
-                                default = "/PostgreSQL is not installed")) QUICK = {
-      "listen_addresses" : "",
-      "fsync" : "off",
-      "full_page_writes" : "off",
-      "wal_level" : "minimal",
-      "max_wal_senders" : "0",
-      "autovacuum" : "off",
-      "shared_buffers" : "32MB",
-    }
+PROGRAMS = pathlib.Path(max(glob.glob("/usr/lib/postgresql/*/bin"), default="/PostgreSQL is not installed"))
+QUICK = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "shared_buffers": "32MB",
+}
 
-                                                                                   class Postgres
-    : def __init__(self, database = "ymgr")
-    : self.folder = pathlib.Path(tempfile.mkdtemp(prefix = "ymgr-pg-")) #a socket's path is short self.env =
-        {"PATH" : PATH, "LANG" : "C.UTF-8", "PGHOST" : str(self.folder), "PGPORT" : "5432"} self.env |=
-    {"PGUSER" : "postgres", "PGDATABASE" : database} self.process = None self.owner = {}
+
+class Postgres:
+    def __init__(self, database="ymgr"):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-pg-"))  # a socket's path is short
+        self.env = {"PATH": PATH, "LANG": "C.UTF-8", "PGHOST": str(self.folder), "PGPORT": "5432"}
+        self.env |= {"PGUSER": "postgres", "PGDATABASE": database}
+        self.process = None
+        self.owner = {}
         if os.getuid() == 0:  # PostgreSQL refuses root
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
@@ -45,7 +48,7 @@ what psql prints pg.psql("-f", "file.sql") #PGHOST,
     def start(self):
         words = ["-D", "data", "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]
         subprocess.run([PROGRAMS / "initdb", *words], check=True, capture_output=True, cwd=self.folder, **self.owner)
-#Everybody but the superuser shows a password.
+        # Everybody but the superuser shows a password.
         (self.folder / "data/pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
         options = [word for name, value in QUICK.items() for word in ("-c", f"{name}={value}")]
         user = ["--reuid", str(self.owner["user"]), "--regid", str(self.owner["group"]), "--clear-groups"] if self.owner else []
@@ -67,8 +70,7 @@ what psql prints pg.psql("-f", "file.sql") #PGHOST,
         return state.exists() and "ready" in state.read_text()
 
     def psql(self, *words, database=None, **how):
-        env = {**self.env, **({
-  "PGDATABASE" : database} if database else {})}
+        env = {**self.env, **({"PGDATABASE": database} if database else {})}
         return run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *words], env=env, **how).stdout.strip()
 
     def sql(self, text, **how):
