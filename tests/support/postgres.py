@@ -3,6 +3,10 @@
     with Postgres().start() as pg:
         pg.sql("CREATE DATABASE ymgr", database="postgres")   # as a superuser; what psql prints
         pg.psql("-f", "file.sql")                             # PGHOST, PGPORT and the like in pg.env
+        pg.crash().serve()                                    # stopped at once; started again
+
+With tls=True it listens on 127.0.0.1, too, as "localhost" (pg.tls: what a client needs for verify-full). With replicas=True a
+standby may follow it: pg.standby(), and take over: promote().
 """
 
 import glob
@@ -13,25 +17,29 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import PATH, run, wait_for
+from harness import PATH, free_port, openssl, run, wait_for
 
 PROGRAMS = pathlib.Path(max(glob.glob("/usr/lib/postgresql/*/bin"), default="/PostgreSQL is not installed"))
+ALONE = {"wal_level": "minimal", "max_wal_senders": "0"}
 QUICK = {
     "listen_addresses": "",
     "fsync": "off",
     "full_page_writes": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
     "autovacuum": "off",
     "shared_buffers": "32MB",
 }
 
 
 class Postgres:
-    def __init__(self, database="ymgr"):
+    def __init__(self, database="ymgr", tls=False, replicas=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-pg-"))  # a socket's path is short
-        self.env = {"PATH": PATH, "LANG": "C.UTF-8", "PGHOST": str(self.folder), "PGPORT": "5432"}
+        port = str(free_port()) if tls else "5432"
+        self.env = {"PATH": PATH, "LANG": "C.UTF-8", "PGHOST": str(self.folder), "PGPORT": port}
         self.env |= {"PGUSER": "postgres", "PGDATABASE": database}
+        self.tls = {}
+        if tls:
+            self.tls = {"PGHOST": "localhost", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.folder / "server.crt")}
+        self.settings = QUICK if replicas else QUICK | ALONE
         self.process = None
         self.owner = {}
         if os.getuid() == 0:  # PostgreSQL refuses root
@@ -49,10 +57,28 @@ class Postgres:
         words = ["-D", "data", "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]
         subprocess.run([PROGRAMS / "initdb", *words], check=True, capture_output=True, cwd=self.folder, **self.owner)
         # Everybody but the superuser shows a password.
-        (self.folder / "data/pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
-        options = [word for name, value in QUICK.items() for word in ("-c", f"{name}={value}")]
+        rules = ["local all postgres trust", "local replication postgres trust", "local all all scram-sha-256"]
+        (self.folder / "data/pg_hba.conf").write_text("\n".join([*rules, "hostssl all all all scram-sha-256", ""]))
+        if self.tls:
+            self._make_certificate()
+        return self.serve()
+
+    def _make_certificate(self):
+        key, certificate = self.folder / "server.key", self.folder / "server.crt"
+        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *kind, *names, "-keyout", key, "-out", certificate)
+        if self.owner:
+            os.chown(key, self.owner["user"], self.owner["group"])
+        self.settings |= {"listen_addresses": "127.0.0.1", "ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": key}
+
+    def serve(self):
+        """Starts on the data that are there."""
+        (self.folder / "data/postmaster.pid").unlink(missing_ok=True)  # of the one before
+        settings = {"port": self.env["PGPORT"], **self.settings}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         user = ["--reuid", str(self.owner["user"]), "--regid", str(self.owner["group"]), "--clear-groups"] if self.owner else []
-        with open(self.folder / "log", "wb") as log:
+        with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "QUIT", *user, PROGRAMS / "postgres", "-D", "data", "-k", self.folder, *options],
                 stdin=subprocess.DEVNULL,
@@ -76,9 +102,24 @@ class Postgres:
     def sql(self, text, **how):
         return self.psql("-c", text, **how)
 
-    def kill(self):
+    def standby(self):
+        """Another server that follows this one."""
+        other = Postgres(self.env["PGDATABASE"], replicas=True)
+        where = ["-h", self.folder, "-p", self.env["PGPORT"], "-U", "postgres"]
+        words = [*where, "-D", other.folder / "data", "-R", "-c", "fast", "-N"]
+        subprocess.run([PROGRAMS / "pg_basebackup", *words], check=True, capture_output=True, cwd=other.folder, **other.owner)
+        return other.serve()
+
+    def promote(self):
+        self.sql("SELECT pg_promote()", database="postgres")
+
+    def crash(self):
         if self.process:
             self.process.send_signal(3)  # PostgreSQL's "at once"
             self.process.wait()
             self.process = None
+        return self
+
+    def kill(self):
+        self.crash()
         shutil.rmtree(self.folder, ignore_errors=True)
