@@ -33,6 +33,10 @@ http::ClientSettings http_settings(const ClientSettings& settings, const std::st
           .untrusted = Code::vault_untrusted};
 }
 
+std::string_view needed_for(const Call& call) noexcept {
+  return call.capability.empty() ? capability_of(call.method) : call.capability;
+}
+
 std::vector<std::string> printable_warnings(const Json& document) {
   std::vector<std::string> warnings;
   for (const auto& one : document.texts_or_empty("warnings")) warnings.push_back(printable(one));
@@ -262,7 +266,7 @@ struct Client::State {
                          (failure.trouble == Trouble::lost || failure.trouble == Trouble::failed || hidden);
     std::string message = message_of(call, made), hint = failure.hint;
     if (failure.code == Code::vault_denied && hint.empty()) {
-      const std::string capability(capability_of(call.method)), line = policy_line(call.path.text(), capability);
+      const std::string capability(needed_for(call)), line = policy_line(call.path.text(), capability);
       details.emplace_back("capability", capability);
       details.emplace_back("policy", line);
       hint = "the policy needs: " + line;
@@ -276,7 +280,7 @@ struct Client::State {
     const Failure& failure = *made.failure;
     if (!made.answer) return failure.why + " (" + what + ")";
     switch (failure.code) {
-      case Code::vault_denied: return "Vault denies " + std::string(capability_of(call.method)) + " on " + path;
+      case Code::vault_denied: return "Vault denies " + std::string(needed_for(call)) + " on " + path;
       case Code::vault_token_dead: return failure.why;
       case Code::vault_sealed: return "Vault at " + settings.addresses.at(node) + " is sealed";
       case Code::vault_uninitialised: return "Vault at " + settings.addresses.at(node) + " is not initialised";
@@ -312,10 +316,10 @@ struct Client::State {
     return answer && answer->status == 403 && judge(*answer, {}).plain_denial;
   }
   bool is_initialised() {
-    const auto answer = quiet({.path = Path("sys/seal-status"), .auth = Auth::none});
-    if (!answer || answer->status != 200) return true;
     try {
-      return parse_json(answer->body, answer_limits).boolean_or("initialized", true);
+      // Without a namespace: none has this path.
+      const auto answer = send(node, {.path = "/v1/sys/seal-status", .timeout = node_connect_timeout});
+      return answer.status != 200 || parse_json(answer.body, answer_limits).boolean_or("initialized", true);
     } catch (const Error&) {
       return true;
     }

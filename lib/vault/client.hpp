@@ -50,7 +50,8 @@ struct Call {
   const Secret* other_token = nullptr;  // instead of the client's own
   std::string bytes = {};               // a body that is no JSON, of `content_type`
   std::string content_type = {};
-  Duration wrap{};  // the answer is to be wrapped for so long; zero: not
+  Duration wrap{};                   // the answer is to be wrapped for so long; zero: not
+  std::string_view capability = {};  // that a policy must give; empty: what the method stands for
 };
 
 struct Answer {

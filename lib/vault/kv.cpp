@@ -59,7 +59,8 @@ std::int64_t Kv::write(std::string_view path, const Secret& document, std::int64
                   .body = Json::object({{"options", Json::object({{"cas", expected}})}}),
                   .secrets = {{"data", &document, SecretForm::json}},
                   .meanings = write_meanings,
-                  .effect = http::Effect::changes};
+                  .effect = http::Effect::changes,
+                  .capability = expected == 0 ? "create" : "update"};
   return client_.call(call, [](const Answer& answer) { return answer.data().at("version").integer(); });
 }
 

@@ -257,6 +257,16 @@ TEST_CASE("what was written is asked for with the state that it left") {
   CHECK(fake.sent.back().header("X-Vault-Index") == "state-1");
 }
 
+TEST_CASE("whether a server was ever initialised is asked outside of the namespace") {
+  const NoWaiting quick;
+  Client client({.addresses = {"https://a"}, .name_space = "team1"}, [](std::size_t, const ClientRequest& request) {
+    if (request.path == "/v1/sys/seal-status")
+      return json(200, request.headers.empty() ? R"({"initialized":false})" : "{}");
+    return sealed;
+  });
+  CHECK_CODE(client.call(read), Code::vault_uninitialised);
+}
+
 TEST_CASE("a node that lags behind is asked again, be it with 412 or 429") {
   const NoWaiting quick;
   for (const int status : {412, 429}) {
