@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "vault/auth.hpp"
 #include "workflow/team_apply.hpp"
@@ -82,17 +83,69 @@ void check_policies(Client& client, const Plan& plan, std::vector<Missing>& miss
   }
 }
 
-void check_mounts(Client& client, const Plan& plan, std::vector<Missing>& missing) {
+/// The mounts that are not there.
+std::vector<std::string> check_mounts(Client& client, const Plan& plan, std::vector<Missing>& missing) {
+  std::vector<std::string> absent;
   for (const char* table : {"mounts", "auth"}) {
     const std::string path = "sys/" + std::string(table);
     if (!may_read(client, path)) continue;
     const auto there = client.call({.path = Path(path)}).data();
-    for (const VaultMount& mount : plan.mounts)
-      if (mount.table == table && there.find(mount.path + "/") == nullptr)
-        missing.push_back({"vault", mount.type + " at " + mount.path,
-                           std::string("bao ") + (mount.table == "auth" ? "auth" : "secrets") +
-                               " enable -path=" + mount.path + " " + (mount.type == "kv" ? "kv-v2" : mount.type)});
+    for (const VaultMount& mount : plan.mounts) {
+      if (mount.table != table || there.find(mount.path + "/") != nullptr) continue;
+      absent.push_back(mount.path + "/");
+      missing.push_back({"vault", mount.type + " at " + mount.path,
+                         std::string("bao ") + (mount.table == "auth" ? "auth" : "secrets") +
+                             " enable -path=" + mount.path + " " + (mount.type == "kv" ? "kv-v2" : mount.type)});
+    }
   }
+  return absent;
+}
+
+/// Vault gives durations as it was told them or in seconds, and lists in an order of its own.
+bool means_the_same(const Json& want, const Json& there) {
+  if (want == there) return true;
+  if (want.is_text() && there.is_integer() && !want.text().empty() &&
+      want.text().find_first_not_of("0123456789smhd") == std::string::npos)
+    return parse_duration(want.text()) == std::chrono::seconds(there.integer());
+  if (!want.is_array() || !there.is_array()) return false;
+  const auto sorted = [](const Json& list) {
+    std::vector<std::string> texts;
+    for (const Json& item : list.items()) texts.push_back(dump_json(item));
+    std::ranges::sort(texts);
+    return texts;
+  };
+  return sorted(want) == sorted(there);
+}
+
+std::string write_line(const std::string& path, const std::string& member, const Json& value) {
+  return "bao write " + path + " " + member + "=" + shell_quote(value.is_text() ? value.text() : dump_json(value));
+}
+
+/// A setting that was made by us, or stands in a mount that was there before.
+void check_setting(Client& client, const VaultCall& call, std::vector<Missing>& missing) {
+  if (!may_read(client, call.path)) return;
+  const auto answer = client.call({.path = Path(call.path), .missing = vault::Missing::answers});
+  if (answer.status == 404) {
+    missing.push_back({"vault", call.why, "bao write " + call.path + " - <<<" + shell_quote(dump_json(call.body))});
+    return;
+  }
+  for (const auto& [member, value] : call.body.members()) {
+    const Json* there = answer.data().find(member);
+    if (there == nullptr || !means_the_same(value, *there))
+      missing.push_back({"vault", call.path + ": " + member + " as planned", write_line(call.path, member, value)});
+  }
+}
+
+void check_settings(Client& client, const Plan& plan, const std::vector<std::string>& absent,
+                    std::vector<Missing>& missing) {
+  std::vector<const VaultCall*> calls;
+  for (const VaultMount& mount : plan.mounts)
+    for (const VaultCall& call : mount.first) calls.push_back(&call);
+  for (const VaultCall& call : plan.calls)
+    if (!call.path.starts_with("identity/") && !call.path.starts_with("sys/")) calls.push_back(&call);
+  for (const VaultCall* call : calls)
+    if (std::ranges::none_of(absent, [&](const auto& mount) { return call->path.starts_with(mount); }))
+      check_setting(client, *call, missing);
 }
 
 /// One privilege on one object of the database.
@@ -191,8 +244,9 @@ std::vector<Missing> check_vault(const Settings& settings, Client& client) {
   const auto token = vault::look_up_self(client);
   std::vector<Missing> missing;
   check_rights(client, rights_of(plan.privileges, token), missing);
-  check_mounts(client, plan, missing);
+  const auto absent = check_mounts(client, plan, missing);
   check_policies(client, plan, missing);
+  check_settings(client, plan, absent, missing);
   return missing;
 }
 

@@ -387,6 +387,7 @@ def test_everybody_does_the_own_work(team):
     assert operator.vault("POST", "transit/keys/gone", {"type": "ed25519"})[0] == 200
     assert operator.vault("POST", "transit/keys/gone/config", {"deletion_allowed": True})[0] == 200
     assert operator.vault("DELETE", "transit/keys/gone")[0] == 204
+    done(team.member("admin"), "UPDATE ymgr.users SET status = 'disabled' WHERE name = 'una'; UPDATE ymgr.users SET status = 'active' WHERE name = 'una'")
     done(operator, "UPDATE ymgr.certificates SET status = 'revoked', revoked_at = 1, revocation_reason = 'superseded' WHERE cert_id = 'own'")
     assert auditor.vault("GET", "transit/keys/web1")[0] == 200
     assert done(auditor, "SELECT count(*) FROM ymgr.certificates WHERE owner = 'uma'") == "2"
@@ -415,7 +416,7 @@ def test_an_operator_cannot_lock_admins_out_with_wildcards(team):
 
 
 def test_after_logout_token_role_and_connection_are_gone(team):
-    team.person("temp", "user")
+    team.person("temp", "user", by=team.member("admin"))
     member = Member(team, "temp", "user").log_in()
     open_one = member.connection("SELECT pg_sleep(60)")
     wait_for(lambda: member.database["username"] in team.pg.sql("SELECT usename FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"), "the connection")
@@ -479,6 +480,20 @@ def test_what_is_missing_is_told_with_the_line_that_grants_it(team):
             team.pg.sql(line)
     team.bao.api("POST", path, {"policy": policy})
     assert check_as(team, auditor) == {}
+
+
+def test_settings_that_open_a_door_are_told(team):
+    role = team.bao.api("GET", "pki/roles/ymgr-tls-server-ec")["data"]
+    team.bao.api("POST", "pki/roles/ymgr-tls-server-ec", {**role, "allow_any_name": True, "max_ttl": "90000h"})
+    team.bao.api("POST", "yubikeys/config", {"cas_required": False})
+    assert check_as(team, team.member("auditor"), exit=1) == {
+        "yubikeys/config: cas_required as planned": "bao write yubikeys/config cas_required=true",
+        "pki/roles/ymgr-tls-server-ec: allow_any_name as planned": "bao write pki/roles/ymgr-tls-server-ec allow_any_name=false",
+        "pki/roles/ymgr-tls-server-ec: max_ttl as planned": "bao write pki/roles/ymgr-tls-server-ec max_ttl=9528h",
+    }
+    team.bao.api("POST", "pki/roles/ymgr-tls-server-ec", role)
+    team.bao.api("POST", "yubikeys/config", {"cas_required": True})
+    assert check_as(team, team.member("auditor")) == {}
 
 
 def test_apply_does_the_plan_and_can_be_repeated(team):

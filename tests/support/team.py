@@ -41,18 +41,19 @@ class Member:
         return status, json.loads(text) if text else None
 
     def sql(self, text):
-        done = subprocess.run(self._psql(text), capture_output=True, text=True, timeout=30, env=self._env())
+        done = subprocess.run(self._psql(text), capture_output=True, text=True, timeout=30, env=self.env())
         return done.returncode, (done.stdout + done.stderr).strip()
 
     def connection(self, text):
         """psql, left running."""
-        return subprocess.Popen(self._psql(text), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._env())
+        return subprocess.Popen(self._psql(text), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.env())
 
     def _psql(self, text):
         return ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]
 
-    def _env(self):
-        return {**self.team.pg.env, "PGUSER": self.database["username"], "PGPASSWORD": self.database["password"], "PGDATABASE": self.database.get("database", "ymgr")}
+    def env(self):
+        login = {"PGUSER": self.database["username"], "PGPASSWORD": self.database["password"]}
+        return {**self.team.pg.env, **login, "PGDATABASE": self.database.get("database", "ymgr")}
 
 
 class Team:
@@ -103,15 +104,18 @@ class Team:
     def install_schema(self):
         self.pg.psql("-c", "SET SESSION AUTHORIZATION installer", "-f", self.folder / "plan/postgres.sql")
 
-    def person(self, name, role):
-        self.script("person.sh", name, role, name, f"{name}@corp.test", f"{name}@ad.corp.test", *SERIALS.get(name, []))
+    def person(self, name, role, by=None):
+        """Made known to the servers, as root and the installer or by a member."""
+        words = [name, role, name, f"{name}@corp.test", f"{name}@ad.corp.test", *SERIALS.get(name, [])]
+        self.script("person.sh", *words, env={**by.env(), "BAO_TOKEN": by.token} if by else {})
 
-    def script(self, name, *words):
+    def script(self, name, *words, env=None):
         env = {
             **os.environ,
             **self.pg.env,
             "BAO_TOKEN": self.bao.root_token,
             "YMGR_DATABASE_PASSWORD_FILE": str(self.folder / "vault.password"),
             "YMGR_PASSWORD_FILE": str(self.folder / "password"),
+            **(env or {}),
         }
         return run(["bash", self.folder / "plan" / name, *words], env=env)

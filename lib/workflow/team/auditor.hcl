@@ -3,6 +3,11 @@ path "{{kv}}/metadata/*" {
   capabilities = ["list", "read"]
 }
 
+# whether versions are kept and compared
+path "{{kv}}/config" {
+  capabilities = ["read"]
+}
+
 # which keys there are, with their public halves
 path "{{transit}}/keys" {
   capabilities = ["list"]
@@ -48,6 +53,9 @@ path "{{database}}/roles" {
   capabilities = ["list"]
 }
 path "{{database}}/roles/+" {
+  capabilities = ["read"]
+}
+path "{{database}}/config/+" {
   capabilities = ["read"]
 }
 
