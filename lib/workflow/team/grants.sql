@@ -205,9 +205,23 @@ GRANT SELECT ON audit_events, audit_head TO {{to}};
 CREATE POLICY {{policy}} ON audit_events FOR SELECT TO {{to}} USING (true);
 CREATE POLICY {{policy}} ON audit_head FOR SELECT TO {{to}} USING (true);
 
--- [admin operator user auditor renewer] see the CAs
-GRANT SELECT ON issuers TO {{to}};
+-- [admin operator user auditor renewer] see the CAs, what they signed and what is to be on their lists
+GRANT SELECT ON issuers, ca_issued, ca_revocations TO {{to}};
 CREATE POLICY {{policy}} ON issuers FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON ca_issued FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON ca_revocations FOR SELECT TO {{to}} USING (true);
+-- [admin operator user renewer] note what a CA signed
+GRANT INSERT ON ca_issued TO {{to}};
+CREATE POLICY {{policy}} ON ca_issued FOR INSERT TO {{to}} WITH CHECK (true);
+-- [admin operator] note what is to be revoked: whoever may revoke in Vault does it there
+GRANT INSERT, UPDATE (reason, invalidity_at) ON ca_revocations TO {{to}};
+CREATE POLICY {{policy}} ON ca_revocations FOR INSERT TO {{to}} WITH CHECK (true);
+CREATE POLICY {{policy}} ON ca_revocations FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+-- [admin] make CAs known, and which of them signs
+GRANT INSERT, UPDATE (status, subject, certificate, chain, not_before, not_after) ON issuers TO {{to}};
+CREATE POLICY {{policy}} ON issuers FOR INSERT TO {{to}} WITH CHECK (true);
+CREATE POLICY {{policy}} ON issuers FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+
 -- [admin operator user auditor renewer] the same rows with times that people can read
 GRANT SELECT ON readable_certificates, readable_operations, readable_sessions, readable_devices,
   readable_audit_events TO {{to}};
