@@ -144,11 +144,13 @@ INSERT INTO audit_head VALUES (1, 0, '000000000000000000000000000000000000000000
 -- Whose login a role is: the role itself, or what stands before the last dot of the names that Vault makes from it
 -- (u-ENTITY.RANDOM). Only administrators write it.
 CREATE TABLE database_roles (role_name TEXT COLLATE "C" PRIMARY KEY, user_name TEXT COLLATE "C" NOT NULL);
+CREATE FUNCTION actor_of(login TEXT) RETURNS TEXT LANGUAGE sql STABLE
+RETURN coalesce(
+  (SELECT user_name FROM database_roles WHERE role_name = login),
+  (SELECT user_name FROM database_roles WHERE role_name = substring(login FROM '^(.*)[.][^.]*$')),
+  'role:' || login);
 CREATE FUNCTION actor() RETURNS TEXT LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(
-    (SELECT user_name FROM ymgr.database_roles WHERE role_name = session_user::text),
-    (SELECT user_name FROM ymgr.database_roles WHERE role_name = substring(session_user::text FROM '^(.*)[.][^.]*$')),
-    'role:' || session_user)
+  SELECT ymgr.actor_of(session_user::text)
 $$;
 
 -- Row n's hash covers the hash of row n-1 and every column of its own; each text goes in with its length in characters.
@@ -162,25 +164,25 @@ RETURN encode(sha256(convert_to(previous || '|' || seq || '|' || at
 
 -- Place, time, actor and hash are the database's own, whatever the client says. The lock is the one that writers take, so that a
 -- client which takes none waits here; what sees an older state gives the same place twice, which the key refuses.
-CREATE FUNCTION audit_chain() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog,
-  pg_temp AS $$
-DECLARE last_seq BIGINT; last_hash TEXT;
+-- A plan made while the table was empty would read all of it for each row.
+CREATE FUNCTION audit_chain() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE last_seq BIGINT; last_hash TEXT; locked TEXT;
 BEGIN
-  PERFORM pg_advisory_xact_lock(2037212018);
+  locked := pg_advisory_xact_lock(2037212018)::text;  -- an assignment costs less than a query
   SELECT e.seq, e.hash INTO last_seq, last_hash FROM ymgr.audit_events e ORDER BY e.seq DESC LIMIT 1;
   NEW.seq := coalesce(last_seq, 0) + 1;
   NEW.at := floor(extract(epoch FROM clock_timestamp()) * 1000000);
-  NEW.actor := ymgr.actor();
+  NEW.actor := ymgr.actor_of(session_user::text);
   NEW.hash := ymgr.audit_hash(coalesce(last_hash, repeat('0', 64)), NEW.seq, NEW.at, NEW.actor, NEW.request_id,
-  NEW.event,
-    NEW.target, NEW.data);
+    NEW.event, NEW.target, NEW.data);
   RETURN NEW;
 END $$;
 CREATE TRIGGER audit_events_chain BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION audit_chain();
 
 -- Once a statement: ten thousand versions of one row in a transaction take seconds.
 CREATE FUNCTION audit_head_follows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
   UPDATE ymgr.audit_head SET seq = e.seq, hash = e.hash
   FROM (SELECT seq, hash FROM ymgr.audit_events ORDER BY seq DESC LIMIT 1) AS e WHERE id = 1;
