@@ -2,13 +2,16 @@
 
     with Team(folder, ymgr) as team:
         team.member("user").vault("GET", "sys/mounts")          # (status, answer), with that person's own token
-        team.member("user").sql("SELECT name FROM ymgr.users")  # (exit status, output) as that person's own database role
+        team.member("user").sql("SELECT name FROM ymgr.users")  # (whether it worked, output) as that person's own role
 """
 
 import dataclasses
+import http.client
 import json
 import os
+import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import run
 from openbao import OpenBao
@@ -17,6 +20,8 @@ from postgres import Postgres
 ROLES = {"admin": "ada", "operator": "oscar", "user": "uma", "auditor": "aude", "renewer": "ren"}
 PASSWORD = "a password with \"quotes\" and \\ in it"
 SERIALS = {"uma": ["1001", "1002"], "una": ["2001"]}
+PSQL = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+END = "=== end of the try:"
 
 
 @dataclasses.dataclass
@@ -27,6 +32,8 @@ class Member:
     token: str = ""
     entity: str = ""
     database: dict = None
+    https: http.client.HTTPSConnection = None
+    psql: subprocess.Popen = None
 
     def log_in(self):
         login = self.team.bao.api("POST", f"auth/userpass/login/{self.name}", {"password": PASSWORD}, token="")["auth"]
@@ -36,20 +43,47 @@ class Member:
         self.database = answer["data"]
         return self
 
-    def vault(self, method, path, body=None, headers=None):
-        status, _, text = self.team.bao.request(method, path, body, token=self.token, headers=headers)
-        return status, json.loads(text) if text else None
+    def vault(self, method, path, body=None):
+        """(status, answer), over one kept connection."""
+        if not self.https:
+            context = ssl.create_default_context(cafile=self.team.bao.ca_file)
+            self.https = http.client.HTTPSConnection("127.0.0.1", self.team.bao.ports[0], context=context, timeout=30)
+        text = None if body is None else json.dumps(body)
+        self.https.request(method, f"/v1/{path}", text, {"X-Vault-Token": self.token})
+        answer = self.https.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text else None
 
     def sql(self, text):
-        done = subprocess.run(self._psql(text), capture_output=True, text=True, timeout=30, env=self.env())
-        return done.returncode, (done.stdout + done.stderr).strip()
+        """(whether it worked, what psql prints)."""
+        done = subprocess.run([*PSQL, "-c", text], capture_output=True, text=True, timeout=30, env=self.env())
+        return done.returncode == 0, (done.stdout + done.stderr).strip()
+
+    def try_sql(self, text):
+        """The same in a transaction that is rolled back, in one session for all tries."""
+        if not self.psql:
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            self.psql = subprocess.Popen([*PSQL, "-v", "ON_ERROR_STOP=0"], text=True, env=self.env(), **pipes)
+        self.psql.stdin.write(f"BEGIN;\n{text};\n\\echo {END} :ERROR\nROLLBACK;\n")
+        self.psql.stdin.flush()
+        lines = []
+        while not (line := self.psql.stdout.readline()).startswith(END):
+            assert line, "psql has ended"
+            lines.append(line)
+        return "false" in line, "".join(lines).strip()
 
     def connection(self, text):
         """psql, left running."""
-        return subprocess.Popen(self._psql(text), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.env())
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.Popen([*PSQL, "-c", text], text=True, env=self.env(), **pipes)
 
-    def _psql(self, text):
-        return ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]
+    def close(self):
+        if self.https:
+            self.https.close()
+        if self.psql:
+            self.psql.stdin.close()
+            self.psql.wait()
+            self.psql.stdout.close()
 
     def env(self):
         login = {"PGUSER": self.database["username"], "PGPASSWORD": self.database["password"]}
@@ -61,11 +95,11 @@ class Team:
         self.folder, self.ymgr = folder, ymgr
         self.members = {}
         self.bao, self.pg = OpenBao(folder), Postgres()
+        self.pool = ThreadPoolExecutor(3)  # a server dies with the thread that started it
 
     def __enter__(self):
         try:
-            self.bao.start()
-            self.pg.start()
+            list(self.pool.map(lambda server: server.start(), (self.bao, self.pg)))
             self.plan()
             self.set_up()
         except BaseException:
@@ -74,8 +108,11 @@ class Team:
         return self
 
     def __exit__(self, *_):
+        for member in self.members.values():
+            member.close()
         self.bao.kill()
         self.pg.kill()
+        self.pool.shutdown()
 
     def member(self, role):
         return self.members[ROLES.get(role, role)]
@@ -97,9 +134,12 @@ class Team:
         (self.folder / "vault.password").write_text("first")
         (self.folder / "password").write_text(PASSWORD)
         self.script("vault.sh")
-        for name, role in [*((name, role) for role, name in ROLES.items()), ("una", "user")]:
-            self.person(name, role)
-            self.members[name] = Member(self, name, role).log_in()
+        people = [Member(self, name, role) for role, name in [*ROLES.items(), ("user", "una")]]
+        self.members = {member.name: member for member in self.pool.map(self.welcome, people)}
+
+    def welcome(self, member):
+        self.person(member.name, member.role)
+        return member.log_in()
 
     def install_schema(self):
         self.pg.psql("-c", "SET SESSION AUTHORIZATION installer", "-f", self.folder / "plan/postgres.sql")
