@@ -430,18 +430,35 @@ def test_an_operator_cannot_lock_admins_out_with_wildcards(team):
     assert admin.vault("GET", f"identity/entity/id/{admin.entity}")[0] == 200
 
 
+def ends_within(team, member, seconds):
+    """The member's open connection, the database role and the token."""
+    began = time.monotonic()
+    login = member.database["username"]
+    open_one = member.connection("SELECT pg_sleep(60)")
+    wait_for(lambda: login in team.pg.sql("SELECT usename FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"), "the connection")
+    yield
+    assert "terminating connection" in open_one.communicate(timeout=seconds)[0]
+    roles = f"SELECT count(*) FROM pg_roles WHERE rolname = '{login}'"
+    wait_for(lambda: team.pg.sql(roles) == "0", "the role to be gone", seconds=5)
+    assert time.monotonic() - began < seconds
+    assert member.vault("GET", "auth/token/lookup-self")[0] == 403
+
+
 def test_after_logout_token_role_and_connection_are_gone(team):
     team.person("temp", "user", by=team.member("admin"))
     member = Member(team, "temp", "user").log_in()
-    open_one = member.connection("SELECT pg_sleep(60)")
-    wait_for(lambda: member.database["username"] in team.pg.sql("SELECT usename FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"), "the connection")
-    assert member.vault("POST", "auth/token/revoke-self")[0] == 204
-    began = time.monotonic()
-    assert "terminating connection" in open_one.communicate(timeout=5)[0]
-    roles = f"SELECT count(*) FROM pg_roles WHERE rolname = '{member.database['username']}'"
-    wait_for(lambda: team.pg.sql(roles) == "0", "the role to be gone", seconds=5)
-    assert time.monotonic() - began < 5
-    assert member.vault("GET", "auth/token/lookup-self")[0] == 403
+    for _ in ends_within(team, member, 5):
+        assert member.vault("POST", "auth/token/revoke-self")[0] == 204
+    member.close()
+
+
+def test_after_expiry_they_are_gone_too(team):
+    team.person("temp", "user")
+    team.bao.api("POST", "auth/userpass/users/temp", {"password": PASSWORD, "token_ttl": "2s", "token_max_ttl": "2s"})
+    member = Member(team, "temp", "user").log_in()
+    for _ in ends_within(team, member, 2 + 5):
+        assert member.vault("GET", "auth/token/lookup-self")[0] == 200
+    member.close()
 
 
 def test_a_role_that_left_something_elsewhere_can_do_nothing_any_more(team):
@@ -451,6 +468,7 @@ def test_a_role_that_left_something_elsewhere_can_do_nothing_any_more(team):
     member.database["database"] = "postgres"
     done(member, "SELECT lo_create(0)")
     assert member.vault("POST", "auth/token/revoke-self")[0] == 204
+    member.close()
     state = f"SELECT rolcanlogin, (SELECT count(*) FROM pg_auth_members WHERE member = r.oid) FROM pg_roles r WHERE rolname = '{name}'"
     wait_for(lambda: team.pg.sql(state) == "f|0", "the role to be harmless", seconds=5)
 
