@@ -24,7 +24,8 @@ class Libpq {
   decltype(PQsocket)* socket = find<decltype(PQsocket)>("PQsocket");
   decltype(PQbackendPID)* backend_pid = find<decltype(PQbackendPID)>("PQbackendPID");
   decltype(PQerrorMessage)* error_message = find<decltype(PQerrorMessage)>("PQerrorMessage");
-  decltype(PQparameterStatus)* parameter_status = find<decltype(PQparameterStatus)>("PQparameterStatus");
+  decltype(PQconnectionNeedsPassword)* needs_password =
+      find<decltype(PQconnectionNeedsPassword)>("PQconnectionNeedsPassword");
   decltype(PQsetErrorVerbosity)* set_error_verbosity = find<decltype(PQsetErrorVerbosity)>("PQsetErrorVerbosity");
   decltype(PQsetNoticeReceiver)* set_notice_receiver = find<decltype(PQsetNoticeReceiver)>("PQsetNoticeReceiver");
   decltype(PQsetnonblocking)* set_nonblocking = find<decltype(PQsetnonblocking)>("PQsetnonblocking");

@@ -113,6 +113,9 @@ SessionHandle log_in(const PostgresSettings& settings, const std::string& host, 
                                                   std::to_string(settings.connect_seconds) + " s");
     wanted = libpq().connect_poll(session.get());
   }
+  if (wanted == PGRES_POLLING_FAILED && libpq().needs_password(session.get()) == 1)
+    throw Error(Code::database_refused,
+                "database " + where_of(settings, host) + ": the user " + settings.user + " needs a password");
   if (wanted == PGRES_POLLING_FAILED)
     throw login_error(libpq().error_message(session.get()), where_of(settings, host), settings);
   return session;

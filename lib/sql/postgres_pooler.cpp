@@ -5,7 +5,7 @@ namespace ymgr::sql {
 namespace {
 
 constexpr int probes = 3;
-constexpr int probe_milliseconds = 1000;  // a full pool in session mode lets a further client wait
+constexpr int probe_milliseconds = 2000;  // a full pool in session mode lets a further client wait
 
 void command(Link& link, const char* text) {
   link.queue(text);

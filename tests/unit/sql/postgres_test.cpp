@@ -77,7 +77,7 @@ TEST_CASE("a login that fails says why") {
       "single LOGIN CONNECTION LIMIT 0");
   CHECK(sql::check_schema(*sql::open_postgres(locked_settings("postgres", "right"))) == 0);
   CHECK_CODE(sql::open_postgres(locked_settings("postgres", "wrong")), Code::database_refused);
-  CHECK_CODE(sql::open_postgres(locked_settings("postgres", "")), Code::database_unreachable);
+  CHECK_CODE(sql::open_postgres(locked_settings("postgres", "")), Code::database_refused);
   CHECK_CODE(sql::open_postgres(locked_settings("nowhere", "right")), Code::database_missing);
   auto settings = test::postgres_settings("postgres");
   settings.user = "stranger";
