@@ -142,10 +142,17 @@ void check_settings(Client& client, const Plan& plan, const std::vector<std::str
   for (const VaultMount& mount : plan.mounts)
     for (const VaultCall& call : mount.first) calls.push_back(&call);
   for (const VaultCall& call : plan.calls)
-    if (!call.path.starts_with("identity/") && !call.path.starts_with("sys/")) calls.push_back(&call);
+    if (!call.path.starts_with("sys/")) calls.push_back(&call);
   for (const VaultCall* call : calls)
     if (std::ranges::none_of(absent, [&](const auto& mount) { return call->path.starts_with(mount); }))
       check_setting(client, *call, missing);
+}
+
+void check_engine(const Settings& settings, Client& client, std::vector<Missing>& missing) {
+  const std::string path = settings.database + "/config/" + settings.prefix + "postgres";
+  if (!may_read(client, path)) return;
+  if (client.call({.path = Path(path), .missing = vault::Missing::answers}).status == 404)
+    missing.push_back({"vault", "the database engine's connection " + path, "ymgr init --team --apply"});
 }
 
 /// One privilege on one object of the database.
@@ -247,6 +254,7 @@ std::vector<Missing> check_vault(const Settings& settings, Client& client) {
   const auto absent = check_mounts(client, plan, missing);
   check_policies(client, plan, missing);
   check_settings(client, plan, absent, missing);
+  if (std::ranges::find(absent, settings.database + "/") == absent.end()) check_engine(settings, client, missing);
   return missing;
 }
 

@@ -195,9 +195,10 @@ Plan make_plan(const Settings& settings, const CaPlan& ca) {
   plan.mounts = mounts(settings, ca);
   plan.calls = service_roles(settings);
   for (auto& call : token_calls(settings)) plan.calls.push_back(std::move(call));
-  plan.calls.push_back({"POST", "sys/config/auditing/request-headers/X-Ymgr-Op",
-                        "Vault's audit log names the operation that a request belongs to",
-                        Json::object({{"hmac", false}})});
+  if (settings.vault_namespace.empty())  // only the root namespace takes it
+    plan.calls.push_back({"POST", "sys/config/auditing/request-headers/X-Ymgr-Op",
+                          "Vault's audit log names the operation that a request belongs to",
+                          Json::object({{"hmac", false}})});
   plan.roles_sql = make_roles_sql(settings, plan.privileges);
   plan.grants_sql = make_grants_sql(settings, plan.privileges);
   return plan;

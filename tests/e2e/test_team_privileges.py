@@ -529,13 +529,14 @@ def test_settings_that_open_a_door_are_told(team):
     assert check_as(team, team.member("auditor")) == {}
 
 
-def test_apply_does_the_plan_and_can_be_repeated(team):
+def test_apply_does_the_plan_in_a_namespace_and_can_be_repeated(team):
     config = team.folder / "second.yaml"
     config.write_text(
-        f"vault: {{address: '{team.bao.address}', ca_file: {team.bao.ca_file}, prefix: two-, kv: two/kv, transit: two/transit,"
+        f"vault: {{address: '{team.bao.address}', ca_file: {team.bao.ca_file}, namespace: team2, prefix: two-, kv: two/kv, transit: two/transit,"
         " pki: two/pki, database: two/database, auth_mount: two/userpass}\n"
         f"database: {{host: {team.pg.env['PGHOST']}, name: two, roles: two_}}\n"
     )
+    team.bao.api("POST", "sys/namespaces/team2", {})
     team.pg.sql("CREATE DATABASE two OWNER installer")
     team.pg.sql("ALTER ROLE installer PASSWORD 'install'")
     password = team.ymgr.box.secret("install.password", "install")
@@ -548,10 +549,10 @@ def test_apply_does_the_plan_and_can_be_repeated(team):
     again = team.ymgr.json(*words, "--apply", "--create-ca", "--yes", env=token)
     assert set(first["made"]) - set(again["made"]) == set(again["kept"]) | {"mount two/pki-root"}
     assert team.ymgr.json(*words, "--check", env=token)["missing"] == []
-    assert team.bao.api("GET", "two/kv/config")["data"]["cas_required"] is True
+    assert team.bao.api("GET", "team2/two/kv/config")["data"]["cas_required"] is True
     role = {"db_name": "two-postgres", "creation_statements": "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' IN ROLE two_user"}
-    team.bao.api("POST", "two/database/roles/u-test", role)
-    made = team.bao.api("GET", "two/database/creds/u-test")["data"]
+    team.bao.api("POST", "team2/two/database/roles/u-test", role)
+    made = team.bao.api("GET", "team2/two/database/creds/u-test")["data"]
     text = "SELECT ymgr.actor()"
     assert team.pg.psql("-c", text, "-d", f"postgresql://{made['username']}:{made['password']}@/two") == f"role:{made['username']}"
 
