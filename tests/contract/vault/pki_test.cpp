@@ -190,14 +190,20 @@ TEST_CASE("lists that are rebuilt from time to time are rebuilt when that is ask
   CHECK(own.pki.crl("default", issuer).find(made.serial) != nullptr);
 }
 
-TEST_CASE("an expired certificate can't be revoked, which is no failure") {
+TEST_CASE("an expired certificate can't be revoked, which is no failure, and is found behind newer ones") {
   Pki& pki = authority().pki;
-  PkiRequest request = authority().request(PrivateKey::generate(KeyAlgorithm::ec_p256), web);
+  const PrivateKey key = PrivateKey::generate(KeyAlgorithm::ec_p256);
+  PkiRequest request = authority().request(key, web);
   request.life = seconds(1);
   const Certificate made = pki.sign(request).certificate;
   while (now() <= made.not_after + std::chrono::milliseconds(1100))
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CHECK(!pki.revoke(made.serial).revoked_at);
+  request.life = hours(1);
+  const Certificate newer = pki.sign(request).certificate;
+  const auto found = pki.find({.public_key = key.public_key().sha256});
+  REQUIRE(found.size() == 2);
+  CHECK(found.front().serial == newer.serial);
 }
 
 TEST_CASE("OCSP answers are signed by the CA, as openssl sees it") {
