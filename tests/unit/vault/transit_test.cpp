@@ -53,8 +53,9 @@ TEST_CASE("signatures are as many as inputs, and can be read") {
   for (const auto& row : rows) {
     Client client = answering(Json::object({{"batch_results", row.results}}));
     CAPTURE(dump_json(row.results));
-    const auto code =
-        code_of([&] { CHECK(Transit(client, "transit").sign("k", inputs, {}).front().signature == "a"); });
+    std::string got;
+    const auto code = code_of([&] { got = Transit(client, "transit").sign("k", inputs, {}).front().signature; });
+    CHECK(got == (row.good ? "a" : ""));
     CHECK(code == (row.good ? std::nullopt : std::optional(Code::vault_failed)));
   }
 }
