@@ -318,6 +318,36 @@ Json asked_json(const std::set<std::string>& ids, const Selection& selection) {
   return Json::object({{"certificates", certificates}, {"selection", Json::texts(texts_of(selection))}});
 }
 
+/// Those on hold. Of the others a CRL must still have the hold that an earlier run took off.
+std::vector<CertificateRow> held_ones(Workbench& bench, const std::vector<CertificateRow>& rows) {
+  std::vector<CertificateRow> held;
+  CrlCheck check(bench.authority);
+  for (const auto& row : rows) {
+    bench.session.require_touch(row.owner, "the certificate of " + row.name);
+    const bool is_revoked = row.status == CertificateStatus::revoked;
+    if (is_revoked && row.revocation_reason == to_string(Reason::certificate_hold))
+      held.push_back(row);
+    else if (is_revoked || !check.lists(row.issuer, row.serial))
+      throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is not on hold",
+                  "ymgr cert show " + row.cert_id);
+  }
+  return held;
+}
+
+void take_holds_off(Workbench& bench, const std::vector<CertificateRow>& held, const std::string& request_id,
+                    const std::string& note) {
+  if (held.empty()) return;
+  bench.db.transaction(sql::Access::write, [&] {
+    std::vector<audit::Event> events;
+    for (const auto& row : held) {
+      bench.authority.unhold(row.issuer, row.serial);
+      inventory::mark_active(bench.db, row.cert_id);
+      events.push_back({request_id, "unheld", row.name, Json::object({{"cert_id", row.cert_id}, {"note", note}})});
+    }
+    audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+  });
+}
+
 }  // namespace
 
 bool stays_revoked(const CertificateRow& row, Reason reason) {
@@ -399,11 +429,8 @@ RevokeAnswer unhold(Workbench& bench, const RevokeTargets& targets, const Revoke
   RevokeAnswer answer;
   answer.request_id = options.request_id.empty() ? new_id("req", now()) : options.request_id;
   answer.state = options.dry_run ? "planned" : "done";
+  const auto held = held_ones(bench, targets.rows);
   for (const auto& row : targets.rows) {
-    bench.session.require_touch(row.owner, "the certificate of " + row.name);
-    if (row.status != CertificateStatus::revoked || row.revocation_reason != to_string(Reason::certificate_hold))
-      throw Error(Code::certificate_state, "the certificate " + row.cert_id + " is not on hold",
-                  "ymgr cert show " + row.cert_id);
     answer.items.push_back(Json::object({{"cert_id", row.cert_id},
                                          {"name", row.name},
                                          {"serial_number", row.serial},
@@ -412,16 +439,7 @@ RevokeAnswer unhold(Workbench& bench, const RevokeTargets& targets, const Revoke
     answer.exits.push_back(0);
   }
   if (options.dry_run) return answer;
-  bench.db.transaction(sql::Access::write, [&] {
-    std::vector<audit::Event> events;
-    for (const auto& row : targets.rows) {
-      bench.authority.unhold(row.issuer, row.serial);
-      inventory::mark_active(bench.db, row.cert_id);
-      events.push_back(
-          {answer.request_id, "unheld", row.name, Json::object({{"cert_id", row.cert_id}, {"note", options.note}})});
-    }
-    audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
-  });
+  take_holds_off(bench, held, answer.request_id, options.note);
   sign_crls(bench, answer.request_id, false);
   confirm(bench, entries_of(targets.rows), Wanted::not_listed, answer);
   answer.changed = !targets.rows.empty();

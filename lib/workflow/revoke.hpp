@@ -49,7 +49,8 @@ void check_options(const RevokeOptions&);
 RevokeAnswer revoke(Workbench&, const RevokeTargets&, const RevokeOptions&);
 /// Goes on with a revocation that this process has taken over.
 RevokeAnswer resume_revoke(Workbench&, const std::string& request_id);
-/// Takes holds off. @throws Error certificate-state: not on hold
+/// Takes holds off. Repeated after a stop, it signs the CRL that still has one.
+/// @throws Error certificate-state: neither on hold nor on the CRL
 RevokeAnswer unhold(Workbench&, const RevokeTargets&, const RevokeOptions&);
 
 }  // namespace ymgr

@@ -34,15 +34,16 @@ std::string key_of(test::Profile& profile, const CertificateRow& row) {
   return profile.folder() + "/" + row.name + "/versions/" + row.cert_id + "/privkey.pem";
 }
 
-/// Counts how often a CRL is read.
-class CountingAuthority : public Authority {
+/// Counts how often a CRL is read, and may fail to write one.
+class WatchedAuthority : public Authority {
  public:
-  explicit CountingAuthority(Authority& real) : real_(real) {}
+  explicit WatchedAuthority(Authority& real) : real_(real) {}
   std::unique_ptr<Signer> open_signer() override { return real_.open_signer(); }
   void record_issued(const IssuedCertificate& issued, std::string_view id) override { real_.record_issued(issued, id); }
   void revoke(std::string_view issuer, const RevocationRequest& request) override { real_.revoke(issuer, request); }
   void unhold(std::string_view issuer, std::string_view serial) override { real_.unhold(issuer, serial); }
   std::vector<Crl> refresh_crls(bool force, const CrlRecord& record) override {
+    if (is_disk_full) throw Error(Code::disk_unusable, "no space left");
     return real_.refresh_crls(force, record);
   }
   std::optional<Crl> crl(std::string_view issuer) override {
@@ -52,10 +53,17 @@ class CountingAuthority : public Authority {
   std::vector<Known> find_by_public_key(const Sha256& key) override { return real_.find_by_public_key(key); }
 
   int crl_reads = 0;
+  bool is_disk_full = false;
 
  private:
   Authority& real_;
 };
+
+Workbench bench_with(test::Profile& profile, Authority& authority) {
+  auto& real = profile.bench();
+  return {real.db,      real.session, real.stores, real.policy,    authority,          real.head_signer,
+          real.notices, real.self,    real.jobs,   real.ca_folder, real.installations, real.environment};
+}
 
 RevokeAnswer revoke_for(Workbench& bench, const std::string& argument, Reason reason, bool destroy = false) {
   RevokeOptions options;
@@ -127,6 +135,31 @@ TEST_CASE("a hold can be taken off, any other reason can't") {
   CHECK(code_of([&] {
           unhold(profile.bench(), revocation_targets(profile.bench(), {row.cert_id}, {}, Reason::unspecified), {});
         }) == Code::certificate_state);
+}
+
+TEST_CASE("a hold that a CRL still has is taken off by the same command") {
+  test::Profile profile;
+  const auto half = issued(profile, "half.example.com"), held = issued(profile, "held.example.com");
+  for (const auto& row : {half, held}) revoke_for(profile.bench(), row.cert_id, Reason::certificate_hold);
+  WatchedAuthority authority(profile.bench().authority);
+  auto bench = bench_with(profile, authority);
+  const auto taken_off = [&](const std::vector<std::string>& ids, bool dry_run = false) {
+    RevokeOptions options;
+    options.dry_run = dry_run;
+    return unhold(bench, revocation_targets(bench, ids, {}, Reason::unspecified), options);
+  };
+  authority.is_disk_full = true;
+  CHECK(code_of([&] { taken_off({half.cert_id}); }) == Code::disk_unusable);
+  CHECK(inventory::by_id(profile.db(), half.cert_id)->status == CertificateStatus::active);
+  authority.is_disk_full = false;
+  CHECK(taken_off({half.cert_id}, true).items.front().at("result").text() == "planned");
+  const auto answer = taken_off({half.cert_id, held.cert_id});
+  REQUIRE(answer.items.size() == 2);
+  for (const auto& item : answer.items) CHECK(item.at("result").text() == "unheld");
+  CHECK(answer.crl_confirmed == true);
+  CHECK(answer.changed);
+  CHECK(count(profile.db(), "audit_events WHERE event = 'unheld'") == 2);
+  CHECK(code_of([&] { taken_off({half.cert_id}); }) == Code::certificate_state);
 }
 
 TEST_CASE("an unknown serial is an error, a selection reaches what it names") {
@@ -205,10 +238,8 @@ TEST_CASE("a key that can't be destroyed keeps no other certificate from the CRL
 TEST_CASE("a CRL is read back once for all certificates that it must list") {
   test::Profile profile;
   for (const auto* name : {"a.example.com", "b.example.com", "c.example.com"}) issued(profile, name);
-  auto& real = profile.bench();
-  CountingAuthority authority(real.authority);
-  Workbench bench{real.db,      real.session, real.stores, real.policy,    authority,          real.head_signer,
-                  real.notices, real.self,    real.jobs,   real.ca_folder, real.installations, real.environment};
+  WatchedAuthority authority(profile.bench().authority);
+  auto bench = bench_with(profile, authority);
   const auto answer = revoke(bench, revocation_targets(bench, {}, parse_selection("name=*"), Reason::superseded), {});
   CHECK(answer.items.size() == 3);
   CHECK(answer.crl_confirmed == true);
