@@ -147,7 +147,6 @@ Result run_reveal(Invocation& call) {
   result.secret = reveal_secret(call.wiring().workbench(), call.text("SERIAL"), credential, call.text("--note"));
   result.json = Json::object({{"serial", call.text("SERIAL")}, {"what", what}, {"value", secret_place}});
   result.text = std::string(secret_place) + "\n";
-  result.raw = true;
   return result;
 }
 

@@ -240,15 +240,38 @@ Secret escaped(const Secret& secret) {
   return out;
 }
 
+/// As a field of a CSV; never prefixed, as other fields are, since it would be another secret.
+Secret quoted(const Secret& secret) {
+  Secret out(secret.size() * 2 + 2);
+  std::size_t size = 0;
+  const auto put = [&](char c) { out.fill()[size++] = c; };
+  put('"');
+  for (const char c : secret.reveal()) {
+    if (c == '"') put(c);
+    put(c);
+  }
+  put('"');
+  out.shrink(size);
+  return out;
+}
+
+Secret in_format(const Secret& secret, Format format) {
+  switch (format) {
+    case Format::json:
+    case Format::jsonl: return escaped(secret);
+    case Format::csv: return quoted(secret);
+    default: return secret.clone();
+  }
+}
+
 }  // namespace
 
 void print(const Command& command, const Result& result, const View& view) {
   const std::string text = render(command, result, view);
   const auto place = result.secret.empty() ? std::string::npos : text.find(secret_place);
   if (place == std::string::npos) return write_out(text);
-  const bool json = view.format == Format::json || view.format == Format::jsonl;
   write_out(std::string_view(text).substr(0, place));
-  write_out((json ? escaped(result.secret) : result.secret.clone()).reveal());
+  write_out(in_format(result.secret, view.format).reveal());
   write_out(std::string_view(text).substr(place + secret_place.size()));
 }
 

@@ -1,7 +1,11 @@
 #include "cli/output/printer.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <array>
+
+#include "base/csv.hpp"
 #include "cli/output/notices.hpp"
 #include "cli/output/table.hpp"
 #include "support/thrown.hpp"
@@ -51,6 +55,22 @@ std::string list_as(Format format, std::vector<std::string> fields = {}) {
 }
 std::string flat_as(Format format, std::vector<std::string> fields = {}) {
   return render(flat_command, flat_result(), {format, std::move(fields), false});
+}
+
+/// What print sends to standard output; little enough for a pipe.
+std::string printed(const Result& result, Format format) {
+  std::array<int, 2> pipe_ends{};
+  REQUIRE(::pipe(pipe_ends.data()) == 0);
+  const int terminal = ::dup(STDOUT_FILENO);
+  ::dup2(pipe_ends[1], STDOUT_FILENO);
+  print(flat_command, result, {format, {}, false});
+  ::dup2(terminal, STDOUT_FILENO);
+  ::close(terminal);
+  ::close(pipe_ends[1]);
+  std::string text(4096, '\0');
+  text.resize(static_cast<std::size_t>(::read(pipe_ends[0], text.data(), text.size())));
+  ::close(pipe_ends[0]);
+  return text;
 }
 
 }  // namespace
@@ -154,4 +174,19 @@ TEST_CASE("tables align wide characters and print no control characters") {
 TEST_CASE("wrap fills lines and keeps paragraphs") {
   CHECK(wrap("aa bb cc\n\ndd", 5, 0) == "aa bb\ncc\n\ndd\n");
   CHECK(wrap("aa bb", 4, 2) == "  aa\n  bb\n");
+}
+
+TEST_CASE("a secret is printed as each form has it") {
+  for (const std::string secret : {"12345678", "1,\"\"2\\3", "\"", " =1+1,", "'-1"}) {
+    CAPTURE(secret);
+    Result result{.json = Json::object({{"name", "web1"}, {"size", 3}, {"note", secret_place}}),
+                  .text = std::string(secret_place) + "\n",
+                  .secret = Secret(std::string_view(secret))};
+    CHECK(printed(result, Format::text) == secret + "\n");
+    CHECK(parse_json(printed(result, Format::json)).at("note").text() == secret);
+    CHECK(parse_json(printed(result, Format::jsonl)).at("note").text() == secret);
+    const auto rows = parse_csv(printed(result, Format::csv));
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[1].fields == std::vector<std::string>{"web1", "3", secret});
+  }
 }
