@@ -263,15 +263,25 @@ constexpr Field attest_fields[] = {{"serial", "string", "of the YubiKey that mad
                                    {"root", "string", "the root that stands for it"},
                                    {"public_key_sha256", "string", "of the key"},
                                    {"attestation", "string", "PEM of the statement"},
-                                   {"attestation_certificate", "string", "PEM of the YubiKey's own certificate"}};
+                                   {"attestation_certificate", "string", "PEM of the YubiKey's own certificate"},
+                                   {"puk", "string", "unchanged, changed, or planned: with --dry-run"}};
 constexpr Example attest_examples[] = {{"ymgr device attest 12345678 --slot 9a", "where the key in 9a was made"}};
+
+std::string_view text_of(DeviceAttestation::Puk puk) {
+  switch (puk) {
+    case DeviceAttestation::Puk::changed: return "changed";
+    case DeviceAttestation::Puk::planned: return "planned";
+    case DeviceAttestation::Puk::unchanged: break;
+  }
+  return "unchanged";
+}
 
 Result run_attest(Invocation& call) {
   const std::string name = call.maybe("--slot").value_or("9a");
   const auto slot = piv::parse_slot(name);
   if (!slot)
     throw Error(Code::usage, "there is no slot '" + printable(name) + "'", "it is 9a, 9c, 9d, 9e, or 82 to 95");
-  const auto found = attest_slot(call.wiring().workbench(), call.text("SERIAL"), *slot);
+  const auto found = attest_slot(call.wiring().workbench(), call.text("SERIAL"), *slot, call.globals().dry_run);
   const std::string firmware = piv::to_string({found.firmware[0], found.firmware[1], found.firmware[2]});
   const std::string pin(piv::to_string(piv::PinPolicy{static_cast<std::uint8_t>(found.pin_policy)}));
   const std::string touch(piv::to_string(piv::TouchPolicy{static_cast<std::uint8_t>(found.touch_policy)}));
@@ -284,14 +294,17 @@ Result run_attest(Invocation& call) {
                               {"root", found.root},
                               {"public_key_sha256", found.public_key_sha256},
                               {"attestation", found.statement},
-                              {"attestation_certificate", found.device}});
+                              {"attestation_certificate", found.device},
+                              {"puk", text_of(found.puk)}});
   result.text = format_pairs({{"YubiKey", found.serial},
                               {"slot", found.slot},
                               {"firmware", firmware},
                               {"PIN policy", pin},
                               {"touch policy", touch},
                               {"root", found.root},
-                              {"public key", found.public_key_sha256}});
+                              {"public key", found.public_key_sha256},
+                              {"PUK", std::string(text_of(found.puk))}});
+  result.changed = found.puk == DeviceAttestation::Puk::changed;
   return result;
 }
 
@@ -325,12 +338,15 @@ constinit const Command device_attest_command = {
     .summary = "prove where a key was made",
     .description =
         "Asks the YubiKey for its statement about the key in a slot and verifies it up to Yubico's root, or one "
-        "of `attestation.roots`. Keys that were imported can't be attested.",
+        "of `attestation.roots`. Keys that were imported can't be attested.\n\n"
+        "A PUK that somebody was shown (`ymgr device reveal`) is changed, since the YubiKey is at hand and an operator "
+        "asks; --dry-run leaves it.",
     .arguments = serial_argument,
     .options = attest_options,
     .fields = attest_fields,
     .examples = attest_examples,
     .run = run_attest,
+    .effect = Effect::changes,
 };
 
 }  // namespace ymgr::cli

@@ -117,7 +117,7 @@ Secret reveal_secret(Workbench& bench, const std::string& serial, Credential wha
   return value;
 }
 
-DeviceAttestation attest_slot(Workbench& bench, const std::string& serial, piv::Slot slot) {
+DeviceAttestation attest_slot(Workbench& bench, const std::string& serial, piv::Slot slot, bool dry_run) {
   bench.session.require(Right::use_devices);
   const auto row = devices::find(bench.db, serial);
   if (row) bench.session.require_touch(row->owner, "the YubiKey " + serial);
@@ -139,7 +139,9 @@ DeviceAttestation attest_slot(Workbench& bench, const std::string& serial, piv::
   out.statement = to_pem(read.attestation, "CERTIFICATE");
   out.device = to_pem(read.attestation_certificate, "CERTIFICATE");
   out.public_key_sha256 = hex(attested.key.sha256);
-  if (row && row->status == DeviceStatus::enrolled) look_after_puk(bench, serial);
+  if (!row || row->status != DeviceStatus::enrolled) return out;
+  if (dry_run && is_puk_due(bench, serial)) out.puk = DeviceAttestation::Puk::planned;
+  if (!dry_run && look_after_puk(bench, serial)) out.puk = DeviceAttestation::Puk::changed;
   return out;
 }
 

@@ -42,9 +42,10 @@ struct DeviceAttestation {
   int pin_policy = 0, touch_policy = 0;
   std::string root, statement, device;  // PEM
   std::string public_key_sha256;
+  enum class Puk { unchanged, changed, planned } puk = Puk::unchanged;
 };
-/// A PUK that somebody was shown is changed, since the key is at hand.
+/// A PUK that somebody was shown is changed, since the key is at hand; with `dry_run` it is planned.
 /// @throws Error slot-empty, attestation-refused, and what the agent throws
-DeviceAttestation attest_slot(Workbench&, const std::string& serial, piv::Slot slot);
+DeviceAttestation attest_slot(Workbench&, const std::string& serial, piv::Slot slot, bool dry_run);
 
 }  // namespace ymgr

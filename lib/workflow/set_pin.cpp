@@ -86,21 +86,26 @@ bool keeps_another_pin(Workbench& bench, const DeviceRow& row, const Secret& wan
   return !equal_constant_time(secrets_of(bench, row.serial).pin().pin.reveal(), wanted.reveal());
 }
 
-bool change_exposed_puk(Workbench& bench, const std::string& serial) {
+bool is_puk_due(Workbench& bench, const std::string& serial) {
   if (!allows(bench.session.identity().role, Right::manage_devices)) return false;
   const auto card = secrets_of(bench, serial).card();
-  if (!card.puk_exposed || card.puk_stale || operations::find_open(bench.db, device_kind, serial)) return false;
+  return card.puk_exposed && !card.puk_stale && !operations::find_open(bench.db, device_kind, serial);
+}
+
+bool change_exposed_puk(Workbench& bench, const std::string& serial) {
+  if (!is_puk_due(bench, serial)) return false;
   run_once(bench, devices::get(bench.db, serial), "set-puk", {}, {});
   bench.notices.warn("the PUK of " + serial + " was shown to somebody before: it is another one now");
   return true;
 }
 
-void look_after_puk(Workbench& bench, const std::string& serial) {
+bool look_after_puk(Workbench& bench, const std::string& serial) {
   try {
-    change_exposed_puk(bench, serial);
+    return change_exposed_puk(bench, serial);
   } catch (const Error& error) {  // what the command was for is done
     if (error.code() == Code::interrupted) throw;
     bench.notices.warn("the PUK of " + serial + ", which was shown to somebody, could not be changed: " + error.what());
+    return false;
   }
 }
 

@@ -26,9 +26,11 @@ DeviceAnswer rotate_secrets(Workbench&, const SecretsRequest&, const DeviceOptio
 /// An earlier run that was finished had another PIN on its way than the one that is wanted now; empty: none is.
 bool keeps_another_pin(Workbench&, const DeviceRow&, const Secret& wanted);
 
-/// After something else was done with a card at hand: a PUK that somebody was shown is changed. Nothing to do: false.
+/// A PUK that somebody was shown, and that can be changed by whoever is logged in.
+bool is_puk_due(Workbench&, const std::string& serial);
+/// After something else was done with a card at hand: a PUK that is due is changed. Nothing to do: false.
 bool change_exposed_puk(Workbench&, const std::string& serial);
-/// change_exposed_puk, whose failing is a warning: what the command was for is done.
-void look_after_puk(Workbench&, const std::string& serial);
+/// change_exposed_puk, whose failing is a warning (and false): what the command was for is done.
+bool look_after_puk(Workbench&, const std::string& serial);
 
 }  // namespace ymgr

@@ -1,6 +1,7 @@
 """The secrets of YubiKeys: set-pin, unblock, reveal and rotation, whoever or whatever comes in between."""
 
 import contextlib
+import csv
 import itertools
 import json
 import re
@@ -23,6 +24,8 @@ def test_set_pin_generates_or_takes_a_pin(desk):
     assert reveal(desk, "pin") == "271828" and pin_opens(desk.keys[0], "271828")
     desk.ymgr.json("set-pin", "--pin-file", desk.box.secret("pin", '27"18\\2'))
     assert reveal(desk, "pin") == '27"18\\2'
+    told = desk.ymgr("device", "reveal", "1001", "--what", "pin", "--note", "for a table", "-o", "csv").stdout
+    assert list(csv.reader(told.splitlines())) == [["serial", "what", "value"], ["1001", "pin", '27"18\\2']]
     for bad in ("12345", "123456", "123456789", "11111111"):
         assert desk.ymgr.json("set-pin", "--pin-file", desk.box.secret("pin", bad), exit=2)["code"] == "pin-unusable"
 
@@ -83,7 +86,10 @@ def test_work_on_certificates_is_a_contact_too(desk):
         ["revoke", "alice", "--reason", "keyCompromise", "--yes"],
     ):
         puk = reveal(desk, "puk")
-        desk.ymgr.json(*words)
+        if words[0] == "device":
+            assert desk.ymgr.json(*words, "--dry-run")["puk"] == "planned"
+            assert desk.ymgr.json("device", "show", "1001")["secrets"]["puk_exposed"] is True
+        assert desk.ymgr.json(*words).get("puk", "changed") == "changed"
         shown = desk.ymgr.json("device", "show", "1001")["secrets"]
         assert shown["puk_exposed"] is False and shown["pending"] == [] and reveal(desk, "puk") != puk, words
 
