@@ -98,8 +98,12 @@ constinit const Command device_replace_command = {
         "finishes "
         "a run that was stopped, as `ymgr resume` does.\n\n"
         "The old certificates stay active, so the new ones are lineages of their own beside them. When the grace has "
-        "ended, `ymgr renew --due` or `ymgr reconcile` makes those on the old one superseded and retires it. With "
-        "--no-issue the answer only lists the commands that issue the certificates.",
+        "ended, `ymgr renew --due` or `ymgr reconcile` makes those on the old one superseded and retires it. One that "
+        "has no successor on the new one stays active, and the old one in use, until this command has issued it; "
+        "`ymgr reconcile` names it. A YubiKey of another person is taken only while it has no active certificate and "
+        "its "
+        "PIN is kept; else `ymgr device assign` comes first. With --no-issue the answer only lists the commands that "
+        "issue the certificates.",
     .arguments = serial_argument,
     .options = options,
     .fields = fields,

@@ -51,7 +51,7 @@ AdminAnswer take_out(Workbench& bench, const std::string& serial, DeviceStatus s
     change(bench, answer, "device." + word,
            Json::object({{"note", options.note}, {"reason", to_string(reason)}, {"was", to_string(answer.row.status)}}),
            [&](Time at) { devices::set_status(bench.db, serial, status, options.note, at); });
-  const auto note = "YubiKey " + serial + " " + word + (options.note.empty() ? "" : ": " + options.note);
+  const auto note = revocation_note(serial, status) + (options.note.empty() ? "" : ": " + options.note);
   answer.revoked = revoke_certificates_of(bench, serial, reason, note);
   answer.changed = answer.changed || !answer.revoked.empty();
   return answer;
@@ -71,6 +71,10 @@ AdminAnswer assign_device(Workbench& bench, const std::string& serial, const std
   change(bench, answer, "device.assigned", Json::object({{"owner", owner}, {"was", was}, {"note", options.note}}),
          [&](Time at) { devices::set_owner(bench.db, serial, owner, at); });
   return answer;
+}
+
+std::string revocation_note(const std::string& serial, DeviceStatus status) {
+  return "YubiKey " + serial + " " + std::string(to_string(status));
 }
 
 AdminAnswer lose_device(Workbench& bench, const std::string& serial, Reason reason, const AdminOptions& options) {

@@ -25,6 +25,8 @@ AdminAnswer assign_device(Workbench&, const std::string& serial, const std::stri
 /// Certificates on it are revoked; its secrets are kept, since it may be found. Repeated, it revokes what is left.
 /// @throws Error device-not-enrolled, role-denied, and what revoke throws
 AdminAnswer lose_device(Workbench&, const std::string& serial, Reason, const AdminOptions&);
+/// How the note of those revocations begins.
+std::string revocation_note(const std::string& serial, DeviceStatus);
 /// Taken out of use for good, in the same way.
 AdminAnswer retire_device(Workbench&, const std::string& serial, Reason, const AdminOptions&);
 /// A lost one is worked with again; what was revoked stays revoked. @throws Error device-state: it was not lost

@@ -6,19 +6,26 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/device_admin.hpp"
 #include "workflow/issue.hpp"
 
 namespace ymgr {
 namespace {
 
 struct ReissueItem : Item {
-  std::string cert_id, with, issued;  // the old certificate; the YubiKey that gets the new one; its cert_id
+  std::string cert_id;      // the old certificate
+  std::string with, owner;  // the YubiKey that gets the new one, and whose it must be
+  std::string issued;       // cert_id of the new one
   bool overwrite = false;
   bool unchanged = false;  // it stood there already
 
   Json journal() const {
-    return Json::object(
-        {{"cert_id", cert_id}, {"with", with}, {"issued", issued}, {"overwrite", overwrite}, {"unchanged", unchanged}});
+    return Json::object({{"cert_id", cert_id},
+                         {"with", with},
+                         {"owner", owner},
+                         {"issued", issued},
+                         {"overwrite", overwrite},
+                         {"unchanged", unchanged}});
   }
 };
 
@@ -27,6 +34,7 @@ ReissueItem item_from(const StoredItem& stored) {
   restore(item, stored);
   item.cert_id = stored.data.at("cert_id").text();
   item.with = stored.data.at("with").text();
+  item.owner = stored.data.text_or("owner", "");
   item.issued = stored.data.text_or("issued", "");
   item.overwrite = stored.data.boolean_or("overwrite", false);
   item.unchanged = stored.data.boolean_or("unchanged", false);
@@ -39,12 +47,30 @@ CertificateRow row_of(sql::Connection& db, const std::string& cert_id) {
   throw Error(Code::internal, "the inventory has no " + cert_id);
 }
 
-/// When it was noted as lost; nullopt: it is not lost.
-std::optional<Time> lost_since(sql::Connection& db, const DeviceRow& device) {
+/// The audit event that notes it as lost; nullopt: it is not lost.
+std::optional<audit::Row> loss_of(sql::Connection& db, const DeviceRow& device) {
   if (device.status != DeviceStatus::lost) return std::nullopt;
   const auto last = audit::list(db, {.event = "device.lost", .target = device.serial, .limit = -1});
-  if (last.empty()) return std::nullopt;
-  return floor_seconds(last.front().at);  // as dates of revocation are
+  return last.empty() ? std::nullopt : std::optional(last.front());
+}
+
+/// The number of the audit event that took a hold off last; 0: none did.
+std::int64_t last_unheld(sql::Connection& db, const CertificateRow& row) {
+  std::int64_t last = 0;
+  for (const auto& event : audit::list(db, {.event = "unheld", .target = row.name}))
+    if (parse_json(event.data).text_or("cert_id", "") == row.cert_id) last = event.seq;
+  return last;
+}
+
+/// Not earlier, nor later for another reason. Others may have raised the reason since.
+bool is_revoked_with(sql::Connection& db, const audit::Row& loss, const CertificateRow& row) {
+  const auto revoked =
+      audit::list(db, {.event = "revoked", .target = row.cert_id, .after_seq = last_unheld(db, row), .limit = 1});
+  if (revoked.empty() || revoked.front().seq < loss.seq) return false;
+  const auto asked =
+      audit::list(db, {.request_id = revoked.front().request_id, .event = "revoke.requested", .limit = 1});
+  const auto note = revocation_note(loss.target, DeviceStatus::lost);
+  return !asked.empty() && parse_json(asked.front().data).text_or("note", "").starts_with(note);
 }
 
 bool has_successor(sql::Connection& db, const CertificateRow& row) {
@@ -54,17 +80,18 @@ bool has_successor(sql::Connection& db, const CertificateRow& row) {
 
 /// The newest certificate of each slot that is active, or was when the YubiKey was lost.
 std::vector<CertificateRow> certificates_of(Workbench& bench, const DeviceRow& device) {
-  const auto lost = lost_since(bench.db, device);
+  const auto loss = loss_of(bench.db, device);
   std::vector<CertificateRow> rows;
   for (const auto& id : devices::unexpired_certificates(bench.db, device.serial, now())) {
     auto row = row_of(bench.db, id);
-    const bool with_loss = lost && row.revoked_at && *row.revoked_at >= *lost && !has_successor(bench.db, row);
+    const bool with_loss = row.status == CertificateStatus::revoked && loss && is_revoked_with(bench.db, *loss, row) &&
+                           !has_successor(bench.db, row);
     if (row.status == CertificateStatus::active || with_loss) rows.push_back(std::move(row));
   }
   std::ranges::stable_sort(rows, std::ranges::greater(), &CertificateRow::issued_at);
   std::ranges::stable_sort(rows, std::ranges::less(), &CertificateRow::slot);
-  const auto doubled = std::ranges::unique(rows, std::ranges::equal_to(), &CertificateRow::slot);
-  rows.erase(doubled.begin(), doubled.end());
+  const auto same_slot = [](const CertificateRow& one, const CertificateRow& other) { return one.slot == other.slot; };
+  rows.erase(std::unique(rows.begin(), rows.end(), same_slot), rows.end());
   return rows;
 }
 
@@ -108,6 +135,43 @@ std::optional<CertificateRow> successor_on(sql::Connection& db, const Certificat
   return std::nullopt;
 }
 
+std::string command_for(const std::string& serial, const std::string& with) {
+  return "ymgr device replace " + serial + " --with " + with;
+}
+
+void require_enrolled(const DeviceRow& next) {
+  if (next.status == DeviceStatus::enrolled) return;
+  throw Error(Code::device_state, "the YubiKey " + next.serial + " is " + std::string(to_string(next.status)),
+              "ymgr enroll --device " + next.serial);
+}
+
+[[noreturn]] void refuse_owner(const DeviceRow& next, const std::string& wanted, const std::string& serial) {
+  throw Error(Code::device_state, "the YubiKey " + next.serial + " belongs to " + next.owner + ", not to " + wanted,
+              "if it is to be theirs, ymgr device assign " + next.serial + " " + shell_quote(wanted) + ", then " +
+                  command_for(serial, next.serial));
+}
+
+/// Another person's key may become the owner's while nobody works with it, and nobody has decided that it is not theirs.
+DeviceRow next_for(Workbench& bench, const DeviceRow& old, const std::string& with) {
+  auto next = devices::get(bench.db, with);
+  require_enrolled(next);
+  if (next.owner == old.owner) return next;
+  const bool in_use = next.pin_mode == PinMode::user || !devices::active_certificates(bench.db, with, now()).empty();
+  const bool given_away = old.replaced_by == with;
+  if (in_use || given_away) refuse_owner(next, old.owner, old.serial);
+  return next;
+}
+
+/// What was so when the operation began may have changed while it was open.
+void require_still_theirs(sql::Connection& db, const ReissueItem& item, const std::string& serial) {
+  const auto next = devices::get(db, item.with);
+  if (devices::get(db, serial).replaced_by != item.with)
+    throw Error(Code::device_state, "the YubiKey " + item.with + " does not replace " + serial + " any more",
+                command_for(serial, item.with));
+  require_enrolled(next);
+  if (next.owner != item.owner) refuse_owner(next, item.owner, serial);
+}
+
 struct ReissuePorts {
   Workbench& bench;
   const std::string& request_id;
@@ -117,6 +181,7 @@ struct ReissuePorts {
 Progress reissue(ReissueItem& item, ReissuePorts& ports, Attempt) {
   auto& bench = ports.bench;
   const auto row = row_of(bench.db, item.cert_id);
+  require_still_theirs(bench.db, item, row.device);
   if (const auto there = successor_on(bench.db, row, item.with)) {
     item.issued = there->cert_id;
     item.unchanged = true;
@@ -126,7 +191,9 @@ Progress reissue(ReissueItem& item, ReissuePorts& ports, Attempt) {
   operations::keep_lease(bench, ports.request_id, longest);
   IssueOptions options;
   options.when_active = WhenActive::another;
-  const auto answer = issue(bench, {request_like(bench, row, item.with, item.overwrite)}, options);
+  auto request = request_like(bench, row, item.with, item.overwrite);
+  request.owner = item.owner;
+  const auto answer = issue(bench, {std::move(request)}, options);
   const auto& made = answer.items.at(0);
   if (!made.boolean_or("success", false)) throw failure_from(made);
   item.issued = made.at("cert_id").text();
@@ -231,6 +298,7 @@ NewOperation operation_of(const DeviceRow& old, const std::string& with, const s
     ReissueItem item;
     item.cert_id = row.cert_id;
     item.with = with;
+    item.owner = old.owner;
     item.overwrite = options.overwrite;
     op.items.push_back({row.key_reference, item.journal()});
   }
@@ -238,8 +306,9 @@ NewOperation operation_of(const DeviceRow& old, const std::string& with, const s
 }
 
 /// In the caller's transaction. false: it was so already.
-bool mark_replaced(Workbench& bench, const DeviceRow& old, const DeviceRow& next, Time ends, const std::string& request,
-                   const std::string& note) {
+bool mark_replaced(Workbench& bench, const DeviceRow& old, const std::string& with, Time ends,
+                   const std::string& request, const std::string& note) {
+  const auto next = next_for(bench, old, with);
   if (old.replaced_by == next.serial && next.owner == old.owner) return false;
   const Time at = now();
   devices::set_replaced(bench.db, old.serial, next.serial, ends, at);
@@ -254,6 +323,40 @@ bool mark_replaced(Workbench& bench, const DeviceRow& old, const DeviceRow& next
   return true;
 }
 
+GraceEnd grace_end_of(Workbench& bench, DeviceRow device) {
+  GraceEnd end{std::move(device), {}, {}};
+  const auto newest = certificates_of(bench, end.device);  // the one of each slot that is issued anew
+  for (const auto& id : devices::active_certificates(bench.db, end.device.serial, now())) {
+    auto row = row_of(bench.db, id);
+    const auto same_slot = std::ranges::find(newest, row.slot, &CertificateRow::slot);
+    const bool followed =
+        same_slot != newest.end() && successor_on(bench.db, *same_slot, end.device.replaced_by).has_value();
+    (followed ? end.superseded : end.left).push_back(std::move(row));
+  }
+  return end;
+}
+
+Json ids_of(const std::vector<CertificateRow>& rows) {
+  Json ids = Json::array();
+  for (const auto& row : rows) ids.push(row.cert_id);
+  return ids;
+}
+
+/// In the caller's transaction.
+void record_end(Workbench& bench, const GraceEnd& end) {
+  const auto& device = end.device;
+  for (const auto& row : end.superseded) inventory::supersede(bench.db, row.cert_id);
+  if (end.left.empty()) devices::set_replaced(bench.db, device.serial, device.replaced_by, std::nullopt, now());
+  if (end.left.empty() && device.status == DeviceStatus::enrolled)
+    devices::set_status(bench.db, device.serial, DeviceStatus::retired, "replaced by " + device.replaced_by, now());
+  audit::append(
+      bench.db, bench.session.identity().user,
+      {{new_id("req", now()), "device.superseded", device.serial,
+        Json::object(
+            {{"with", device.replaced_by}, {"certificates", ids_of(end.superseded)}, {"left", ids_of(end.left)}})}},
+      bench.head_signer);
+}
+
 }  // namespace
 
 ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const std::string& with,
@@ -262,10 +365,7 @@ ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const 
   ReplaceAnswer answer{devices::get(bench.db, serial), with, {}};
   auto& old = answer.row;
   if (serial == with) throw Error(Code::usage, "a YubiKey can't replace itself", "name the new one with --with");
-  const auto next = devices::get(bench.db, with);
-  if (next.status != DeviceStatus::enrolled)
-    throw Error(Code::device_state, "the YubiKey " + with + " is " + std::string(to_string(next.status)),
-                "ymgr enroll --device " + with);
+  next_for(bench, old, with);
   const bool was_asked = old.replaced_by == with;
   const Time ends = was_asked && old.superseded_at ? *old.superseded_at : now() + options.grace;
   const auto rows = certificates_of(bench, old);
@@ -279,7 +379,7 @@ ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const 
   bool marked = false, begun = false;
   std::optional<operations::Earlier> earlier;
   bench.db.transaction(sql::Access::write, [&] {
-    marked = mark_replaced(bench, old, next, ends, op.request_id, options.note);
+    marked = mark_replaced(bench, old, with, ends, op.request_id, options.note);
     if (options.issue) earlier = operations::find_earlier(bench, op);
     begun = options.issue && !earlier && !op.items.empty();
     if (begun) operations::create(bench, op);
@@ -298,23 +398,22 @@ CertificateAnswer resume_replacement(Workbench& bench, const std::string& reques
   return run(bench, request_id, operations::get(bench.db, request_id).target);
 }
 
-std::vector<std::string> supersede_replaced(Workbench& bench) {
-  std::vector<std::string> retired;
-  for (const auto& row : devices::grace_ended(bench.db, now())) {
-    const auto ids = devices::active_certificates(bench.db, row.serial, now());
-    bench.db.transaction(sql::Access::write, [&] {
-      for (const auto& id : ids) inventory::supersede(bench.db, id);
-      devices::set_replaced(bench.db, row.serial, row.replaced_by, std::nullopt, now());
-      if (row.status == DeviceStatus::enrolled)
-        devices::set_status(bench.db, row.serial, DeviceStatus::retired, "replaced by " + row.replaced_by, now());
-      audit::append(bench.db, bench.session.identity().user,
-                    {{new_id("req", now()), "device.superseded", row.serial,
-                      Json::object({{"with", row.replaced_by}, {"certificates", Json::texts(ids)}})}},
-                    bench.head_signer);
-    });
-    retired.push_back(row.serial);
-  }
-  return retired;
+std::vector<GraceEnd> ended_graces(Workbench& bench) {
+  std::vector<GraceEnd> ends;
+  for (auto& device : devices::grace_ended(bench.db, now())) ends.push_back(grace_end_of(bench, std::move(device)));
+  return ends;
+}
+
+std::vector<GraceEnd> supersede_replaced(Workbench& bench) {
+  auto ends = ended_graces(bench);
+  for (const auto& end : ends)
+    if (end.changes()) bench.db.transaction(sql::Access::write, [&] { record_end(bench, end); });
+  return ends;
+}
+
+std::string reissue_hint(const GraceEnd& end, const CertificateRow& row) {
+  return command_for(end.device.serial, end.device.replaced_by) + ", with --force if slot " + row.slot +
+         " of the new one may be overwritten; or ymgr revoke " + row.cert_id;
 }
 
 }  // namespace ymgr

@@ -161,11 +161,17 @@ void compare_devices(Reconciliation& run) {
 }
 
 void end_graces(Reconciliation& run) {
-  const auto ended = devices::grace_ended(run.bench.db, run.at);
-  if (!run.options.dry_run) supersede_replaced(run.bench);
-  for (const auto& row : ended)
-    run.repair("device_replaced", row.serial, "it was replaced by " + row.replaced_by + ", and the grace has ended",
-               [] {});
+  for (const auto& end : run.options.dry_run ? ended_graces(run.bench) : supersede_replaced(run.bench)) {
+    const auto& serial = end.device.serial;
+    const auto& by = end.device.replaced_by;
+    if (end.changes())
+      run.repair("device_replaced", serial, "it was replaced by " + by + ", and the grace has ended", [] {});
+    for (const auto& row : end.left)
+      run.report(
+          "certificate_not_replaced", row.cert_id,
+          row.name + " in slot " + row.slot + " of the replaced YubiKey " + serial + " has no successor on " + by,
+          reissue_hint(end, row));
+  }
 }
 
 }  // namespace reconciling

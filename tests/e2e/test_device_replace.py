@@ -1,8 +1,9 @@
 """Another YubiKey takes the place of one: it gets the same certificates, whatever stops the command."""
 
+import contextlib
 import itertools
 import shlex
-import time
+import sqlite3
 from datetime import datetime
 
 import pytest
@@ -33,6 +34,25 @@ def shown(desk, cert_id):
     return desk.ymgr.json("cert", "show", cert_id)
 
 
+def added(desk, user):
+    desk.ymgr.json("user", "add", user, "--role", "user", "--password-file", desk.box.secret(user, "a long password of theirs"))
+
+
+def owner(desk, serial="1002"):
+    return desk.ymgr.json("device", "show", serial)["owner"]
+
+
+def set_pin_mode(desk, mode):
+    with contextlib.closing(sqlite3.connect(next(desk.box.root.rglob("ymgr.db")))) as db, db:
+        db.execute("UPDATE devices SET pin_mode = ? WHERE serial = '1002'", [mode])
+
+
+def refused(desk, *options):
+    answer = desk.ymgr.json(*REPLACE, *options, exit=1)
+    assert answer["code"] == "device-state", answer
+    return answer["suggestion"]
+
+
 def test_the_new_key_gets_the_same_certificates(two):
     made = ["--san", "upn:alice@corp.example", "--key", "ec-p384", "--validity", "40d", "--label", "team=web"]
     old = issued(two, "9a", *made, "--touch-policy", "cached")
@@ -59,11 +79,13 @@ def test_the_new_key_gets_the_same_certificates(two):
 
 
 def test_a_lost_key_is_replaced_by_what_it_had_then(two):
-    gone, kept = issued(two, "9c"), issued(two, "9a")
+    gone, kept, later = issued(two, "9c"), issued(two, "9a"), issued(two, "9d", "--profile", "piv-auth")
     newest = two.ymgr.json("renew", kept, "--force")["cert_id"]
-    two.ymgr.json("revoke", gone, "--yes")
-    time.sleep(1.1)  # dates of revocation have whole seconds
-    two.ymgr.json("device", "lost", "1001", "--yes")
+    two.ymgr.json("revoke", gone, "--yes")  # within the second of the loss, as dates of revocation tell it
+    two.ymgr.json("device", "lost", "1001", "--reason", "certificateHold", "--yes")
+    two.ymgr.json("revoke", "--unhold", later, "--yes")
+    two.ymgr.json("revoke", later, "--yes")
+    two.ymgr.json("device", "lost", "1001", "--note", "for good", "--yes")
     two.keys[1].unplug()
     wait_for(lambda: two.plugged() == 1, "the agent to see it")
     waits = two.ymgr.json(*REPLACE, exit=6)
@@ -78,21 +100,56 @@ def test_a_lost_key_is_replaced_by_what_it_had_then(two):
     assert two.ymgr.json(*REPLACE)["items"] == []  # what was revoked stays so
 
 
+def left_after_grace(desk):
+    found = desk.ymgr.json("reconcile", exit=None)["items"]
+    return [one for one in found if one["kind"] == "certificate_not_replaced"]
+
+
 def test_a_used_slot_is_left_alone_unless_forced(two):
-    bob = ["--password-file", two.box.secret("bob.password", "a long password of theirs")]
-    two.ymgr.json("user", "add", "bob", "--role", "user", *bob)
-    issued(two, "9a", "--san", "upn:alice@corp.example")
+    added(two, "bob")
+    old = issued(two, "9a", "--san", "upn:alice@corp.example")
     two.ymgr.json("device", "assign", "1001", "bob")  # the certificate stays alice's
     other = issued(two, "9a", name="bob", serial="1002")
-    assert results(two.ymgr.json(*REPLACE, exit=1)) == {"9a": "slot-used"}
+    assert "ymgr device assign 1002 bob" in refused(two, "--dry-run") and refused(two, "--force")
+    assert owner(two) == "alice" and two.ymgr.json("device", "show", "1001")["replaced_by"] is None
+    two.ymgr.json("device", "assign", "1002", "bob")
+    assert results(two.ymgr.json(*REPLACE, "--grace", "1s", exit=1)) == {"9a": "slot-used"}
     assert shown(two, other)["status"] == "active" and two.ymgr.json("device", "show", "1001")["replaced_by"] == "1002"
     (one,) = two.ymgr.json(*REPLACE, "--no-issue")["items"]
     assert (one["result"], one["owner"]) == ("listed", "bob")
+    found = wait_for(lambda: left_after_grace(two), "the end of the grace", 10)
+    assert [each["subject"] for each in found] == [old] and "ymgr device replace 1001 --with 1002" in found[0]["suggestion"]
+    two.ymgr("renew", "--due")
+    assert shown(two, old)["status"] == "active" and two.ymgr.json("device", "show", "1001")["status"] == "enrolled"
     by_hand = two.ymgr.json(*shlex.split(one["command"])[1:], "--force")
     assert "upn:alice@corp.example" in by_hand["sans"] and by_hand["owner"] == "bob"
     assert results(two.ymgr.json(*REPLACE)) == {"9a": "unchanged"}
     two.ymgr.json("revoke", by_hand["cert_id"], "--yes")
     assert results(two.ymgr.json(*REPLACE, "--force")) == {"9a": "issued"}
+    two.ymgr("renew", "--due")
+    assert shown(two, old)["status"] == "superseded" and two.ymgr.json("device", "show", "1001")["status"] == "retired"
+    assert not left_after_grace(two)
+
+
+def test_a_key_that_was_given_to_another_is_not_taken_back(two):
+    added(two, "carol")
+    issued(two, "9a")
+    two.ymgr.json("device", "assign", "1002", "carol")
+    set_pin_mode(two, "user")
+    assert "ymgr device assign 1002 alice" in refused(two)
+    set_pin_mode(two, "escrow")
+    two.keys[1].unplug()
+    wait_for(lambda: two.plugged() == 1, "the agent to see it")
+    assert two.ymgr.json(*REPLACE, exit=6)["state"] == "open" and owner(two) == "alice"  # nobody worked with it
+    two.ymgr.json("device", "assign", "1002", "carol")
+    two.keys[1].plug()
+    wait_for(lambda: two.plugged() == 2, "the agent to see it")
+    (stopped,) = two.ymgr.json("resume", "--all", exit=1)["operations"]
+    assert results(stopped) == {"9a": "device-state"}
+    assert refused(two) and refused(two, "--no-issue") and owner(two) == "carol"
+    assert two.ymgr.json("cert", "list", "--select", "device=1002")["certificates"] == []
+    two.ymgr.json("device", "assign", "1002", "alice")
+    assert results(two.ymgr.json(*REPLACE)) == {"9a": "issued"}
 
 
 def test_killed_anywhere_it_is_finished_and_nothing_is_issued_twice(two):
