@@ -171,7 +171,7 @@ constinit const Command enroll_command = {
         "does "
         "not tell: there, giving the factory's PIN or PUK says that it is the factory's. A management key that ykman "
         "keeps "
-        "on the key under the PIN (`--protect`) is used when the PIN is given and --management-key-file is not: it "
+        "on the key under the PIN (`--protect`) is used when the PIN is given: it "
         "becomes "
         "a random one, and the copy under the PIN is removed.\n\n"
         "With --dry-run no key is made, so whether the attestation is believed is not seen.\n\n"

@@ -243,8 +243,10 @@ void DeviceSecrets::set_management_key(const piv::ManagementKey& key) {
 
 void DeviceSecrets::forget_management_key() {
   auto document = card();
-  if (!document.management_key) return;
+  const bool pending = document.pending && document.pending->what == Credential::management_key;
+  if (!document.management_key && !pending) return;
   document.management_key.reset();
+  if (pending) document.pending.reset();
   write(document);
 }
 

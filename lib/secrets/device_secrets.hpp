@@ -66,7 +66,7 @@ class DeviceSecrets {
   void set_pin(const Secret& pin);
   void set_puk(const Secret& puk);
   void set_management_key(const piv::ManagementKey& key);
-  /// The card has another one, which is not known.
+  /// The card is known to have another one, which is not known; nothing is pending of it afterwards.
   void forget_management_key();
   /// That PIN, that PUK failed. Another one, or none, is stored by now: fine.
   void mark_stale(const Secret& failed);

@@ -42,8 +42,8 @@ bool is_on_its_way(const CardSecrets& kept, Credential what) {
 /// Whether one that is not the factory's becomes another one. @throws Error input-needed, wrong-management-key
 bool renews_key(DevicePorts& ports, const DeviceItem& item, const piv::DeviceInfo& info) {
   const auto& given = ports.given.management_key;
-  if (given && !is_factory_key(*given)) return false;
   if (given) check_given_key(ports.agent, item.target, *given);
+  if (given && !is_factory_key(*given)) return info.management_key_stored;  // who has the PIN would have it, too
   const auto kept = ports.secrets.card();
   if (is_proven(ports, item.target)) return is_on_its_way(kept, Credential::management_key);
   if (info.management_key_stored && (item.new_pin || !ports.given.pin.empty())) return true;
@@ -139,9 +139,13 @@ void check_what_it_has(const DeviceItem& item, DevicePorts& ports, const Secret&
 
 }  // namespace
 
-Progress adopt_credentials(DeviceItem& item, DevicePorts& ports, Attempt) {
+Progress adopt_credentials(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
   const auto& given = ports.given;
-  const bool is_kept = !given.management_key && is_proven(ports, item.target);  // by an adoption that was given up
+  if (attempt == Attempt::again) {  // it may be another card than the one that attested
+    attest_device(item, ports, attempt);
+    remove_throw_away_key(item, ports, attempt);
+  }
+  const bool is_kept = is_proven(ports, item.target);  // by an adoption that was given up
   const auto info = ports.agent.info(item.target).device;
   const Secret puk = present_puk(item, ports, info);
   check_what_it_has(item, ports, puk, info.puk_tries.has_value(), is_kept);
@@ -153,6 +157,7 @@ Progress adopt_credentials(DeviceItem& item, DevicePorts& ports, Attempt) {
   }
   if (!puk.empty()) ports.secrets.set_puk(puk);
   if (!given.pin.empty() && !item.new_pin && item.pin_mode == PinMode::escrow) ports.secrets.set_pin(given.pin);
+  if (!item.new_pin && ports.secrets.pin().pending) settle_pending(item, ports, attempt);
   item.proven = true;
   return Progress::done;
 }

@@ -179,14 +179,17 @@ piv::ManagementKey copy_of(const piv::ManagementKey& key) {
   return {key.algorithm, key.bytes.clone()};
 }
 
+/// A run that stopped may have left a former one under the PIN.
+bool has_management_key(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& next) {
+  if (!knows_management_key(ports.agent, serial, next)) return false;
+  if (ports.agent.info(serial).device.management_key_stored)
+    ports.agent.rotate_management_key(serial, copy_of(next), next);
+  return true;
+}
+
 bool settle_management_key(DevicePorts& ports, const std::string& serial, const piv::ManagementKey& next) {
-  const auto keeps_one = [&] { return ports.agent.info(serial).device.management_key_stored; };
-  if (knows_management_key(ports.agent, serial, next)) {
-    if (keeps_one())
-      ports.agent.rotate_management_key(serial, copy_of(next), next);  // a former one is left to be removed
-    return true;
-  }
-  if (knows_management_key(ports.agent, serial, current_management_key(ports, serial)) || keeps_one()) return false;
+  if (has_management_key(ports, serial, next)) return true;
+  if (knows_management_key(ports.agent, serial, current_management_key(ports, serial))) return false;
   throw_unknown(serial, "management key");
 }
 
@@ -341,9 +344,15 @@ Progress change_puk(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
 Progress change_management_key(DeviceItem& item, DevicePorts& ports, Attempt attempt) {
   const auto pending = wanted(item, ports, Credential::management_key);
   const piv::ManagementKey next{pending.algorithm, pending.value.clone()};
-  if (is_resumed(item, attempt) && settle_management_key(ports, item.target, next)) return Progress::done;
-  withdraw_if_refused(item, ports, Credential::management_key,
-                      [&] { ports.agent.rotate_management_key(item.target, current_opener(item, ports), next); });
+  const bool resumed = is_resumed(item, attempt);
+  if (resumed && has_management_key(ports, item.target, next)) return Progress::done;
+  const auto opener = current_opener(item, ports);
+  const auto* key = std::get_if<piv::ManagementKey>(&opener);
+  if (resumed && key != nullptr && !knows_management_key(ports.agent, item.target, *key))
+    throw_unknown(item.target, "management key");
+  withdraw_if_refused(
+      item, ports, Credential::management_key, [&] { ports.agent.rotate_management_key(item.target, opener, next); },
+      resumed ? Before::may_be_there : Before::was_not_taken);
   return Progress::done;
 }
 

@@ -264,6 +264,12 @@ Secret attesting_pin(DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo
         Code::credentials_unknown,
         "the PIN of the YubiKey " + item.target + " is not kept here, and a FIPS key attests nothing without it",
         "give it with 'ymgr enroll --adopt --pin-file FILE'");
+  try {
+    ports.agent.verify_pin(item.target, pin, 2);
+  } catch (const Error& error) {
+    if (error.code() == Code::wrong_pin) ports.secrets.mark_stale(pin);
+    throw;
+  }
   return pin;
 }
 
@@ -292,7 +298,6 @@ Statement ask_statement(DeviceItem& item, DevicePorts& ports, const piv::DeviceI
     if (error.code() != Code::slot_used) throw;
   }
   request.is_protected = false;
-  if (pin.empty() && item.adopted && !item.new_pin && !ports.given.pin.empty()) request.pin = &ports.given.pin;
   request.key = agent::SlotKeySource::existing;  // made by a run that stopped, or by one before
   request.management_key = nullptr;
   return statement_of(ports, request);
