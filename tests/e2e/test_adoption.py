@@ -6,7 +6,7 @@ import json
 import pytest
 
 from card import MANAGEMENT_KEY, PIN, PUK
-from desk import Desk, enrolled, pin_opens, reveal
+from desk import Desk, enrolled, killed_where, pin_opens, reveal
 
 OWN = {"pin": "27182818", "puk": "31415926", "management-key": "a1b2c3d4e5f607181122334455667788" "99aabbccddeeff00"}
 FACTORY = {"pin": PIN, "puk": PUK, "management-key": MANAGEMENT_KEY}
@@ -175,3 +175,14 @@ def test_a_fips_key_is_attested_with_the_pin_that_is_kept(demo):
         assert sent_pins(key)[before:] == ["63c4"]
         enrolled(desk, "--adopt", *files(desk, {"pin": OWN["pin"]}))
         assert reveal(desk, "pin") == OWN["pin"]
+
+
+@pytest.mark.parametrize("reached", ["puk_promoted", "pin_sent"])
+def test_an_adoption_after_one_that_was_given_up_keeps_what_that_one_set(desk, reached):
+    key = desk.keys[0]
+    use_by_hand(key, ["management-key"])
+    given = files(desk, {"management-key": OWN["management-key"]})
+    stopped = killed_where(desk, lambda: reached in desk.events("1001"), "enroll", "--adopt", *given)
+    desk.ymgr("operation", "abandon", stopped, "--yes")
+    enrolled(desk, "--adopt", *given)
+    check_adopted(desk, key, {"management-key": OWN["management-key"]})

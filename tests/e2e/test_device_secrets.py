@@ -9,8 +9,8 @@ import signal
 
 import pytest
 
-from card import apdu, padded
-from desk import enrolled, kept_pin_opens, pin_opens, reveal, sent
+from card import MANAGEMENT_KEY, apdu, padded
+from desk import enrolled, kept_pin_opens, killed_where, pin_opens, reveal, sent
 from harness import FAILPOINT, Ymgr, wait_for
 
 
@@ -238,17 +238,6 @@ def test_reconcile_keeps_others_off_the_key_that_it_settles(desk):
     at_once(desk, "2c", "device", "rotate-secrets", "1001", beside=["reconcile", "--device", "1001"])
 
 
-def killed_where(desk, reached, *words, env=None):
-    """Runs the command until a kill leaves `reached()` true; its request id."""
-    for number in range(1, 80):
-        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, **(env or {}), "YMGR_FAILPOINT": f"kill@{number}"})
-        assert armed(*words, exit=None).exit == -9
-        stopped = desk.ymgr.json("operation", "list")["operations"]
-        if stopped and reached():
-            return stopped[0]["request_id"]
-    raise AssertionError("never reached")
-
-
 def test_an_enrollment_does_not_go_on_when_the_key_was_lost(desk):
     stopped = killed_where(desk, lambda: "pin_sent" in desk.events("1001"), "enroll")
     desk.ymgr.json("device", "lost", "1001", "--note", "stolen")
@@ -276,3 +265,23 @@ def test_an_empty_pin_is_none(desk):
     empty = desk.box.secret("empty", "")
     assert desk.ymgr.json("set-pin", "--pin-file", empty, exit=2)["code"] == "pin-unusable"
     assert desk.ymgr.json("device", "unblock", "1001", "--pin-file", empty, exit=2)["code"] == "pin-unusable"
+
+
+def test_a_management_key_on_its_way_is_not_given_up_on_the_word_of_a_card(desk):
+    enrolled(desk)
+    desk.keys[0].control("fault removed-after ins=ff")  # SET MANAGEMENT KEY: it has the new one
+    assert desk.ymgr("device", "rotate-secrets", "1001", exit=None).exit != 0
+    wait_for(lambda: desk.plugged() == 0, "the key to go")
+    with impostor(desk) as key:
+        other, says_protected = "00112233445566778899aabbccddeeff" "0011223344556677", desk.box.work / "admin"
+        says_protected.write_bytes(bytes.fromhex("8003810102"))
+        key.ykman("piv", "objects", "import", "-m", MANAGEMENT_KEY, "0x5fff00", says_protected)
+        key.ykman("piv", "access", "change-management-key", "-a", "AES192", "-m", MANAGEMENT_KEY, "-n", other, "-f")
+        for command in (["resume", "--all"], ["device", "rotate-secrets", "1001"], ["reconcile", "--device", "1001"]):
+            desk.ymgr(*command, exit=None)
+            assert "management_key" in desk.ymgr.json("device", "show", "1001")["secrets"]["pending"], command
+    with desk.readers.key(0, serial=1001, firmware="5.7.4") as key:
+        wait_for(lambda: desk.plugged() == 1, "the key itself")
+        assert desk.ymgr.json("device", "rotate-secrets", "1001")["result"] == "changed"
+        assert desk.ymgr.json("device", "show", "1001")["secrets"]["pending"] == []
+        assert pin_opens(key, reveal(desk, "pin"))

@@ -11,7 +11,7 @@ import tempfile
 
 from agent import AGENT, agent_of_login
 from card import Readers, apdu, padded
-from harness import BUILD, Ymgr, wait_for
+from harness import BUILD, FAILPOINT, Ymgr, wait_for
 
 RELEASE = BUILD / "release/bin/ymgr"
 
@@ -88,3 +88,14 @@ def kept_pin_opens(desk, number=None):
 def sent(desk, instruction, key=0):
     """How many commands with this instruction byte the card has had."""
     return desk.keys[key].status()["instructions"].get(instruction, 0)
+
+
+def killed_where(desk, reached, *words, env=None):
+    """Runs the command until a kill leaves `reached()` true; its request id."""
+    for number in range(1, 80):
+        armed = Ymgr(FAILPOINT, desk.box, {**desk.ymgr.env, **(env or {}), "YMGR_FAILPOINT": f"kill@{number}"})
+        assert armed(*words, exit=None).exit == -9
+        stopped = desk.ymgr.json("operation", "list")["operations"]
+        if stopped and reached():
+            return stopped[0]["request_id"]
+    raise AssertionError("never reached")
