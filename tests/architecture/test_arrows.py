@@ -26,7 +26,7 @@ ARROWS = {
     "audit": "secrets sql",
     "inventory": "sql x509",
     "authority": "secrets sql vault x509",
-    "session": "agent audit secrets sql x509",
+    "session": "agent audit secrets sql vault x509",
     "report": "inventory sql x509",
     "workflow": "agent audit authority inventory keys policy report secrets session sql vault http x509",
     "cli": "workflow agent audit authority inventory keys policy report secrets session sql vault http x509",
