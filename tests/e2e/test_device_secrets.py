@@ -275,8 +275,8 @@ def test_a_management_key_on_its_way_is_not_given_up_on_the_word_of_a_card(desk)
     with impostor(desk) as key:
         other, says_protected = "00112233445566778899aabbccddeeff" "0011223344556677", desk.box.work / "admin"
         says_protected.write_bytes(bytes.fromhex("8003810102"))
-        key.ykman("piv", "objects", "import", "-m", MANAGEMENT_KEY, "0x5fff00", says_protected)
         key.ykman("piv", "access", "change-management-key", "-a", "AES192", "-m", MANAGEMENT_KEY, "-n", other, "-f")
+        key.ykman("piv", "objects", "import", "-m", other, "0x5fff00", says_protected)
         for command in (["resume", "--all"], ["device", "rotate-secrets", "1001"], ["reconcile", "--device", "1001"]):
             desk.ymgr(*command, exit=None)
             assert "management_key" in desk.ymgr.json("device", "show", "1001")["secrets"]["pending"], command
