@@ -83,7 +83,19 @@ void give_up(CertificateItem& item) {
                       {"slot", piv::to_string(item.card->place.slot)}});
 }
 
+/// It may have been lost, or given to somebody else, since the key was made. @throws Error device-state, device-not-found
+void require_holder(Workbench& bench, const CertificateItem& item) {
+  const auto device = enrolled_row(bench, item.card->place.serial);
+  if (is_of(device, item)) return;
+  throw Error(Code::device_state, "the YubiKey " + device.serial + " is " + device.owner + "'s by now",
+              "issue it again, for who has it");
+}
+
 }  // namespace
+
+bool is_of(const DeviceRow& device, const CertificateItem& item) {
+  return device.owner == item.owner || !item.renewed_from.empty();
+}
 
 bool is_lost(const CertificateItem& item) noexcept {
   return item.state == key_lost;
@@ -116,7 +128,7 @@ Progress keep_request(CertificateItem&, CertificatePorts&, Attempt) {
 }
 
 Progress sign_for_card(CertificateItem& item, CertificatePorts& ports, Attempt attempt) {
-  enrolled_row(*ports.cards, item.card->place.serial);  // it may have been lost since the key was made
+  require_holder(*ports.cards, item);
   if (attempt == Attempt::again) {
     const auto csr = parse_csr(item.csr);
     if (!has_key(*ports.cards, item, csr.key.sha256)) make(*ports.cards, item, attempt);

@@ -19,6 +19,8 @@ Progress sign_for_card(CertificateItem&, CertificatePorts&, Attempt);
 Progress put_on_card(CertificateItem&, CertificatePorts&, Attempt);
 /// Of a lost key: the certificate is revoked as superseded.
 Record record_put_on_card(const CertificateItem&);
+/// The YubiKey belongs to whom the certificate was planned for. A renewal is for whoever has the certificate.
+bool is_of(const DeviceRow& device, const CertificateItem&);
 /// Ended by put_on_card, because its key is gone.
 bool is_lost(const CertificateItem&) noexcept;
 

@@ -479,12 +479,14 @@ def test_an_enrollment_goes_on_to_a_certificate(empty_box):
         assert (due["due"], due["waiting"]) == (2, 0)
 
 
-def test_a_key_that_is_lost_meanwhile_gets_no_certificate(desk_of):
+@pytest.mark.parametrize("change", [["lost", SERIAL, "--note", "stolen"], ["assign", SERIAL, "bob"]])
+def test_a_key_that_is_lost_or_given_away_meanwhile_gets_no_certificate(desk_of, change):
     desk = desk_of(NEW)
+    desk.ymgr.json("user", "add", "bob", "--role", "user", "--password-file", desk.box.secret("bob", "a long password of his"))
     desk.key.control("fault hold ins=47")
     issuing = desk.ymgr.start("issue", "alice", "--device", SERIAL, "--slot", "9a", "--json")
     desk.key.wait_waiting("hold")
-    desk.ymgr.json("device", "lost", SERIAL, "--note", "stolen")
+    desk.ymgr.json("device", *change)
     desk.key.control("release")
     answer, _ = issuing.communicate(timeout=60)
     assert issuing.returncode != 0 and "device-state" in answer, answer
