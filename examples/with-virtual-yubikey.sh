@@ -36,6 +36,10 @@ done
 [ -x /usr/sbin/pcscd ] || fail "install pcscd"
 
 place=$(mktemp -d "${TMPDIR:-/tmp}/virtual-yubikey-XXXXXX")
+[ ${#place} -lt 90 ] || {
+  rmdir "$place"
+  fail "TMPDIR is too long: a socket's path has 107 characters at most"
+}
 pcscd=
 # shellcheck disable=SC2317  # by the trap
 end() {

@@ -351,7 +351,7 @@ def test_what_becomes_of_a_yubikey_revokes_its_certificates(desk_of):
     ):
         issued = desk.issue(f"{command[0]}-{reason}", "9a", "--force")
         answer = desk.ymgr.json("device", *command)
-        assert answer["revoked"][-1] == issued["cert_id"], command
+        assert issued["cert_id"] in answer["revoked"], command
         assert len(answer["revoked"]) == 1 + (reason == "keyCompromise"), command  # it reaches those revoked for less
         assert desk.status(issued["cert_id"]) == ("revoked", reason)
         assert desk.is_on_crl(issued["certificate"])

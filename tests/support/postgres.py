@@ -39,7 +39,7 @@ class Postgres:
         self.tls = {}
         if tls:
             self.tls = {"PGHOST": "localhost", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.folder / "server.crt")}
-        self.settings = QUICK if replicas else QUICK | ALONE
+        self.settings = dict(QUICK) if replicas else QUICK | ALONE
         self.process = None
         self.owner = {}
         if os.getuid() == 0:  # PostgreSQL refuses root

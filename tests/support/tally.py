@@ -18,6 +18,8 @@ def outcome(case):
     skipped = case.find("skipped") is not None or case.get("status") in ("notrun", "disabled")
     if doctest := DOCTEST.search(case.findtext("system-out") or ""):
         good, failed, left_out = (int(number) for number in doctest.groups())
+        if case.get("name", "").endswith("_postgres"):
+            left_out = 0  # the same program runs all of its cases beside this; here those of SQLite are left out
         return good, max(failed, int(bad)), left_out
     if bad:
         return 0, 1, 0
