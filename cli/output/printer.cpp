@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/csv.hpp"
+#include "base/secret_text.hpp"
 #include "base/text.hpp"
 #include "cli/output/notices.hpp"
 #include "cli/output/stream.hpp"
@@ -219,40 +220,22 @@ std::string render(const Command& command, const Result& result, const View& vie
 
 namespace {
 
-/// As it stands between the quotes of a JSON string.
 Secret escaped(const Secret& secret) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  Secret out(secret.size() * 6);
-  std::size_t size = 0;
-  const auto put = [&](std::string_view text) { size += text.copy(out.fill().data() + size, text.size()); };
-  for (const char& c : secret.reveal()) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20) {
-      put("\\u00");
-      put(digits.substr(byte >> 4, 1));
-      put(digits.substr(byte & 15, 1));
-      continue;
-    }
-    if (c == '"' || c == '\\') put("\\");
-    put({&c, 1});
-  }
-  out.shrink(size);
-  return out;
+  SecretWriter out(secret.size() * 6);
+  out.put_escaped(secret.reveal());
+  return out.finish();
 }
 
 /// As a field of a CSV; never prefixed, as other fields are, since it would be another secret.
 Secret quoted(const Secret& secret) {
-  Secret out(secret.size() * 2 + 2);
-  std::size_t size = 0;
-  const auto put = [&](char c) { out.fill()[size++] = c; };
-  put('"');
-  for (const char c : secret.reveal()) {
-    if (c == '"') put(c);
-    put(c);
+  SecretWriter out(secret.size() * 2 + 2);
+  out.put("\"");
+  for (const char& c : secret.reveal()) {
+    if (c == '"') out.put("\"");
+    out.put({&c, 1});
   }
-  put('"');
-  out.shrink(size);
-  return out;
+  out.put("\"");
+  return out.finish();
 }
 
 Secret in_format(const Secret& secret, Format format) {

@@ -1,11 +1,11 @@
 #include "secrets/secret_json.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <string>
 
 #include "base/error.hpp"
+#include "base/secret_text.hpp"
 
 namespace ymgr {
 namespace {
@@ -15,13 +15,6 @@ constexpr int deepest = 4;
 
 [[noreturn]] void refuse() {
   throw Error(Code::box_invalid, "a secret document of a YubiKey can't be read");
-}
-
-std::optional<unsigned> hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10;
-  return std::nullopt;
 }
 
 class Reader {
@@ -73,28 +66,10 @@ class Reader {
   char character() {
     const char c = take();
     if (static_cast<unsigned char>(c) < 0x20) refuse();
-    return c == '\\' ? escaped() : c;
-  }
-
-  char escaped() {
-    constexpr std::string_view names = "\"\\/bfnrt", values = "\"\\/\b\f\n\r\t";
-    const char name = take();
-    if (name == 'u') return unicode();
-    const auto place = names.find(name);
-    if (place == std::string_view::npos) refuse();
-    return values[place];
-  }
-
-  /// Only what the writer makes of control characters.
-  char unicode() {
-    unsigned code = 0;
-    for (int i = 0; i < 4; ++i) {
-      const auto digit = hex_digit(take());
-      if (!digit) refuse();
-      code = code * 16 + *digit;
-    }
-    if (code >= 0x80) refuse();
-    return static_cast<char>(code);
+    if (c != '\\') return c;
+    const auto escaped = take_json_escape(rest_);
+    if (!escaped) refuse();
+    return *escaped;
   }
 
   char take() {
@@ -120,60 +95,34 @@ class Reader {
 
 }  // namespace
 
-SecretJsonWriter::SecretJsonWriter() : buffer_(longest_document) {}
-
-void SecretJsonWriter::put(std::string_view bytes) {
-  if (bytes.size() > buffer_.size() - size_) throw Error(Code::internal, "a secret document is too long");
-  std::memcpy(buffer_.fill().data() + size_, bytes.data(), bytes.size());
-  size_ += bytes.size();
-}
-
-void SecretJsonWriter::put_quoted(std::string_view text) {
-  put("\"");
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') put("\\");
-    if (byte >= 0x20) {
-      put({&c, 1});
-      continue;
-    }
-    constexpr std::string_view digits = "0123456789abcdef";
-    put("\\u00");
-    put(digits.substr(byte >> 4U, 1));
-    put(digits.substr(byte & 0xFU, 1));
-  }
-  put("\"");
-}
+SecretJsonWriter::SecretJsonWriter() : out_(longest_document) {}
 
 void SecretJsonWriter::put_name(std::string_view name) {
-  if (!first_) put(",");
+  if (!first_) out_.put(",");
   first_ = false;
-  put_quoted(name);
-  put(":");
+  out_.put_quoted(name);
+  out_.put(":");
 }
 
 void SecretJsonWriter::open(std::string_view name) {
   if (!name.empty()) put_name(name);
-  put("{");
+  out_.put("{");
   first_ = true;
 }
 void SecretJsonWriter::close() {
-  put("}");
+  out_.put("}");
   first_ = false;
 }
 void SecretJsonWriter::text(std::string_view name, std::string_view value) {
   put_name(name);
-  put_quoted(value);
+  out_.put_quoted(value);
 }
 void SecretJsonWriter::flag(std::string_view name, bool value) {
   put_name(name);
-  put(value ? "true" : "false");
+  out_.put(value ? "true" : "false");
 }
 Secret SecretJsonWriter::finish() {
-  Secret document(buffer_.reveal().substr(0, size_));
-  buffer_ = Secret();
-  size_ = 0;
-  return document;
+  return out_.finish();
 }
 
 void read_secret_json(const Secret& document, const SecretMember& member) {

@@ -3,7 +3,7 @@
 #include <functional>
 #include <string_view>
 
-#include "base/secret.hpp"
+#include "base/secret_text.hpp"
 
 namespace ymgr {
 
@@ -19,12 +19,9 @@ class SecretJsonWriter {
   Secret finish();
 
  private:
-  void put(std::string_view bytes);
   void put_name(std::string_view name);
-  void put_quoted(std::string_view text);
 
-  Secret buffer_;
-  std::size_t size_ = 0;
+  SecretWriter out_;
   bool first_ = true;
 };
 

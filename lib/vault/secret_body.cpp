@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/secret_text.hpp"
 
 namespace ymgr::vault {
 namespace {
@@ -14,39 +15,6 @@ constexpr std::string_view blanks = " \t\r\n";
 [[noreturn]] void refuse() {
   throw Error(Code::json_invalid, "the answer is no JSON object");
 }
-
-class Writer {
- public:
-  explicit Writer(std::size_t size) : out_(size) {}
-  void put(std::string_view bytes) {
-    std::copy(bytes.begin(), bytes.end(), out_.fill().begin() + static_cast<std::ptrdiff_t>(size_));
-    size_ += bytes.size();
-  }
-  void put_quoted(std::string_view text) {
-    put("\"");
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        put("\\u00");
-        put(digits.substr(byte >> 4U, 1));
-        put(digits.substr(byte & 0xFU, 1));
-        continue;
-      }
-      if (c == '"' || c == '\\') put("\\");
-      put({&c, 1});
-    }
-    put("\"");
-  }
-  Secret finish() {
-    out_.shrink(size_);
-    return std::move(out_);
-  }
-
- private:
-  Secret out_;
-  std::size_t size_ = 0;
-};
 
 struct Span {
   std::size_t begin, end;
@@ -130,16 +98,6 @@ class Scanner {
   std::size_t at_ = 0;
 };
 
-unsigned hex_value(std::string_view digits) {
-  unsigned value = 0;
-  for (const char c : digits) {
-    const auto place = std::string_view("0123456789abcdef0123456789ABCDEF").find(c);
-    if (place == std::string_view::npos) refuse();
-    value = value * 16 + static_cast<unsigned>(place % 16);
-  }
-  return value;
-}
-
 /// The text between the quotes. \u is read for ASCII only: Go writes nothing else so but two line separators.
 Secret unquoted(std::string_view text) {
   Secret out(text.size());
@@ -148,20 +106,9 @@ Secret unquoted(std::string_view text) {
     char c = text.front();
     text.remove_prefix(1);
     if (c == '\\') {
-      constexpr std::string_view names = "\"\\/bfnrt", values = "\"\\/\b\f\n\r\t";
-      const char name = text.front();  // the scanner saw to it that there is one
-      text.remove_prefix(1);
-      if (name == 'u') {
-        if (text.size() < 4) refuse();
-        const unsigned code = hex_value(text.substr(0, 4));
-        if (code >= 0x80) refuse();
-        text.remove_prefix(4);
-        c = static_cast<char>(code);
-      } else {
-        const auto place = names.find(name);
-        if (place == std::string_view::npos) refuse();
-        c = values[place];
-      }
+      const auto escaped = take_json_escape(text);
+      if (!escaped) refuse();
+      c = *escaped;
     }
     out.fill()[size++] = c;
   }
@@ -176,7 +123,7 @@ Secret body_with(const Json& plain, std::span<const SecretMember> secrets) {
   start.pop_back();
   std::size_t size = start.size() + 1;
   for (const auto& one : secrets) size += one.name.size() + 6 + 6 * one.value->size();
-  Writer writer(size);
+  SecretWriter writer(size);
   writer.put(start);
   bool first = start == "{";
   for (const auto& one : secrets) {
