@@ -5,6 +5,7 @@
 
 #include "base/failpoint.hpp"
 #include "sql/libpq.hpp"
+#include "sql/nesting.hpp"
 #include "sql/postgres.hpp"
 
 namespace ymgr::sql {
@@ -71,7 +72,7 @@ class PostgresConnection final : public Connection {
 
   std::int64_t run(std::string_view text, std::span<const Value> params, const Each& each) override {
     const Parameters parameters(params);
-    if (in_transaction_) return execute(std::string(text), parameters, each);
+    if (nesting_.inside) return execute(std::string(text), parameters, each);
     if (only_reads(text)) return read(std::string(text), parameters, each);
     return write(std::string(text), parameters, each);
   }
@@ -80,7 +81,7 @@ class PostgresConnection final : public Connection {
     const auto insert = [&](const RowBlock& block) {
       execute(block.statement(table, columns), block.parameters(), {});
     };
-    if (in_transaction_) {
+    if (nesting_.inside) {
       for (auto block = take(columns, next); !block.empty(); block = take(columns, next)) insert(block);
       return;
     }
@@ -94,16 +95,16 @@ class PostgresConnection final : public Connection {
   }
 
   void transaction(Access access, const std::function<void()>& body) override {
-    if (in_transaction_) return join(access, body);
+    if (nesting_.inside) return nesting_.join(access, body);
     attempt(access, access == Access::write ? Failpoints::on : Failpoints::off, body);
   }
 
   void run_script(std::string_view text) override {
-    if (!in_transaction_) look_for_server();
+    if (!nesting_.inside) look_for_server();
     begin();
     Answer::make_way(link());
     // A migration takes the time that it takes.
-    link().script(in_transaction_ ? "SET LOCAL statement_timeout = 0; " + std::string(text) : std::string(text));
+    link().script(nesting_.inside ? "SET LOCAL statement_timeout = 0; " + std::string(text) : std::string(text));
   }
 
  private:
@@ -113,12 +114,11 @@ class PostgresConnection final : public Connection {
   class Scope {
    public:
     Scope(PostgresConnection& connection, Access access) : connection_(connection) {
-      connection_.in_transaction_ = true;
-      connection_.may_write_ = access == Access::write;
-      connection_.begun_ = connection_.doomed_ = connection_.undone_ = false;
+      connection_.nesting_.begin(access);
+      connection_.begun_ = connection_.undone_ = false;
     }
     ~Scope() {
-      connection_.in_transaction_ = false;
+      connection_.nesting_.inside = false;
       if (connection_.begun_) connection_.roll_back();
     }
     Scope(const Scope&) = delete;
@@ -174,12 +174,12 @@ class PostgresConnection final : public Connection {
 
   /// Queues what opens the transaction; its answers come first in the batch.
   int queue_begin() {
-    if (!in_transaction_ || begun_) return 0;
-    if (may_write_ && link().standby())
+    if (!nesting_.inside || begun_) return 0;
+    if (nesting_.may_write && link().standby())
       throw Error(Code::database_read_only, "database " + link().where() + " is a standby and takes no writes", {},
                   {{"sqlstate", "25006"}});
     begun_ = true;
-    if (!may_write_) {
+    if (!nesting_.may_write) {
       link().queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
       return 1;
     }
@@ -295,21 +295,11 @@ class PostgresConnection final : public Connection {
     {
       const Scope scope(*this, access);
       body();
-      if (doomed_) throw Error(Code::internal, "commit after a failed part of the transaction");
+      nesting_.require_sound();
       if (failpoints == Failpoints::on) failpoint("commit", "before");
       commit();
     }
     if (failpoints == Failpoints::on) failpoint("commit", "after");
-  }
-
-  void join(Access access, const std::function<void()>& body) {
-    if (access == Access::write && !may_write_) throw Error(Code::internal, "write inside a transaction for reading");
-    try {
-      body();
-    } catch (...) {
-      doomed_ = true;
-      throw;
-    }
   }
 
   void commit() {
@@ -324,7 +314,7 @@ class PostgresConnection final : public Connection {
       link().skip();
     } catch (const Error& error) {
       if (!link().lost()) throw;
-      if (may_write_) settle(error);
+      if (nesting_.may_write) settle(error);
       return;
     }
     if (tag != "COMMIT") throw Error(Code::internal, "commit after a failed statement of the transaction");
@@ -346,7 +336,7 @@ class PostgresConnection final : public Connection {
   /// The answer to COMMIT got lost: what became of it? @throws Error `loss` when it did not happen, with outcome unknown when
   /// nobody can tell
   void settle(const Error& loss) {
-    in_transaction_ = false;
+    nesting_.inside = false;
     const auto timeline = link().timeline();
     const auto deadline = time_is_up();
     std::string status;
@@ -394,7 +384,8 @@ class PostgresConnection final : public Connection {
   std::unique_ptr<Session> session_;
   int answers_ = 0;             // whose rows are being read
   std::string transaction_id_;  // of the transaction that writes
-  bool in_transaction_ = false, begun_ = false, may_write_ = false, doomed_ = false;
+  Nesting nesting_;
+  bool begun_ = false;
   bool undone_ = false;  // the last COMMIT did not happen
 };
 

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/failpoint.hpp"
+#include "sql/nesting.hpp"
 #include "sql/sqlite.hpp"
 
 namespace ymgr::sql {
@@ -98,7 +99,7 @@ class SqliteConnection final : public Connection {
   }
 
   void transaction(Access access, const std::function<void()>& body) override {
-    if (in_transaction_) return join(access, body);
+    if (nesting_.inside) return nesting_.join(access, body);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(settings_.busy_milliseconds);
     for (int attempt = 1;; ++attempt) {
       try {
@@ -118,12 +119,10 @@ class SqliteConnection final : public Connection {
    public:
     Scope(SqliteConnection& connection, Access access) : connection_(connection) {
       connection_.execute(access == Access::write ? "BEGIN IMMEDIATE" : "BEGIN");
-      connection_.in_transaction_ = true;
-      connection_.may_write_ = access == Access::write;
-      connection_.doomed_ = false;
+      connection_.nesting_.begin(access);
     }
     ~Scope() {
-      connection_.in_transaction_ = false;
+      connection_.nesting_.inside = false;
       if (sqlite3_get_autocommit(connection_.db_.get()) == 0)
         sqlite3_exec(connection_.db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
@@ -138,21 +137,11 @@ class SqliteConnection final : public Connection {
     {
       const Scope scope(*this, access);
       body();
-      if (doomed_) throw Error(Code::internal, "commit after a failed part of the transaction");
+      nesting_.require_sound();
       if (access == Access::write) failpoint("commit", "before");
       commit();
     }
     if (access == Access::write) failpoint("commit", "after");
-  }
-
-  void join(Access access, const std::function<void()>& body) {
-    if (access == Access::write && !may_write_) throw Error(Code::internal, "write inside a transaction for reading");
-    try {
-      body();
-    } catch (...) {
-      doomed_ = true;
-      throw;
-    }
   }
 
   void commit() {
@@ -183,7 +172,7 @@ class SqliteConnection final : public Connection {
   SqliteSettings settings_;
   DatabaseHandle db_;
   StatementCache statements_;
-  bool in_transaction_ = false, may_write_ = false, doomed_ = false;
+  Nesting nesting_;
 };
 
 }  // namespace
