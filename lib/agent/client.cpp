@@ -404,12 +404,6 @@ ImportCheck Client::import_certificate(const ImportRequest& request) {
   });
 }
 
-void Client::delete_certificate(std::string_view serial, piv::Slot slot, const piv::ManagementKey& management_key,
-                                DeleteKey key) {
-  delete_certificate(serial, slot,
-                     piv::Opener(piv::ManagementKey{management_key.algorithm, management_key.bytes.clone()}), key);
-}
-
 void Client::delete_certificate(std::string_view serial, piv::Slot slot, const piv::Opener& opener, DeleteKey key) {
   Secrets secrets;
   Json body = of_slot(serial, slot);

@@ -148,8 +148,6 @@ class Client {
   SlotCsr generate_csr(const CsrRequest&);
   /// Written and read back. @throws Error slot-used, slot-empty
   ImportCheck import_certificate(const ImportRequest&);
-  void delete_certificate(std::string_view serial, piv::Slot slot, const piv::ManagementKey&,
-                          DeleteKey key = DeleteKey::keep);
   void delete_certificate(std::string_view serial, piv::Slot slot, const piv::Opener&, DeleteKey key = DeleteKey::keep);
   /// @throws Error device-refused, nothing spent
   void reset(std::string_view serial);

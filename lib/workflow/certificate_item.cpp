@@ -221,7 +221,8 @@ bool revoke_if_denied(Recording& recording, const CertificateRow& row) {
   return true;
 }
 
-/// The YubiKey was lost, retired, reset or given to somebody else while the certificate was signed: whoever took its certificates away has not seen this one.
+/// The YubiKey was lost, retired, reset or given to somebody else while the certificate was signed: whoever took its certificates
+/// away has not seen this one.
 bool revoke_if_taken_out(Recording& recording, const CertificateItem& item, const CertificateRow& row) {
   const auto device = devices::find(recording.db, item.card->place.serial);
   if (device && device->status == DeviceStatus::enrolled && is_of(*device, item)) return false;

@@ -245,12 +245,17 @@ bool knows_management_key(agent::Client& agent, const std::string& serial, const
   return opens(Code::wrong_management_key, [&] { agent.verify_management_key(serial, key); });
 }
 
+std::optional<piv::ManagementKey> proven_key(DevicePorts& ports, const std::string& serial) {
+  auto stored = ports.secrets.card();
+  if (stored.management_key && knows_management_key(ports.agent, serial, *stored.management_key))
+    return std::move(stored.management_key);
+  if (!stored.pending || stored.pending->what != Credential::management_key) return std::nullopt;
+  piv::ManagementKey pending{stored.pending->algorithm, std::move(stored.pending->value)};
+  return knows_management_key(ports.agent, serial, pending) ? std::optional(std::move(pending)) : std::nullopt;
+}
+
 bool is_proven(DevicePorts& ports, const std::string& serial) {
-  const auto stored = ports.secrets.card();
-  if (stored.management_key && knows_management_key(ports.agent, serial, *stored.management_key)) return true;
-  const auto& pending = stored.pending;
-  return pending && pending->what == Credential::management_key &&
-         knows_management_key(ports.agent, serial, {pending->algorithm, pending->value.clone()});
+  return proven_key(ports, serial).has_value();
 }
 
 piv::ManagementKey current_management_key(DevicePorts& ports, const std::string& serial) {

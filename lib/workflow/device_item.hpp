@@ -84,7 +84,8 @@ Progress promote(DeviceItem& item, DevicePorts& ports, Attempt) {
 /// @throws Error few-tries, credentials-unknown, and what the agent throws
 Progress settle_pending(DeviceItem&, DevicePorts&, Attempt);
 
-/// The card knows the management key that is kept, or the one on its way. Where none is kept, nobody can tell: false.
+/// The management key that is kept, or the one on its way: which of them the card knows. Where none is kept, nobody can tell: nullopt.
+std::optional<piv::ManagementKey> proven_key(DevicePorts&, const std::string& serial);
 bool is_proven(DevicePorts&, const std::string& serial);
 
 /// Before PIN or PUK is sent: who can do without the management key may answer anything, and would be believed.

@@ -221,13 +221,7 @@ Statement statement_of(DevicePorts& ports, const agent::CsrRequest& request) {
 piv::Opener present_opener(const DeviceItem& item, DevicePorts& ports, const piv::DeviceInfo& info) {
   if (item.is_reset) return piv::factory_management_key(info.management_algorithm);
   if (!item.adopted || ports.given.management_key) return current_opener(item, ports);
-  auto kept = ports.secrets.card();
-  if (kept.management_key && knows_management_key(ports.agent, item.target, *kept.management_key))
-    return std::move(*kept.management_key);
-  if (kept.pending && kept.pending->what == Credential::management_key) {
-    piv::ManagementKey pending{kept.pending->algorithm, std::move(kept.pending->value)};
-    if (knows_management_key(ports.agent, item.target, pending)) return pending;
-  }
+  if (auto key = proven_key(ports, item.target)) return std::move(*key);
   return unknown_opener(item, ports, info);
 }
 

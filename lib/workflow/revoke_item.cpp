@@ -62,8 +62,7 @@ void destroy_in_slot(Workbench& bench, RevokeItem& item, const CardPlace& place)
   const auto there = read_slot(bench.agent(), place);
   const bool has_key = there.key == item.public_key_sha256;
   if (!has_key && there.certificate != item.fingerprint) return;
-  const auto key = management_key(bench, place.serial);
-  bench.agent().delete_certificate(place.serial, place.slot, key,
+  bench.agent().delete_certificate(place.serial, place.slot, management_key(bench, place.serial),
                                    has_key ? agent::DeleteKey::destroy : agent::DeleteKey::keep);
   item.key_found = has_key;
 }

@@ -77,7 +77,7 @@ std::string person_script(const Settings& settings) {
 std::string migration_text(const sql::Migration& migration) {
   const std::string number = std::to_string(migration.number());
   return "\nSELECT NOT EXISTS (SELECT FROM schema_migrations WHERE number = " + number +
-         ") AS todo \\gset\n\\if :todo\n" + std::string(migration.text) +
+         ") AS missing \\gset\n\\if :missing\n" + std::string(migration.text) +
          "INSERT INTO schema_migrations (number, name, sha256, min_client, applied_at) VALUES (" + number + ", '" +
          std::string(migration.name) + "', '" + migration.sha256() + "', " + std::to_string(migration.min_client()) +
          ", floor(extract(epoch FROM now()) * 1000000));\n\\endif\n";
