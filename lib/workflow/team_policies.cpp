@@ -21,7 +21,7 @@ struct PolicyParts {
 };
 const PolicyParts policy_parts[] = {
     {"admin", {"admin", "person", "shared"}},
-    {"operator", {"operator", "services", "person", "certificates", "settings", "shared"}},
+    {"operator", {"operator", "services", "person", "card", "certificates", "settings", "shared"}},
     {"user", {"user", "person", "certificates", "settings", "shared"}},
     {"auditor", {"auditor", "person", "certificates", "settings", "shared"}},
     {"renewer", {"renewer", "services", "certificates", "settings", "shared"}},

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness import RELEASE, Box, Ymgr, wait_for
 from team import PASSWORD, ROLES, Member, Team
@@ -45,6 +45,11 @@ VAULT = {
         ("a server's name", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "uma", "alt_names": "www.corp.test"}, "not allowed"),
         ("an address", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "uma", "ip_sans": "10.0.0.1"}, "IP Subject Alternative Names are not allowed"),
         ("a long life", "POST", "pki/sign/piv-{me}", {"csr": CSR, "common_name": "uma", "not_after": FAR}, "ttl-limited"),
+        ("another's mail", "POST", "pki/sign/email-{me}", {"csr": CSR, "common_name": "uma", "alt_names": "una@corp.test"}, "not allowed by this role"),
+        ("another's mailbox", "POST", "pki/sign/email-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
+        ("a login by way of mail", "POST", "pki/sign/email-{me}", {"csr": CSR, "common_name": "uma", "other_sans": UPN + "uma@ad.corp.test"}, "not allowed"),
+        ("another client", "POST", "pki/sign/client-{me}", {"csr": CSR, "common_name": "ada"}, "not allowed by this role"),
+        ("a key for doors", "POST", "pki/sign/card-{me}", {"csr": CSR, "common_name": "uma"}, DENIED),
         ("a server's certificate", "POST", "pki/sign/ymgr-tls-server-ec", {"csr": CSR, "common_name": "www.corp.test"}, DENIED),
         ("any certificate", "POST", "pki/sign-verbatim", {"csr": CSR}, DENIED),
         ("any by the own role", "POST", "pki/sign-verbatim/piv-{me}", {"csr": CSR}, DENIED),
@@ -64,6 +69,9 @@ VAULT = {
         ("any certificate", "POST", "pki/sign-verbatim", {"csr": CSR}, DENIED),
         ("a person's certificate", "POST", "pki/sign/piv-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
         ("an admin's certificate", "POST", "pki/sign/piv-{ada}", {"csr": CSR, "common_name": "ada"}, DENIED),
+        ("a person's mailbox", "POST", "pki/sign/email-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
+        ("another's key for doors", "POST", "pki/sign/card-{una}", {"csr": CSR, "common_name": "una"}, DENIED),
+        ("a key for doors in another name", "POST", "pki/sign/card-{me}", {"csr": CSR, "common_name": "una"}, "not allowed by this role"),
         ("a client called like an admin", "POST", "pki/sign/ymgr-tls-client-ec", {"csr": CSR, "common_name": "ada"}, "not allowed by this role"),
         ("a client by a person's mail", "POST", "pki/sign/ymgr-tls-client-ec", {"csr": CSR, "common_name": "ada@corp.test"}, "not allowed|is not a valid hostname"),
         ("a client with a person's login", "POST", "pki/sign/ymgr-tls-client-ec", {"csr": CSR, "common_name": "a.corp.test", "other_sans": UPN + "ada@ad.corp.test"}, "not allowed"),
@@ -387,6 +395,9 @@ def test_everybody_does_the_own_work(team):
     names = {"common_name": "uma", "other_sans": UPN + "uma@ad.corp.test", "alt_names": "uma@corp.test", "exclude_cn_from_sans": True}
     made = certificate_of(user.vault("POST", f"pki/sign/piv-{user.entity}", {"csr": CSR, "ttl": "24h", **names}))
     assert made.subject.rfc4514_string() == "CN=uma"
+    own_usages(user, "email", {"alt_names": "uma@corp.test"}, [ExtendedKeyUsageOID.EMAIL_PROTECTION])
+    own_usages(user, "client", {}, [ExtendedKeyUsageOID.CLIENT_AUTH])
+    own_usages(operator, "card", {}, [ExtendedKeyUsageOID.CLIENT_AUTH, x509.ObjectIdentifier("2.16.840.1.101.3.6.8")])
     done(user, certificate("own", "uma", "uma"))
     for member in (operator, renewer):
         request = member.vault("POST", "transit/keys/web1/csr", {"csr": CSR})[1]["data"]["csr"]
@@ -406,6 +417,13 @@ def test_everybody_does_the_own_work(team):
     done(operator, "UPDATE ymgr.certificates SET status = 'revoked', revoked_at = 1, revocation_reason = 'superseded' WHERE cert_id = 'own'")
     assert auditor.vault("GET", "transit/keys/web1")[0] == 200
     assert done(auditor, "SELECT count(*) FROM ymgr.certificates WHERE owner = 'uma'") == "2"
+
+
+def own_usages(member, role, names, wanted):
+    body = {"csr": CSR, "ttl": "24h", "common_name": member.name, "exclude_cn_from_sans": True, **names}
+    made = certificate_of(member.vault("POST", f"pki/sign/{role}-{member.entity}", body))
+    assert list(made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == wanted
+    assert made.extensions.get_extension_for_class(x509.KeyUsage).value.content_commitment == (role == "email")
 
 
 def certificate_of(answer):

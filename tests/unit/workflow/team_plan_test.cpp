@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "policy/policy.hpp"
+#include "support/thrown.hpp"
+#include "workflow/team_roles.hpp"
 
 namespace ymgr::team {
 namespace {
@@ -39,6 +42,17 @@ std::string file_named(std::string_view name) {
     if (path == name) return text;
   FAIL("no file " << name);
   return {};
+}
+
+bool has_usage(const Json& role, std::string_view usage) {
+  const std::pair<std::string_view, std::string_view> flags[] = {{"serverAuth", "server_flag"},
+                                                                 {"clientAuth", "client_flag"},
+                                                                 {"codeSigning", "code_signing_flag"},
+                                                                 {"emailProtection", "email_protection_flag"}};
+  for (const auto& [name, flag] : flags)
+    if (name == usage) return role.at(flag).boolean();
+  const auto more = role.texts_or_empty("ext_key_usage_oids");
+  return std::ranges::find(more, eku_oid(usage)) != more.end();
 }
 
 TEST_CASE("every placeholder of the plan is filled in, but those of Vault") {
@@ -113,12 +127,46 @@ TEST_CASE("a service gets no address where no network is named") {
 TEST_CASE("a person's roles allow that person's names alone") {
   const auto calls =
       person_calls(settings(), {"bob", "operator", "0a1b", {"bob", "bob@corp.test"}, "bob@ad.corp.test"});
-  REQUIRE(calls.size() == 2);
-  CHECK(calls[0].path == "pki1/roles/piv-0a1b");
-  CHECK(dump_json(calls[0].body.at("allowed_domains")) == R"(["bob","bob@corp.test"])");
+  const char* paths[] = {"pki1/roles/piv-0a1b", "pki1/roles/email-0a1b", "pki1/roles/client-0a1b",
+                         "pki1/roles/card-0a1b", "database1/roles/u-0a1b"};
+  REQUIRE(calls.size() == std::size(paths));
+  for (std::size_t i = 0; i < calls.size(); ++i) CHECK(calls[i].path == paths[i]);
+  for (std::size_t i = 0; i < 4; ++i)
+    CHECK(dump_json(calls[i].body.at("allowed_domains")) == R"(["bob","bob@corp.test"])");
   CHECK(dump_json(calls[0].body.at("allowed_other_sans")) == R"(["1.3.6.1.4.1.311.20.2.3;UTF8:bob@ad.corp.test"])");
-  CHECK(calls[1].path == "database1/roles/u-0a1b");
-  CHECK(dump_json(calls[1].body.at("creation_statements")).find(R"(IN ROLE \"grp_operator\")") != std::string::npos);
+  CHECK(calls[1].body.find("allowed_other_sans") == nullptr);
+  CHECK(calls[1].body.at("email_protection_flag").boolean());
+  CHECK_FALSE(calls[1].body.at("client_flag").boolean());
+  CHECK(dump_json(calls[4].body.at("creation_statements")).find(R"(IN ROLE \"grp_operator\")") != std::string::npos);
+}
+
+TEST_CASE("each profile of the first policy has a role of the CA that has its usages") {
+  struct Row {
+    const char* profile;
+    KeyAlgorithm key;
+    Role role;
+    const char* want;
+  };
+  const Row rows[] = {{"tls-server", KeyAlgorithm::ec_p384, Role::operator_, "pre-tls-server-ec"},
+                      {"service", KeyAlgorithm::rsa_4096, Role::admin, "pre-service-rsa"},
+                      {"code-signing", KeyAlgorithm::ed25519, Role::operator_, "pre-code-signing-ed25519"},
+                      {"tls-client", KeyAlgorithm::ec_p256, Role::operator_, "pre-tls-client-ec"},
+                      {"tls-client", KeyAlgorithm::ec_p256, Role::user, "client-0a1b"},
+                      {"email", KeyAlgorithm::rsa_3072, Role::user, "email-0a1b"},
+                      {"piv-auth", KeyAlgorithm::ec_p384, Role::admin, "piv-0a1b"},
+                      {"card-auth", KeyAlgorithm::ec_p384, Role::operator_, "card-0a1b"}};
+  const auto policy = ymgr::Policy::parse(default_policy("internal"), "policy.yaml");
+  auto calls = service_roles(settings());
+  for (auto& call : person_calls(settings(), {"bob", "user", "0a1b", {"bob"}, ""})) calls.push_back(std::move(call));
+  for (const auto& row : rows) {
+    CAPTURE(row.profile);
+    const auto role = pki_role(settings(), row.profile, row.key, {row.role, "0a1b"});
+    CHECK(role == row.want);
+    const auto call = std::ranges::find(calls, "pki1/roles/" + role, &VaultCall::path);
+    REQUIRE(call != calls.end());
+    for (const auto& usage : policy.profiles().at(row.profile).eku) CHECK(has_usage(call->body, usage));
+  }
+  CHECK_CODE(pki_role(settings(), "own-one", KeyAlgorithm::ec_p256, {Role::admin, "0a1b"}), Code::ca_refused);
 }
 
 TEST_CASE("without --create-ca no CA is made, and TLS to the database is verified") {
