@@ -1,11 +1,10 @@
 #include "keys/key_store.hpp"
 
-#include <map>
-
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "keys/decoded_keys.hpp"
 #include "keys/key_file.hpp"
 #include "keys/reference.hpp"
 
@@ -18,46 +17,31 @@ std::string secret_path(std::string_view name) {
   return "keys/" + std::string(name);
 }
 
-/// What both stores do; how a key is sealed is theirs. Decoded keys are kept by their public halves.
-class LocalKeys : public KeyStore {
+/// What both stores do; how a key is sealed is theirs.
+class LocalKeys : public DecodedKeys {
  public:
   explicit LocalKeys(const DataKey& key) : data_key_(key.clone()) {}
 
   EnsuredKey ensure(std::string_view name, KeyAlgorithm algorithm, std::string_view box) override {
-    if (!box.empty()) return keep(name, PrivateKey::from_pkcs8(open_box(name, box)), std::string(box));
+    if (!box.empty()) return take_up(name, box);
     auto key = PrivateKey::generate(algorithm);
     auto sealed = make_box(name, key.pkcs8());
-    return keep(name, std::move(key), std::move(sealed));
+    return keep(reference_of(name), std::move(key), std::move(sealed));
   }
-
-  Der certificate_request(const EnsuredKey& key, const RequestedNames& names) override {
-    return make_csr(decoded(key), names);
-  }
-
-  void forget(const EnsuredKey& key) override { keys_.erase(key.public_key.sha256); }
 
  protected:
   virtual std::string reference_of(std::string_view name) const = 0;
   virtual std::string make_box(std::string_view name, const Secret& pkcs8) const = 0;
   virtual Secret open_box(std::string_view name, std::string_view box) const = 0;
 
-  EnsuredKey keep(std::string_view name, PrivateKey key, std::string box) {
-    EnsuredKey ensured{reference_of(name), key.public_key(), std::move(box)};
-    keys_.insert_or_assign(ensured.public_key.sha256, std::move(key));
-    return ensured;
-  }
-
-  const PrivateKey& decoded(const EnsuredKey& key) const {
-    const auto found = keys_.find(key.public_key.sha256);
-    if (found == keys_.end()) throw Error(Code::key_not_found, "the key " + key.reference + " is not open");
-    return found->second;
+  EnsuredKey take_up(std::string_view name, std::string_view box) {
+    return keep(reference_of(name), PrivateKey::from_pkcs8(open_box(name, box)), std::string(box));
   }
 
   const DataKey& data_key() const noexcept { return data_key_; }
 
  private:
   DataKey data_key_;
-  std::map<Sha256, PrivateKey> keys_;
 };
 
 class SealedKeys final : public LocalKeys {
@@ -67,7 +51,7 @@ class SealedKeys final : public LocalKeys {
   EnsuredKey open(std::string_view reference, std::string_view box) override {
     const auto name = name_in(reference, sealed_prefix);
     if (box.empty()) throw Error(Code::key_not_found, "the key " + std::string(reference) + " is not there");
-    return keep(name, PrivateKey::from_pkcs8(open_box(name, box)), std::string(box));
+    return take_up(name, box);
   }
 
   Secret export_pem(const EnsuredKey& key) override {
@@ -91,8 +75,8 @@ class FileKeys final : public LocalKeys {
 
   EnsuredKey open(std::string_view reference, std::string_view box) override {
     const auto path = name_in(reference, file_prefix);
-    if (!box.empty()) return keep(path, PrivateKey::from_pkcs8(open_box(path, box)), std::string(box));
-    return keep(path, PrivateKey::from_pem(read_key_file(path)), {});
+    if (!box.empty()) return take_up(path, box);
+    return keep(reference_of(path), PrivateKey::from_pem(read_key_file(path)), {});
   }
 
   Secret export_pem(const EnsuredKey& key) override { return decoded(key).pem(); }
@@ -135,6 +119,7 @@ std::string_view to_string(KeyPlace place) noexcept {
   switch (place) {
     case KeyPlace::sealed: return "sealed";
     case KeyPlace::file: return "file";
+    case KeyPlace::transit: return "transit";
     case KeyPlace::card: return "card";
     case KeyPlace::external: return "external";
   }
@@ -144,8 +129,9 @@ std::string_view to_string(KeyPlace place) noexcept {
 KeyPlace parse_key_place(std::string_view text) {
   if (text == "sealed") return KeyPlace::sealed;
   if (text == "file") return KeyPlace::file;
+  if (text == "transit") return KeyPlace::transit;
   throw Error(Code::usage, "no key store " + printable(text),
-              text == "card" ? "--device SERIAL --slot 9a" : "--key-store sealed or --key-store file");
+              text == "card" ? "--device SERIAL --slot 9a" : "sealed, file or transit");
 }
 
 std::unique_ptr<KeyStore> open_sealed_keys(const DataKey& key) {
@@ -181,6 +167,13 @@ std::string sealed_key_box(sql::Connection& connection, std::string_view referen
   if (box.empty())
     throw Error(Code::key_not_found, "the key " + std::string(reference) + " is not there", "renew with --new-key");
   return box;
+}
+
+std::set<std::string> sealed_keys(sql::Connection& connection) {
+  std::set<std::string> references;
+  connection.run("SELECT substr(path, 6) FROM secrets WHERE path LIKE 'keys/%' AND box IS NOT NULL", {},
+                 [&](const sql::Row& row) { references.insert(std::string(sealed_prefix).append(row.text(0))); });
+  return references;
 }
 
 bool key_is_there(sql::Connection& connection, std::string_view reference) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -11,14 +12,14 @@
 
 namespace ymgr {
 
-enum class KeyPlace { sealed, file, card, external };  // external: somebody else's, we only have a request
+enum class KeyPlace { sealed, file, transit, card, external };  // external: somebody else's, we only have a request
 std::string_view to_string(KeyPlace) noexcept;
-/// "sealed" or "file"; a card is named by device and slot. @throws Error usage
+/// "sealed", "file" or "transit"; a card is named by device and slot. @throws Error usage
 KeyPlace parse_key_place(std::string_view text);
 
 /// What is journaled of a key that a step has made: no secret in clear.
 struct EnsuredKey {
-  std::string reference;  // "sealed:NAME", "file:PATH"
+  std::string reference;  // "sealed:NAME", "file:PATH", "transit:NAME"
   PublicKey public_key;
   /// For stores whose keys are written by the journal's own transaction: the sealed PKCS#8, base64. Else empty.
   std::string box;
@@ -61,6 +62,8 @@ std::string key_name_for(std::string_view certificate_name, bool taken);
 void record_sealed_key(sql::Connection&, const EnsuredKey&);
 /// @throws Error key-not-found
 std::string sealed_key_box(sql::Connection&, std::string_view reference);
+/// References of all of them.
+std::set<std::string> sealed_keys(sql::Connection&);
 /// True: the private key is still there, and in one of these two stores.
 bool key_is_there(sql::Connection&, std::string_view reference);
 /// Destroys a sealed key's box (secure_delete is on), or overwrites and removes a file; of a link, the file it points to.

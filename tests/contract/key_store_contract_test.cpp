@@ -1,5 +1,6 @@
 // What every store of keys must do alike.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <functional>
 #include <memory>
@@ -7,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "keys/key_store.hpp"
+#include "keys/keys_pending.hpp"
 #include "keys/keys_transit.hpp"
 #include "support/database.hpp"
 #include "support/thrown.hpp"
@@ -148,7 +150,7 @@ struct SealedBackend final : LocalBackend {
   }
 };
 
-struct FileBackend final : LocalBackend {
+struct FileBackend : LocalBackend {
   std::unique_ptr<KeyStore> open() override { return open_file_keys(test::test_data_key()); }
   std::string name(const std::string& plain) const override { return database.folder() + "/" + plain + ".pem"; }
   std::string prefix() const override { return "file:"; }
@@ -158,12 +160,35 @@ struct FileBackend final : LocalBackend {
   EnsuredKey take_up(KeyStore& store, const std::string& reference) override { return store.open(reference, {}); }
 };
 
+struct PendingBackend final : FileBackend {
+  std::unique_ptr<KeyStore> open() override { return open_pending_keys(); }
+  void finish(KeyStore& store, const EnsuredKey& key) override {
+    CHECK(key.box.empty());
+    FileBackend::finish(store, key);
+  }
+};
+
 TEST_CASE("sealed keys keep the contract of a key store") {
   key_store_contract([] { return std::make_unique<SealedBackend>(); });
 }
 
 TEST_CASE("keys in files keep the contract of a key store") {
   key_store_contract([] { return std::make_unique<FileBackend>(); });
+}
+
+TEST_CASE("keys that wait in files keep the contract of a key store") {
+  key_store_contract([] { return std::make_unique<PendingBackend>(); });
+}
+
+TEST_CASE("a key that waits in a file is its owner's alone, and none of another kind is taken for it") {
+  PendingBackend backend;
+  const auto path = backend.database.folder() + "/made/for/it/web.pem";
+  const auto store = backend.open();
+  store->ensure(path, KeyAlgorithm::ec_p256, {});
+  struct stat found {};
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  CHECK((found.st_mode & 07777) == 0600);
+  CHECK_CODE(store->ensure(path, KeyAlgorithm::ed25519, {}), Code::key_exists);
 }
 
 struct TransitBackend final : KeyBackend {
