@@ -129,6 +129,7 @@ backup::Target target_of(Invocation& call, const std::string& file) {
 }
 
 Result run_create(Invocation& call) {
+  call.wiring().require_embedded("backups", "Back up PostgreSQL with pg_dump and Vault with its snapshots");
   auto& wiring = call.wiring();
   const backup::Origin origin{wiring.database(),   wiring.session(),    wiring.head_signer(),
                               wiring.paths().home, Wiring::host_name(), YMGR_VERSION};

@@ -273,6 +273,8 @@ Result changed_answer(const CaInfo& ca) {
 }
 
 Result run_import(Invocation& call) {
+  call.wiring().require_embedded("CA certificates",
+                                 "Vault's PKI engine renews its issuers; then: ymgr init --team --apply");
   call.wiring().session().require(Right::manage_ca);
   const auto pem = read_input(call.text("FILE"));
   if (!call.globals().dry_run) return changed_answer(import_ca(call.wiring().workbench(), pem));
@@ -289,6 +291,8 @@ constexpr Example rotate_examples[] = {
     {"ymgr ca rotate --root-key /media/usb/root.key --dry-run", "does that key open, and what would be replaced?"}};
 
 Result run_rotate(Invocation& call) {
+  call.wiring().require_embedded("CA certificates",
+                                 "Vault's PKI engine renews its issuers; then: ymgr init --team --apply");
   call.wiring().session().require(Right::manage_ca);
   auto& db = call.wiring().database();
   const auto before = active_ca(db);

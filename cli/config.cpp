@@ -89,6 +89,9 @@ void check_namespace(const std::string& value) {
 void check_file(const std::string& value) {
   if (!value.empty()) check_folder(value);
 }
+void check_role(const std::string& value) {
+  if (!value.empty()) check_word(value, std::string(name_characters) + ".@", "name of a role");
+}
 void check_auth(const std::string& value) {
   check_word(value, name_characters, "way to log in");
 }
@@ -137,6 +140,13 @@ constexpr ConfigKey keys[] = {
      "PEM file of the CAs that its certificate may be from", check_file},
     {"vault.auth", "", "", "userpass", "how people log in: the kind of auth method", check_auth},
     {"vault.auth_mount", "", "", "the kind's name", "where that method stands", check_namespace},
+    {"vault.role", "", "", "", "role to log in with: of jwt, kubernetes, cert and oidc", check_role},
+    {"vault.jwt_file", "", "", "", "file with the JWT that jwt and kubernetes log in with", check_file},
+    {"vault.role_id_file", "", "", "", "file with the role id that approle logs in with", check_file},
+    {"vault.secret_id_file", "", "", "", "file with the secret id that approle logs in with", check_file},
+    {"vault.certificate_file", "BAO_CLIENT_CERT VAULT_CLIENT_CERT", "", "",
+     "PEM file of the certificate that cert logs in with", check_file},
+    {"vault.key_file", "BAO_CLIENT_KEY VAULT_CLIENT_KEY", "", "", "PEM file of its key", check_file},
     {"vault.kv", "", "", "yubikeys", "mount of the secrets of YubiKeys", check_mount},
     {"vault.transit", "", "", "transit", "mount of the keys that never leave it", check_mount},
     {"vault.pki", "", "", "pki", "mount of the CA", check_mount},
@@ -189,10 +199,11 @@ class FileReader {
   }
 
   void take_servers(YamlReader& reader, Settings& into) {
-    take_section(reader, "vault",
-                 {"address", "namespace", "ca_file", "auth", "auth_mount", "kv", "transit", "pki", "database", "prefix",
-                  "domains"},
-                 into);
+    take_section(
+        reader, "vault",
+        {"address", "namespace", "ca_file", "auth", "auth_mount", "role", "jwt_file", "role_id_file", "secret_id_file",
+         "certificate_file", "key_file", "kv", "transit", "pki", "database", "prefix", "domains"},
+        into);
     take_section(reader, "database", {"host", "port", "name", "ca_file", "roles"}, into);
   }
 
@@ -351,6 +362,12 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
                              {"vault.ca_file", {"", "default"}},
                              {"vault.auth", {"userpass", "default"}},
                              {"vault.auth_mount", {"", "default"}},
+                             {"vault.role", {"", "default"}},
+                             {"vault.jwt_file", {"", "default"}},
+                             {"vault.role_id_file", {"", "default"}},
+                             {"vault.secret_id_file", {"", "default"}},
+                             {"vault.certificate_file", {"", "default"}},
+                             {"vault.key_file", {"", "default"}},
                              {"vault.kv", {"yubikeys", "default"}},
                              {"vault.transit", {"transit", "default"}},
                              {"vault.pki", {"pki", "default"}},

@@ -256,9 +256,9 @@ std::string describe(const InitPlan& plan, const InitResult& made) {
 
 constexpr std::string_view team_options[] = {"--plan",      "--apply",         "--check",
                                              "--create-ca", "--database-user", "--database-password-file"};
+constexpr std::string_view begin_options[] = {"--preset", "--policy", "--demo"};  // of a profile or of a team
 constexpr std::string_view profile_options[] = {
-    "--admin",        "--preset", "--policy",          "--ca-key", "--demo", "--permit", "--root-passphrase-file",
-    "--root-key-out", "--ca-csr", "--recovery-key-out"};
+    "--admin", "--ca-key", "--permit", "--root-passphrase-file", "--root-key-out", "--ca-csr", "--recovery-key-out"};
 
 /// A profile in a folder, the servers of a team, and a client of theirs have nothing in common.
 void check_kind(const Invocation& call) {
@@ -266,6 +266,10 @@ void check_kind(const Invocation& call) {
   if (team && join) throw Error(Code::usage, "--team and --join exclude each other", "Give one of them");
   for (const auto option : team_options)
     if (call.has(option) && !team) throw Error(Code::usage, std::string(option) + " goes with --team", "Add --team");
+  for (const auto option : begin_options)
+    if (call.has(option) && (join || (team && !call.has("--apply"))))
+      throw Error(Code::usage, std::string(option) + " is for what begins",
+                  "It goes with --team --apply, or with neither");
   for (const auto option : profile_options)
     if (call.has(option) && (team || join))
       throw Error(Code::usage, std::string(option) + " is for a profile in a folder", "Leave it out");

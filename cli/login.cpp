@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "authority/authority_vault.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
@@ -8,6 +9,7 @@
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/table.hpp"
+#include "cli/servers.hpp"
 #include "workflow/agent_login.hpp"
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
@@ -22,6 +24,27 @@ constexpr Option login_options[] = {
      .value = "FILE",
      .help = "the password, - for standard input, else YMGR_PASSWORD_FILE",
      .complete = "file"},
+    {.name = "--method",
+     .value = "userpass|ldap|oidc|cert|jwt|kubernetes|approle|token",
+     .help = "in a team: how to log in, else vault.auth of the configuration"},
+    {.name = "--role", .value = "NAME", .help = "in a team: role to log in with, else vault.role"},
+    {.name = "--jwt-file",
+     .value = "FILE",
+     .help = "the JWT of jwt and kubernetes, - for standard input, else vault.jwt_file",
+     .complete = "file"},
+    {.name = "--role-id-file",
+     .value = "FILE",
+     .help = "the role id of approle, else vault.role_id_file",
+     .complete = "file"},
+    {.name = "--secret-id-file",
+     .value = "FILE",
+     .help = "the secret id of approle, - for standard input, else vault.secret_id_file",
+     .complete = "file"},
+    {.name = "--token-file",
+     .value = "FILE",
+     .help = "the token of --method token, - for standard input, else BAO_TOKEN or VAULT_TOKEN",
+     .complete = "file"},
+    {.name = "--wrapped", .value = "", .help = "secret id or token is a wrapping token's, to be opened first"},
 };
 constexpr Field session_fields[] = {
     {"user", "string", "who is logged in"},
@@ -44,6 +67,7 @@ constexpr Field whoami_fields[] = {
 constexpr Example login_examples[] = {
     {"ymgr login --user alice", "asks for the password"},
     {"ymgr login --user alice --password-file pw", "in a script"},
+    {"ymgr login --method oidc", "in a team: by the browser"},
     {"YMGR_USER=renewer YMGR_PASSWORD_FILE=/etc/ymgr/pw ymgr renew --due",
      "without login: for one command, leaving nothing behind"},
 };
@@ -75,35 +99,60 @@ std::string describe(Invocation& call, const Session& session) {
          (is_demo(call.wiring().database()) ? ", in a demo profile\n" : "\n");
 }
 
-std::string user_name(Invocation& call) {
-  if (const auto given = call.maybe("--user")) return *given;
-  if (const auto given = environment("YMGR_USER")) return *given;
-  return std::string(trim(call.ask("--user NAME", "User:")));
+void greet(Invocation& call, const SessionPlace& place, const Session& session, sql::Connection& db, Stores& stores) {
+  const AgentPlace agent = call.wiring().agent_place();
+  forget_agent(place, agent, patience(call), call.notices());  // that of a login before
+  greet_agent(db, place, agent, session, stores, patience(call), call.notices());
 }
 
-Secret password(Invocation& call, const std::string& user) {
-  const auto file = environment("YMGR_PASSWORD_FILE");
-  if (!call.has("--password-file") && file) return read_secret_file(*file);
-  return call.secret("--password-file", "Password of " + user + ":");
+const Session& login_to_profile(Invocation& call) {
+  Wiring& wiring = call.wiring();
+  sql::Connection& db = wiring.database();
+  const SessionPlace place = wiring.session_place();
+  std::string user = asked_user(call);
+  Secret secret = asked_password(call, user);
+  const Session& session = wiring.take_session(login(db, place, {std::move(user), std::move(secret)}));
+  greet(call, place, session, db, wiring.stores());
+  return session;
+}
+
+/// Admins alone may write which CAs there are: what Vault has become since is noted when one logs in.
+void note_issuers(Invocation& call, const Session& session) {
+  if (session.identity().role != Role::admin) return;
+  const TeamServers& servers = *call.wiring().team();
+  try {
+    adopt_vault_issuers(call.wiring().database(), servers.vault, servers.settings.pki);
+  } catch (const Error& error) {
+    call.notices().warn(std::string("the CA: ") + error.what() + "; " + error.suggestion());
+  }
+}
+
+const Session& login_to_team(Invocation& call) {
+  Wiring& wiring = call.wiring();
+  const auto settings = team_settings(wiring.config());
+  const SessionPlace place = wiring.session_place();
+  const Session& session =
+      wiring.take_link(team::login(settings, place, team_reach(wiring.config()), asked_login(call), call.notices()));
+  note_issuers(call, session);
+  greet(call, place, session, wiring.database(), wiring.stores());
+  return session;
 }
 
 Result run_login(Invocation& call) {
-  sql::Connection& db = call.wiring().database();
-  const SessionPlace place = call.wiring().session_place();
-  std::string user = user_name(call);
-  Secret secret = password(call, user);
-  const AgentPlace agent = call.wiring().agent_place();
-  const Session session = login(db, place, {std::move(user), std::move(secret)});
-  forget_agent(place, agent, patience(call), call.notices());  // that of a login before
-  const auto stores = open_sealed_stores(db, session);
-  greet_agent(db, place, agent, session, *stores, patience(call), call.notices());
+  const Session& session = call.wiring().is_team() ? login_to_team(call) : login_to_profile(call);
   return {.json = to_json(call, session), .text = "logged in: " + describe(call, session)};
+}
+
+bool end_session(Invocation& call, const SessionPlace& place) {
+  Wiring& wiring = call.wiring();
+  if (!wiring.is_team()) return logout(wiring.database(), place);
+  return team::logout(team_settings(wiring.config()), place, team_reach(wiring.config()), call.notices());
 }
 
 Result run_logout(Invocation& call) {
   const SessionPlace place = call.wiring().session_place();
   forget_agent(place, call.wiring().agent_place(), patience(call), call.notices());
-  const bool ended = logout(call.wiring().database(), place);
+  const bool ended = end_session(call, place);
   return {.json = Json::object({{"ended", ended}}), .text = ended ? "logged out\n" : "there was no session\n"};
 }
 
@@ -132,7 +181,14 @@ constinit const Command login_command = {
         "memory, never in the profile; it ends by `ymgr logout`, by its time, and when the machine restarts.\n\n"
         "Five wrong passwords lock the user for a minute, each further one for twice as long, at most an hour.\n\n"
         "Where `ymgr-agentd` listens, the login opens a session with it too, which `ymgr logout` ends.\n\n"
-        "Unattended commands need no session: with `YMGR_USER` and `YMGR_PASSWORD_FILE` a command logs in for itself.",
+        "In a team Vault decides who somebody is, by the auth method that `vault.auth` names or `--method`; the "
+        "session "
+        "ends with its token, and with it the login that Vault made at the database. Locking out is Vault's.\n\n"
+        "Unattended commands need no session: with `YMGR_USER` and `YMGR_PASSWORD_FILE` a command logs in for itself, "
+        "in "
+        "a team also with `BAO_TOKEN` or `VAULT_TOKEN`, or by the files that `vault.jwt_file`, `vault.role_id_file` "
+        "and "
+        "`vault.certificate_file` name. What was lent for it is given back at its end.",
     .arguments = {},
     .options = login_options,
     .fields = session_fields,

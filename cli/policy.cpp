@@ -14,7 +14,7 @@ namespace {
 constexpr Field show_fields[] = {
     {"version", "string", "version in force"},
     {"preset", "string", "internal or cabf"},
-    {"file", "string", "where the policy stands"},
+    {"file", "?string", "where the policy stands; null: in the team's database"},
     {"min_renew_interval", "string", "smallest time between two renewals of one name"},
     {"denied_keys", "array of string", "SHA-256 of public keys that nobody may use"},
     {"profiles", "object", "by name; limits as they are today"},
@@ -59,7 +59,7 @@ std::string profile_text(const std::string& name, const Json& profile) {
 
 std::string show_text(const Json& policy) {
   std::string text = "policy " + policy.text_or("version", "") + ", preset " + policy.text_or("preset", "") + "\n" +
-                     format_pairs({{"file", policy.text_or("file", "")},
+                     format_pairs({{"file", policy.text_or("file", "the team's database")},
                                    {"between renewals", policy.text_or("min_renew_interval", "") + " at least"},
                                    {"denied keys", join(policy.texts_or_empty("denied_keys"), ", ")}});
   for (const auto& [name, profile] : policy.at("profiles").members()) text += profile_text(name, profile);
@@ -70,7 +70,7 @@ Result run_show(Invocation& call) {
   call.wiring().session().require(Right::show_policy);
   Result result;
   result.json = call.wiring().policy().to_json(now());
-  result.json.set("file", call.wiring().paths().policy);
+  result.json.set("file", call.wiring().is_team() ? Json() : Json(call.wiring().paths().policy));
   result.text = show_text(result.json);
   return result;
 }
@@ -172,9 +172,9 @@ void compare_with_profile(Invocation& call, const Policy& policy, const std::str
                 {{"policy_version", policy.version()}});
   result.json.set("in_force", in_force);
   result.json.set("change", to_string(change));
-  result.text += change == PolicyChange::unchanged ? "it is in force\n"
-                                                   : "in force is " + in_force + "; put it at " +
-                                                         call.wiring().paths().policy + " and run ymgr policy show\n";
+  result.text += change == PolicyChange::unchanged
+                     ? "it is in force\n"
+                     : "in force is " + in_force + "; an admin puts this one in force by " + "ymgr policy set FILE\n";
 }
 
 Result run_validate(Invocation& call) {
@@ -191,13 +191,47 @@ Result run_validate(Invocation& call) {
                               {"change", Json()}});
   result.text = "policy " + policy.version() + " is valid: preset " + policy.preset() + ", profiles " +
                 join(profiles, ", ") + "\n";
-  if (exists(call.wiring().paths().database)) compare_with_profile(call, policy, text, result);
+  if (!call.wiring().is_team() && exists(call.wiring().paths().database))
+    compare_with_profile(call, policy, text, result);
+  return result;
+}
+
+constexpr Argument set_arguments[] = {{"FILE", "policy file; - is standard input", Argument::Count::one, "file"}};
+constexpr Field set_fields[] = {{"version", "string", "version now in force"},
+                                {"previous_version", "string", "version that was in force"},
+                                {"changed", "boolean", "false: this text was in force already"}};
+constexpr Example set_examples[] = {{"ymgr policy set policy.yaml", "put a policy in force"}};
+
+Policy put_in_force(Invocation& call, const PolicyText& given) {
+  Wiring& wiring = call.wiring();
+  const PolicyAdopter adopter{wiring.session(), wiring.head_signer(), call.notices()};
+  if (wiring.is_team()) return set_team_policy(wiring.database(), given, adopter);
+  check_policy_change(wiring.database(), Policy::parse(given.text, given.origin), given);
+  write_file(wiring.paths().policy, given.text, {0600, {}});
+  return adopt_policy(wiring.database(), given, [&] { return adopter; });
+}
+
+Result run_set(Invocation& call) {
+  const std::string file = call.text("FILE");
+  const PolicyText given{read_input(file), file == "-" ? "standard input" : file};
+  Wiring& wiring = call.wiring();
+  wiring.session().require(Right::manage_ca);
+  const Policy policy = Policy::parse(given.text, given.origin);
+  const bool changed = compare_policy(wiring.database(), policy, given.text) != PolicyChange::unchanged;
+  const auto before = sql::read_setting(wiring.database(), "policy.version").value_or("");
+  if (!call.globals().dry_run) put_in_force(call, given);
+  Result result{.json =
+                    Json::object({{"version", policy.version()}, {"previous_version", before}, {"changed", changed}})};
+  result.text = !changed ? "policy " + before + " is in force already\n"
+                         : std::string(call.globals().dry_run ? "would put" : "put") + " policy " + policy.version() +
+                               " in force, in place of " + before + "\n";
+  result.changed = changed && !call.globals().dry_run;
   return result;
 }
 
 }  // namespace
 
-extern const Command policy_show_command, policy_check_command, policy_validate_command;
+extern const Command policy_show_command, policy_check_command, policy_validate_command, policy_set_command;
 constinit const Command policy_show_command = {
     .path = "policy show",
     .summary = "show the policy in force",
@@ -234,6 +268,21 @@ constinit const Command policy_validate_command = {
     .fields = validate_fields,
     .examples = validate_examples,
     .run = run_validate,
+};
+
+constinit const Command policy_set_command = {
+    .path = "policy set",
+    .summary = "put a policy in force",
+    .description =
+        "For admins. The file becomes the policy of the profile, or of the team, where everybody's commands read it "
+        "from the "
+        "database. Another text needs another version; every certificate is then measured by it.",
+    .arguments = set_arguments,
+    .options = {},
+    .fields = set_fields,
+    .examples = set_examples,
+    .run = run_set,
+    .effect = Effect::changes,
 };
 
 }  // namespace ymgr::cli

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
+#include "cli/servers.hpp"
 #include "vault/auth.hpp"
 #include "vault/database.hpp"
 #include "workflow/team_apply.hpp"
@@ -15,50 +16,6 @@
 namespace ymgr::cli {
 
 namespace {
-
-/// What the environment says was not looked at before: other programs have their own ideas of it.
-void check(const ConfigKey& key, const Setting& setting) {
-  try {
-    key.check(setting.value);
-  } catch (const Error& error) {
-    throw Error(Code::config_invalid, std::string(key.name) + " (" + setting.origin + "): " + error.what(),
-                error.hint());
-  }
-}
-
-void check_servers(const Config& config) {
-  for (const ConfigKey& key : config_keys())
-    if (key.name.starts_with("vault.") || key.name.starts_with("database.")) check(key, config.at(key.name));
-}
-
-std::vector<std::string> domains_of(const Config& config) {
-  std::vector<std::string> domains;
-  for (const auto& domain : split(config.at("vault.domains").value, ','))
-    if (!domain.empty()) domains.push_back(domain);
-  return domains;
-}
-
-team::Settings known_settings(const Config& config) {
-  check_servers(config);
-  const auto value = [&](std::string_view key) { return config.at(key).value; };
-  const std::string mount = value("vault.auth_mount");
-  return {.address = value("vault.address"),
-          .vault_namespace = value("vault.namespace"),
-          .vault_ca_file = value("vault.ca_file"),
-          .auth = value("vault.auth"),
-          .auth_mount = mount.empty() ? value("vault.auth") : mount,
-          .kv = value("vault.kv"),
-          .transit = value("vault.transit"),
-          .pki = value("vault.pki"),
-          .database = value("vault.database"),
-          .prefix = value("vault.prefix"),
-          .domains = domains_of(config),
-          .host = value("database.host"),
-          .port = value("database.port"),
-          .database_name = value("database.name"),
-          .database_ca_file = value("database.ca_file"),
-          .roles = value("database.roles")};
-}
 
 team::CaPlan ca_plan(const Invocation& call) {
   return {.ca = call.has("--create-ca") ? team::Ca::create : team::Ca::existing,
@@ -102,36 +59,23 @@ Result plan(Invocation& call) {
   return result;
 }
 
-Secret vault_token(Invocation& call) {
-  if (call.has("--vault-token-file")) return call.secret("--vault-token-file", "Token of Vault:");
-  for (const char* variable : {"BAO_TOKEN", "VAULT_TOKEN"})
-    if (auto token = environment(variable)) return Secret(std::move(*token));
-  return call.secret("--vault-token-file", "Token of Vault:");
-}
-
 vault::Client open_vault(Invocation& call, const team::Settings& settings) {
-  vault::Client client({.addresses = split(settings.address, ','),
-                        .name_space = settings.vault_namespace,
-                        .ca_file = settings.vault_ca_file,
-                        .timeout = call.wiring().config().timeout()});
+  auto client = team::open_vault(settings, team_reach(call.wiring().config()));
   client.use_token(vault_token(call));
   return client;
 }
 
-sql::PostgresSettings database_place(const team::Settings& settings) {
-  sql::PostgresSettings place;
-  place.host = settings.host;
-  place.port = settings.port;
-  place.database = settings.database_name;
-  place.ca_file = settings.database_ca_file;
-  return place;
-}
-
 sql::PostgresSettings database_login(Invocation& call, const team::Settings& settings) {
-  sql::PostgresSettings login = database_place(settings);
+  sql::PostgresSettings login = team::database_place(settings, team_reach(call.wiring().config()));
   login.user = call.has("--database-user") ? call.text("--database-user") : environment("PGUSER").value_or("postgres");
   if (call.has("--database-password-file")) login.password = call.secret("--database-password-file", "Password:");
   return login;
+}
+
+PolicyText first_policy(const Invocation& call) {
+  if (call.has("--policy")) return read_policy_file(call.text("--policy"));
+  const std::string preset = call.maybe("--preset").value_or("internal");
+  return {default_policy(preset), "the preset " + preset};
 }
 
 Result apply(Invocation& call) {
@@ -150,6 +94,9 @@ Result apply(Invocation& call) {
       settings, [&] { return database_login(call, settings); }, applied);
   team::apply_vault(
       settings, ca_plan(call), client, [&] { return database_login(call, settings); }, applied);
+  team::introduce(
+      settings, client, [&] { return database_login(call, settings); }, {first_policy(call), call.has("--demo")},
+      applied);
   result.json = Json::object({{"made", Json::texts(applied.made)}, {"kept", Json::texts(applied.kept)}});
   for (const auto& what : applied.made) result.text += "made: " + what + "\n";
   for (const auto& what : applied.kept) result.text += "is there already: " + what + "\n";
@@ -159,7 +106,7 @@ Result apply(Invocation& call) {
 
 /// As the person that the token is of, unless another login is named.
 std::vector<team::Missing> check_database(Invocation& call, const team::Settings& settings, vault::Client& client) {
-  sql::PostgresSettings login = database_place(settings);
+  sql::PostgresSettings login = team::database_place(settings, team_reach(call.wiring().config()));
   const auto token = vault::look_up_self(client);
   if (call.has("--database-user") || token.entity_id.empty()) {
     login = database_login(call, settings);
@@ -189,16 +136,11 @@ Result check(Invocation& call) {
 }
 
 /// By a token, or by name and password where the auth method takes them.
-void log_in(Invocation& call, vault::Client& client, const std::string& method, const std::string& mount) {
-  if (!call.has("--user")) return client.use_token(vault_token(call));
-  const Secret password = call.secret("--password-file", "Password of " + call.text("--user") + ":");
-  if (method == "ldap")
-    vault::login_ldap(client, call.text("--user"), password, mount);
-  else if (method == "userpass")
-    vault::login_userpass(client, call.text("--user"), password, mount);
+void log_in(Invocation& call, vault::Client& client) {
+  if (call.has("--user"))
+    team::log_in(client, asked_login(call));
   else
-    throw Error(Code::usage, "--user logs in by userpass or ldap, and vault.auth is " + method,
-                "Give a token with --vault-token-file");
+    client.use_token(vault_token(call));
 }
 
 /// What a server says of itself is looked at like a file: known keys, values that can be, and no path of this host.
@@ -208,8 +150,8 @@ team::PublicSettings checked(const team::PublicSettings& published) {
     const auto keys = config_keys();
     const auto key = std::ranges::find(keys, std::string_view(name), &ConfigKey::name);
     const bool known = key != keys.end() && (name.starts_with("vault.") || name.starts_with("database."));
-    if (!known || name.ends_with("ca_file") || value.empty()) continue;
-    check(*key, {value, "published settings"});
+    if (!known || name.ends_with("_file") || value.empty()) continue;
+    check_setting(*key, {value, "published settings"});
     if (value.starts_with('/'))
       throw Error(Code::config_invalid, "the published " + name + " is a path of the host it was published from",
                   "Publish a name that clients can reach: init --team --apply");
@@ -226,12 +168,10 @@ Result join_team(Invocation& call) {
   const auto existing = call.has("--force") ? Existing::replace : Existing::refuse;
   if (existing == Existing::refuse && exists(file))
     throw Error(Code::file_exists, file + " exists already", "Overwrite it with --force");
-  const team::Settings known = known_settings(config);
-  vault::Client client({.addresses = split(url, ','),
-                        .name_space = known.vault_namespace,
-                        .ca_file = known.vault_ca_file,
-                        .timeout = config.timeout()});
-  log_in(call, client, known.auth, known.auth_mount);
+  team::Settings known = known_team_settings(config);
+  known.address = url;
+  vault::Client client = team::open_vault(known, team_reach(config));
+  log_in(call, client);
   const auto settings = checked(team::read_published(known, client));
   if (call.has("--user")) vault::revoke_self(client);
   Result result;
@@ -246,15 +186,6 @@ Result join_team(Invocation& call) {
   result.text = "The settings of the team are in " + file + "; next: ymgr init --team --check\n";
   result.changed = true;
   return result;
-}
-
-team::Settings team_settings(const Config& config) {
-  team::Settings settings = known_settings(config);
-  for (const char* key : {"vault.address", "database.host"})
-    if (config.at(key).value.empty())
-      throw Error(Code::config_invalid, std::string(key) + " is not set",
-                  "Write it into the configuration file; 'ymgr config show --origin' shows what is set");
-  return settings;
 }
 
 Result init_team(Invocation& call) {

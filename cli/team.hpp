@@ -1,13 +1,8 @@
-// `ymgr init --team`, and what the configuration says of the team's servers.
+// `ymgr init --team` and `--join`.
 #pragma once
 #include "cli/command.hpp"
-#include "cli/config.hpp"
-#include "workflow/team_plan.hpp"
 
 namespace ymgr::cli {
-
-/// @throws Error config-invalid: a value of the environment that can't be; an address or a host is missing
-team::Settings team_settings(const Config&);
 
 /// `init` with --team.
 Result init_team(Invocation&);

@@ -9,15 +9,18 @@
 #include <chrono>
 #include <optional>
 
+#include "authority/authority_vault.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/config.hpp"
 #include "cli/environment.hpp"
+#include "cli/servers.hpp"
 #include "sql/settings.hpp"
 #include "workflow/adopt_policy.hpp"
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
+#include "workflow/team_roles.hpp"
 
 namespace ymgr::cli {
 
@@ -85,6 +88,27 @@ void check_clock(sql::Connection& db) {
       "Set the clock right");
 }
 
+/// Of what the environment names, of the session file, or by files that the configuration names.
+std::unique_ptr<team::Link> open_link(const Config& config, const SessionPlace& place) {
+  const auto settings = team_settings(config);
+  const auto reach = team_reach(config);
+  if (const auto request = environment_login(config))
+    return team::Link::for_one_command(settings, place, reach, *request);
+  if (!exists(place.folder + "/" + place.profile_id))
+    if (const auto request = configured_login(config))
+      return team::Link::for_one_command(settings, place, reach, *request);
+  return team::Link::resume(settings, place, reach);
+}
+
+VaultCa vault_ca(const TeamServers& servers, Role role) {
+  return {servers.settings.pki,
+          [&settings = servers.settings, entity = servers.entity_id, role](const SigningRequest& request) {
+            const auto key = parse_csr(request.csr.bytes).key;
+            if (!key.algorithm) throw Error(Code::ca_refused, "the CA signs no " + key.family + " keys");
+            return team::pki_role(settings, request.profile, *key.algorithm, {role, entity});
+          }};
+}
+
 /// Who names a user must not act as another because a session was left open.
 void check_user(const Session& session, const std::string& wanted) {
   if (session.identity().user == wanted) return;
@@ -110,6 +134,9 @@ struct Wiring::State {
   const Config& config;
   Notices& notices;
   ProfilePaths paths;
+  std::unique_ptr<team::Link> link{};  // of a team
+  std::optional<TeamServers> servers{};
+  std::optional<bool> is_team{};
   std::unique_ptr<sql::Connection> db{};
   std::optional<Session> session{};
   std::unique_ptr<Stores> stores{};
@@ -147,7 +174,33 @@ std::string Wiring::host_name() {
   return name.data();
 }
 
+bool Wiring::is_team() const {
+  if (!state_->is_team) state_->is_team = cli::is_team(state_->config, state_->paths.database);
+  return *state_->is_team;
+}
+
+TeamServers* Wiring::team() {
+  if (!is_team()) return nullptr;
+  if (!state_->link) take_link(open_link(state_->config, session_place()));
+  return &*state_->servers;
+}
+
+void Wiring::require_embedded(const std::string& what, const std::string& hint) const {
+  if (is_team()) throw Error(Code::usage, what + " of a team are its servers' own", hint);
+}
+
+const Session& Wiring::take_session(Session session) {
+  return state_->session.emplace(std::move(session));
+}
+
+const Session& Wiring::take_link(std::unique_ptr<team::Link> link) {
+  state_->link = std::move(link);
+  state_->servers.emplace(TeamServers{state_->link->settings(), state_->link->vault(), state_->link->entity_id()});
+  return state_->link->session();
+}
+
 sql::Connection& Wiring::database() {
+  if (team()) return state_->link->database();
   if (state_->db) return *state_->db;
   check_profile(state_->paths);
   auto db = sql::open_sqlite(database_settings(state_->config, state_->paths, false));
@@ -157,6 +210,7 @@ sql::Connection& Wiring::database() {
 }
 
 std::unique_ptr<sql::Connection> Wiring::open_reader() const {
+  require_embedded("lists and answers about certificates", "Vault serves them: vault.pki's crl and ocsp");
   check_profile(state_->paths);
   auto db = sql::open_sqlite(database_settings(state_->config, state_->paths, true));
   if (sql::check_schema(*db) < sql::schema_version()) {
@@ -167,13 +221,16 @@ std::unique_ptr<sql::Connection> Wiring::open_reader() const {
 }
 
 SessionPlace Wiring::session_place() {
+  const auto& chosen = state_->config.session_folder();
+  const std::string folder = chosen.empty() ? runtime_folder() : chosen;
+  if (is_team()) return {folder, team::profile_id(team_settings(state_->config))};
   const auto profile_id = sql::read_setting(database(), "profile_id");
   if (!profile_id) throw Error(Code::database_corrupt, "the profile at " + state_->paths.home + " has no id");
-  const auto& chosen = state_->config.session_folder();
-  return {chosen.empty() ? runtime_folder() : chosen, *profile_id};
+  return {folder, *profile_id};
 }
 
 const Session& Wiring::session() {
+  if (team()) return state_->link->session();
   if (state_->session) return *state_->session;
   sql::Connection& db = database();
   const auto user = environment("YMGR_USER"), file = environment("YMGR_PASSWORD_FILE");
@@ -190,20 +247,30 @@ const Session& Wiring::session() {
 
 const Policy& Wiring::policy() {
   if (!state_->policy) {
-    state_->policy = adopt_policy(database(), state_->paths.policy, [this] {
-      return PolicyAdopter{session(), head_signer(), state_->notices};
-    });
+    const auto adopter = [this] { return PolicyAdopter{session(), head_signer(), state_->notices}; };
+    state_->policy = is_team() ? team_policy(database(), adopter)
+                               : adopt_policy(database(), read_policy_file(state_->paths.policy), adopter);
   }
   return *state_->policy;
 }
 
 Authority& Wiring::authority() {
-  if (!state_->authority) state_->authority = open_local_authority(database(), session().data_key(), state_->paths.ca);
+  if (state_->authority) return *state_->authority;
+  if (const TeamServers* servers = team())
+    state_->authority = open_vault_authority(database(), servers->vault, vault_ca(*servers, session().identity().role));
+  else
+    state_->authority = open_local_authority(database(), session().data_key(), state_->paths.ca);
   return *state_->authority;
 }
 
 Stores& Wiring::stores() {
-  if (!state_->stores) state_->stores = open_sealed_stores(database(), session());
+  if (state_->stores) return *state_->stores;
+  if (const TeamServers* servers = team()) {
+    const auto& settings = servers->settings;
+    state_->stores = open_vault_stores(servers->vault, {settings.kv, settings.transit, settings.prefix + "agent"});
+  } else {
+    state_->stores = open_sealed_stores(database(), session());
+  }
   return *state_->stores;
 }
 
@@ -249,10 +316,14 @@ Workbench& Wiring::workbench() {
                                           .notices = state_->notices,
                                           .self = this_process(host_name()),
                                           .jobs = state_->config.jobs(),
-                                          .ca_folder = state_->paths.ca,
+                                          .ca_folder = is_team() ? "" : state_->paths.ca,
                                           .installations = state_->paths.installations,
                                           .environment = hook_environment(),
                                           .open_agent = [this]() -> agent::Client& { return agent(); },
+                                          .tend =
+                                              [this] {
+                                                if (state_->link) state_->link->tend();
+                                              },
                                           .attestation_trust = [this] { return attestation_trust(); }});
   }
   return *state_->workbench;

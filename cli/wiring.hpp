@@ -12,6 +12,7 @@
 #include "sql/connection.hpp"
 #include "workflow/agent_login.hpp"
 #include "workflow/stores.hpp"
+#include "workflow/team_login.hpp"
 #include "workflow/workbench.hpp"
 
 namespace ymgr::cli {
@@ -28,6 +29,13 @@ struct ProfilePaths {
 
 struct Config;  // cli/config.hpp
 
+/// The servers of a team, with somebody logged in.
+struct TeamServers {
+  const team::Settings& settings;
+  vault::Client& vault;
+  std::string entity_id;  // of who is logged in
+};
+
 class Wiring {
  public:
   Wiring(const Config&, Notices&);
@@ -37,13 +45,23 @@ class Wiring {
   /// Of this host, as installations and leases have it.
   static std::string host_name();
 
-  /// Opened, owner and mode checked, schema checked (migrated when older).
+  /// Whether it is a team's servers, and no profile on this machine.
+  bool is_team() const;
+  /// Logged in when it returns; nullptr: an embedded profile. @throws Error not-logged-in
+  TeamServers* team();
+  /// What a team has on servers is not done here. @param what  "backups"  @param hint  who does it
+  void require_embedded(const std::string& what, const std::string& hint) const;
+
+  /// Opened, owner and mode checked, schema checked (migrated when older); a team's under the login.
   sql::Connection& database();
   /// Another connection to it that cannot write, for a thread of its own. @throws Error database-older: to be migrated first
   std::unique_ptr<sql::Connection> open_reader() const;
-  /// The logged-in session: the session file's, or YMGR_USER and YMGR_PASSWORD_FILE for one command.
+  /// The logged-in session: the session file's, or of what the environment names for one command.
   /// @throws Error not-logged-in, session-expired
   const Session& session();
+  /// The one that `login` has just opened.
+  const Session& take_session(Session);
+  const Session& take_link(std::unique_ptr<team::Link>);
   /// Where `login` puts the session.
   SessionPlace session_place();
   /// Read, compared with the hash in settings. @throws Error policy-unversioned, policy-invalid

@@ -50,22 +50,6 @@ struct RevocationRequest {
   std::optional<Time> invalidity_date;
 };
 
-/// What a CA elsewhere keeps itself, beside the rows that the database has of it.
-class CaBooks {
- public:
-  virtual ~CaBooks() = default;
-  using Each = std::function<void(const std::string& serial)>;
-  /// Serial numbers of all that it signed, revoked ones too, in any order. What has expired may be gone.
-  virtual void issued(const Each&) = 0;
-  virtual void revoked(const Each&) = 0;
-  struct Record {
-    Certificate certificate;
-    std::optional<Time> revoked_at;
-  };
-  /// nullopt: it keeps none of that serial.
-  virtual std::optional<Record> read(std::string_view serial) = 0;
-};
-
 /// A certificate authority, on the command's own thread.
 class Authority {
  public:
@@ -94,8 +78,6 @@ class Authority {
     std::string issuer_id, serial, cert_id;
   };
   virtual std::vector<Known> find_by_public_key(const Sha256& spki) = 0;
-  /// nullptr: the rows of the database are all there is. Network calls, so none of it inside a transaction.
-  virtual CaBooks* books() noexcept { return nullptr; }
 };
 
 /// One CA certificate of the profile, as `ca show` prints it.
@@ -160,7 +142,7 @@ Crl sign_root_crl(sql::Connection&, const RootKey&, const std::string& folder);
 /// numbers are remembered beside the database and CRLs are published as files.
 std::unique_ptr<Authority> open_local_authority(sql::Connection&, const DataKey&, std::string folder);
 /// Writes stored CRLs and CA certificates as files (ca/ISSUER_ID.crl DER, ca/chain.pem, ca/root.pem, …) for whoever serves them. One process
-/// at a time, by a lock in the folder. @throws Error database-busy: another holds it for too long
+/// at a time, by a lock in the folder. Empty `folder`: somebody else serves them, nothing is written. @throws Error database-busy: another holds it for too long
 void publish_ca_files(sql::Connection&, const std::string& folder);
 /// Names of the files that it would write: missing there, or different.
 std::vector<std::string> stale_ca_files(sql::Connection&, const std::string& folder);

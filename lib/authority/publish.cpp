@@ -59,12 +59,14 @@ Fd lock_files(const std::string& folder) {
 }  // namespace ca
 
 void publish_ca_files(sql::Connection& db, const std::string& folder) {
+  if (folder.empty()) return;
   const Fd lock = lock_files(folder);
   for (const auto& file : files_of(db))
     if (!is_current(folder, file)) write_file(folder + "/" + file.name, file.data, {0644, std::nullopt});
 }
 
 std::vector<std::string> stale_ca_files(sql::Connection& db, const std::string& folder) {
+  if (folder.empty()) return {};
   std::vector<std::string> names;
   for (const auto& file : files_of(db))
     if (!is_current(folder, file)) names.push_back(file.name);

@@ -20,6 +20,14 @@ std::string_view make_schema(Dialect dialect) noexcept {
   return {};
 }
 
+std::string_view find_actor(Dialect dialect) noexcept {
+  switch (dialect) {
+    case Dialect::postgres: return "SELECT name, role, status FROM users WHERE name = (SELECT actor())";
+    case Dialect::sqlite: break;
+  }
+  return "SELECT name, role, status FROM users WHERE false";
+}
+
 std::string table_of_statement(std::string_view statement) {
   std::string_view before;
   while (!statement.empty()) {

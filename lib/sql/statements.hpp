@@ -11,6 +11,8 @@ namespace ymgr::sql {
 std::string_view find_table(Dialect) noexcept;
 /// Run before the first migration: what its tables stand in. Empty: nothing.
 std::string_view make_schema(Dialect) noexcept;
+/// Name, role and status of whom a login of PostgreSQL belongs to; on SQLite nobody's, since there are no logins.
+std::string_view find_actor(Dialect) noexcept;
 
 /// The name after INTO, UPDATE or FROM; empty: none.
 std::string table_of_statement(std::string_view statement);

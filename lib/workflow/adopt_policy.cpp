@@ -11,7 +11,8 @@ namespace ymgr {
 namespace {
 
 constexpr std::size_t largest_policy = 1024 * 1024;
-constexpr std::string_view current_hash = "policy.sha256", current_version = "policy.version";
+constexpr std::string_view current_hash = "policy.sha256", current_version = "policy.version",
+                           team_text = "policy.text";
 
 std::string seen(const std::string& version) {
   return "policy.seen." + version;
@@ -65,18 +66,52 @@ PolicyChange compare_policy(sql::Connection& db, const Policy& policy, std::stri
   return *known == digest ? PolicyChange::returning : PolicyChange::unversioned;
 }
 
-Policy adopt_policy(sql::Connection& db, const std::string& path, const std::function<PolicyAdopter()>& adopter) {
-  const std::string text = read_file(path, largest_policy);
-  Policy policy = Policy::parse(text, path);
-  const auto change = compare_policy(db, policy, text);
-  if (change == PolicyChange::unversioned) {
-    throw Error(Code::policy_unversioned, path + " changed but its version is still " + policy.version(),
-                "Give it a new version in the line 'version: " + policy.version() + "'",
-                {{"policy_version", policy.version()}});
-  }
-  if (change != PolicyChange::unchanged) adopt(db, policy, hex(sha256(text)), adopter());
+PolicyChange check_policy_change(sql::Connection& db, const Policy& policy, const PolicyText& given) {
+  const auto change = compare_policy(db, policy, given.text);
+  if (change != PolicyChange::unversioned) return change;
+  throw Error(Code::policy_unversioned, given.origin + " changed but its version is still " + policy.version(),
+              "Give it a new version in the line 'version: " + policy.version() + "'",
+              {{"policy_version", policy.version()}});
+}
+
+PolicyText read_policy_file(const std::string& path) {
+  return {read_file(path, largest_policy), path};
+}
+
+Policy adopt_policy(sql::Connection& db, const PolicyText& given, const std::function<PolicyAdopter()>& adopter) {
+  Policy policy = Policy::parse(given.text, given.origin);
+  const auto change = check_policy_change(db, policy, given);
+  if (change != PolicyChange::unchanged) adopt(db, policy, hex(sha256(given.text)), adopter());
   if (is_measuring(db)) measure_policy(db, policy, adopter().notices);
   return policy;
+}
+
+Policy team_policy(sql::Connection& db, const std::function<PolicyAdopter()>& adopter) {
+  Policy policy =
+      Policy::parse(sql::read_setting(db, team_text).value_or(default_policy("internal")), "the team's policy");
+  if (is_measuring(db)) {  // by an admin who was interrupted; others can't write what comes out
+    const auto who = adopter();
+    if (who.session.identity().role == Role::admin) measure_policy(db, policy, who.notices);
+  }
+  return policy;
+}
+
+Policy set_team_policy(sql::Connection& db, const PolicyText& given, const PolicyAdopter& adopter) {
+  Policy policy = Policy::parse(given.text, given.origin);
+  const auto change = check_policy_change(db, policy, given);
+  db.transaction(sql::Access::write, [&] {
+    if (change != PolicyChange::unchanged) adopt(db, policy, hex(sha256(given.text)), adopter);
+    sql::write_setting(db, team_text, given.text);
+  });
+  if (is_measuring(db)) measure_policy(db, policy, adopter.notices);
+  return policy;
+}
+
+bool seed_team_policy(sql::Connection& db, const PolicyText& given) {
+  if (sql::read_setting(db, team_text)) return false;
+  record_first_policy(db, Policy::parse(given.text, given.origin), given.text, now());
+  sql::write_setting(db, team_text, given.text);
+  return true;
 }
 
 }  // namespace ymgr

@@ -42,6 +42,7 @@ class Committer {
 
   void commit(const std::vector<Entry>& entries) {
     const TraceSpan span("commit");
+    if (bench_.tend) bench_.tend();
     bench_.db.transaction(sql::Access::write, [&] {
       operations::keep_lease(bench_, request_id_);
       std::map<std::size_t, const Mark*> last;  // several marks of an item in one group need one update

@@ -1,7 +1,9 @@
 #include "workflow/team_apply.hpp"
 
+#include "authority/authority_vault.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "sql/settings.hpp"
 
 namespace ymgr::team {
 namespace {
@@ -99,6 +101,12 @@ void publish(const Settings& settings, Client& client) {
                .effect = http::Effect::changes});
 }
 
+std::unique_ptr<sql::Connection> open_as_owner(const Settings& settings, const Login& installer) {
+  sql::PostgresSettings as_owner = installer();
+  as_owner.role = settings.roles + "owner";
+  return sql::open_postgres(std::move(as_owner));
+}
+
 }  // namespace
 
 PublicSettings read_published(const Settings& known, Client& client) {
@@ -116,9 +124,7 @@ void apply_database(const Settings& settings, const Login& installer, Applied& a
     db.transaction(sql::Access::write, [&] { db.run_script(text); });
   };
   run(*sql::open_postgres(installer()), make_roles_sql(settings, privileges));
-  sql::PostgresSettings as_owner = installer();
-  as_owner.role = settings.roles + "owner";
-  const auto owner = sql::open_postgres(std::move(as_owner));
+  const auto owner = open_as_owner(settings, installer);
   sql::migrate(*owner);
   run(*owner, make_grants_sql(settings, privileges));
   applied.made.push_back("database schema " + std::to_string(sql::schema_version()));
@@ -135,6 +141,20 @@ void apply_vault(const Settings& settings, const CaPlan& ca, Client& client, con
   for (const VaultCall& call : plan.calls) send(client, call);
   publish(settings, client);
   connect_engine(settings, client, installer, applied);
+}
+
+void introduce(const Settings& settings, Client& client, const Login& installer, const Beginning& beginning,
+               Applied& applied) {
+  const auto owner = open_as_owner(settings, installer);
+  if (!vault::list(client, Path(settings.pki) / "issuers").empty())
+    for (int left = adopt_vault_issuers(*owner, client, settings.pki); left > 0; --left)
+      applied.made.emplace_back("issuer in the database");
+  bool seeded = false;
+  owner->transaction(sql::Access::write, [&] {
+    seeded = seed_team_policy(*owner, beginning.policy);
+    if (seeded && beginning.demo) sql::write_setting(*owner, "demo", "true");
+  });
+  (seeded ? applied.made : applied.kept).emplace_back("policy of certificates");
 }
 
 }  // namespace ymgr::team

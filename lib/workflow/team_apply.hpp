@@ -6,6 +6,7 @@
 
 #include "sql/connection.hpp"
 #include "vault/client.hpp"
+#include "workflow/adopt_policy.hpp"
 #include "workflow/team_plan.hpp"
 
 namespace ymgr::team {
@@ -22,6 +23,14 @@ void apply_database(const Settings&, const Login& installer, Applied&);
 /// mounts, policies and roles. What stands there already is kept as it is, but for policies and roles of ours. May be repeated.
 /// @throws Error vault-refused: something of another kind stands where a mount should; those of Client::call
 void apply_vault(const Settings&, const CaPlan&, vault::Client&, const Login& installer, Applied&);
+
+struct Beginning {
+  PolicyText policy;
+  bool demo = false;  // marked for ever: attestations of the virtual YubiKey are believed
+};
+/// What the database must know of Vault's CA, and what a team begins with: as the schema's owner. May be repeated; a team that has
+/// begun stays as it is.
+void introduce(const Settings&, vault::Client&, const Login& installer, const Beginning&, Applied&);
 
 /// What the team's servers say of themselves: texts by the configuration's keys, as they stand there and not yet checked. `known`: where
 /// to look. @throws Error vault-not-found: nothing was published; those of Client::call

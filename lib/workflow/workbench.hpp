@@ -50,6 +50,8 @@ struct Workbench {
   std::vector<std::string> environment;  // for hooks: NAME=VALUE
   std::function<agent::Client&()> open_agent =
       {};  // of this login; nothing is connected before it is used. Empty: none here
+  /// Keeps what was lent for a time; called between transactions of a long command, on its own thread. Empty: nothing was lent.
+  std::function<void()> tend = {};
   std::function<AttestationTrust()> attestation_trust = {};  // asked when needed; empty: Yubico's alone
   /// Asks whoever gave the command for the PIN of that YubiKey. Empty, or nullopt: there is nobody to ask.
   std::function<std::optional<Secret>(const std::string& serial)> ask_pin = {};

@@ -13,7 +13,7 @@ import ssl
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import run
+from harness import RELEASE, Box, Ymgr, run
 from openbao import OpenBao
 from postgres import Postgres
 
@@ -94,6 +94,7 @@ class Team:
     def __init__(self, folder, ymgr):
         self.folder, self.ymgr = folder, ymgr
         self.members = {}
+        self.boxes = {}
         self.bao, self.pg = OpenBao(folder), Postgres()
         self.pool = ThreadPoolExecutor(3)  # a server dies with the thread that started it
 
@@ -113,6 +114,8 @@ class Team:
         self.bao.kill()
         self.pg.kill()
         self.pool.shutdown()
+        for box in self.boxes.values():
+            box.remove()
 
     def member(self, role):
         return self.members[ROLES.get(role, role)]
@@ -148,6 +151,15 @@ class Team:
         """Made known to the servers, as root and the installer or by a member."""
         words = [name, role, name, f"{name}@corp.test", f"{name}@ad.corp.test", *SERIALS.get(name, [])]
         self.script("person.sh", *words, env={**by.env(), "BAO_TOKEN": by.token} if by else {})
+
+    def person_box(self, name):
+        """A machine of that person's, whose ymgr works with the team."""
+        if name not in self.boxes:
+            box = self.boxes[name] = Box(self.folder / f"box-{name}")
+            (self.folder / "password").chmod(0o600)
+            del box.env["YMGR_HOME"]
+            box.env |= {"YMGR_CONFIG": str(self.config), "YMGR_PASSWORD_FILE": str(self.folder / "password")}
+        return Ymgr(RELEASE, self.boxes[name])
 
     def script(self, name, *words, env=None):
         env = {

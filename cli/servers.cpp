@@ -1,0 +1,196 @@
+#include "cli/servers.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "cli/environment.hpp"
+#include "cli/invocation.hpp"
+
+namespace ymgr::cli {
+
+namespace {
+
+constexpr std::string_view pod_token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+bool is_of_environment(const Setting& setting) {
+  return setting.origin.starts_with("environment ");
+}
+
+std::vector<std::string> domains_of(const Config& config) {
+  std::vector<std::string> domains;
+  for (const auto& domain : split(config.at("vault.domains").value, ','))
+    if (!domain.empty()) domains.push_back(domain);
+  return domains;
+}
+
+std::optional<Secret> environment_token() {
+  for (const char* variable : {"BAO_TOKEN", "VAULT_TOKEN"})
+    if (auto token = environment(variable)) return Secret::absorb(*token);
+  return std::nullopt;
+}
+
+team::LoginRequest by(const Config& config, const std::string& method) {
+  const std::string &usual = config.at("vault.auth").value, &mount = config.at("vault.auth_mount").value;
+  return {.method = method,
+          .mount = method == usual && !mount.empty() ? mount : method,
+          .user = {},
+          .role = config.at("vault.role").value};
+}
+
+bool takes_password(std::string_view method) {
+  return method == "userpass" || method == "ldap";
+}
+
+/// What stands in a flag's file, else in the configured one.
+Secret credential(Invocation& call, std::string_view flag, std::string_view key, std::string_view prompt) {
+  const auto& file = call.wiring().config().at(key).value;
+  if (!call.has(flag) && !file.empty()) return read_secret_file(file);
+  return call.secret(flag, prompt);
+}
+
+}  // namespace
+
+bool is_team(const Config& config, const std::string& embedded_database) {
+  const Setting &vault = config.at("vault.address"), &database = config.at("database.host");
+  if (vault.value.empty() || database.value.empty()) {
+    if (!database.value.empty() && !is_of_environment(database))
+      throw Error(Code::config_invalid, "database.host (" + database.origin + ") stands without vault.address",
+                  "A team needs both: nothing would control who issues what");
+    return false;
+  }
+  if (config.at("context").origin.starts_with("flag ") || !exists(embedded_database)) return true;
+  const bool named = is_of_environment(config.at("home")) || (is_of_environment(vault) && is_of_environment(database));
+  return !named;
+}
+
+void check_setting(const ConfigKey& key, const Setting& setting) {
+  try {
+    key.check(setting.value);
+  } catch (const Error& error) {
+    throw Error(Code::config_invalid, std::string(key.name) + " (" + setting.origin + "): " + error.what(),
+                error.hint());
+  }
+}
+
+team::Settings known_team_settings(const Config& config) {
+  for (const ConfigKey& key : config_keys())  // what the environment says was not looked at before
+    if (key.name.starts_with("vault.") || key.name.starts_with("database.")) check_setting(key, config.at(key.name));
+  const auto value = [&](std::string_view key) { return config.at(key).value; };
+  const std::string mount = value("vault.auth_mount");
+  return {.address = value("vault.address"),
+          .vault_namespace = value("vault.namespace"),
+          .vault_ca_file = value("vault.ca_file"),
+          .auth = value("vault.auth"),
+          .auth_mount = mount.empty() ? value("vault.auth") : mount,
+          .kv = value("vault.kv"),
+          .transit = value("vault.transit"),
+          .pki = value("vault.pki"),
+          .database = value("vault.database"),
+          .prefix = value("vault.prefix"),
+          .domains = domains_of(config),
+          .host = value("database.host"),
+          .port = value("database.port"),
+          .database_name = value("database.name"),
+          .database_ca_file = value("database.ca_file"),
+          .roles = value("database.roles")};
+}
+
+team::Settings team_settings(const Config& config) {
+  team::Settings settings = known_team_settings(config);
+  for (const char* key : {"vault.address", "database.host"})
+    if (config.at(key).value.empty())
+      throw Error(Code::config_invalid, std::string(key) + " is not set",
+                  "Write it into the configuration file; 'ymgr config show --origin' shows what is set");
+  return settings;
+}
+
+team::Reach team_reach(const Config& config) {
+  team::Reach reach{.timeout = config.timeout()};
+  const std::string &certificate = config.at("vault.certificate_file").value, &key = config.at("vault.key_file").value;
+  if (certificate.empty() != key.empty())
+    throw Error(Code::config_invalid, "vault.certificate_file and vault.key_file belong together", "Set both or none");
+  if (!certificate.empty())
+    reach.identity =
+        std::make_shared<http::ClientIdentity>(http::ClientIdentity{read_file(certificate), read_secret_file(key)});
+  return reach;
+}
+
+std::optional<team::LoginRequest> environment_login(const Config& config) {
+  if (auto token = environment_token()) {
+    auto request = by(config, "token");
+    request.token = std::move(*token);
+    return request;
+  }
+  const auto user = environment("YMGR_USER"), file = environment("YMGR_PASSWORD_FILE");
+  if (!user || !file || !takes_password(config.at("vault.auth").value)) return std::nullopt;
+  auto request = by(config, config.at("vault.auth").value);
+  request.user = *user;
+  request.password = read_secret_file(*file);
+  return request;
+}
+
+std::optional<team::LoginRequest> configured_login(const Config& config) {
+  const auto file = [&](std::string_view key) { return config.at(key).value; };
+  auto request = by(config, config.at("vault.auth").value);
+  const std::string& method = request.method;
+  if (method == "cert" && !file("vault.certificate_file").empty()) return request;
+  if (method == "approle" && !file("vault.role_id_file").empty()) {
+    request.role_id = read_secret_file(file("vault.role_id_file"));
+    if (const auto secret = file("vault.secret_id_file"); !secret.empty()) request.secret_id = read_secret_file(secret);
+    return request;
+  }
+  std::string jwt = file("vault.jwt_file");
+  if (jwt.empty() && method == "kubernetes") jwt = pod_token;
+  if ((method != "jwt" && method != "kubernetes") || jwt.empty()) return std::nullopt;
+  request.jwt = Secret(read_file(jwt, 64 * 1024));
+  return request;
+}
+
+team::LoginRequest asked_login(Invocation& call) {
+  const Config& config = call.wiring().config();
+  auto request = by(config, call.maybe("--method").value_or(config.at("vault.auth").value));
+  const std::string& method = request.method;
+  if (const auto role = call.maybe("--role")) request.role = *role;
+  request.wrapped = call.has("--wrapped");
+  if (takes_password(method)) {
+    request.user = asked_user(call);
+    request.password = asked_password(call, request.user);
+  } else if (method == "approle") {
+    request.role_id = credential(call, "--role-id-file", "vault.role_id_file", "Role id:");
+    request.secret_id = credential(call, "--secret-id-file", "vault.secret_id_file", "Secret id:");
+  } else if (method == "jwt" || method == "kubernetes") {
+    if (!call.has("--jwt-file")) {
+      if (auto configured = configured_login(config); configured && configured->method == method)
+        return std::move(*configured);
+    }
+    request.jwt = call.secret("--jwt-file", "JWT:");
+  } else if (method == "token") {
+    auto given = call.has("--token-file") ? std::nullopt : environment_token();
+    request.token = given ? std::move(*given) : call.secret("--token-file", "Token of Vault:");
+  } else if (method == "oidc") {
+    request.show = [&call](const std::string& url) { call.notices().warn("open this address in a browser: " + url); };
+  }
+  return request;
+}
+
+Secret asked_password(Invocation& call, const std::string& user) {
+  const auto file = environment("YMGR_PASSWORD_FILE");
+  if (!call.has("--password-file") && file) return read_secret_file(*file);
+  return call.secret("--password-file", "Password of " + user + ":");
+}
+
+std::string asked_user(Invocation& call) {
+  if (const auto given = call.maybe("--user")) return *given;
+  if (const auto given = environment("YMGR_USER")) return *given;
+  return std::string(trim(call.ask("--user NAME", "User:")));
+}
+
+Secret vault_token(Invocation& call) {
+  if (call.has("--vault-token-file")) return call.secret("--vault-token-file", "Token of Vault:");
+  if (auto token = environment_token()) return std::move(*token);
+  return call.secret("--vault-token-file", "Token of Vault:");
+}
+
+}  // namespace ymgr::cli
