@@ -50,6 +50,22 @@ struct RevocationRequest {
   std::optional<Time> invalidity_date;
 };
 
+/// What a CA elsewhere keeps itself, beside the rows that the database has of it.
+class CaBooks {
+ public:
+  virtual ~CaBooks() = default;
+  using Each = std::function<void(const std::string& serial)>;
+  /// Serial numbers of all that it signed, revoked ones too, in any order. What has expired may be gone.
+  virtual void issued(const Each&) = 0;
+  virtual void revoked(const Each&) = 0;
+  struct Record {
+    Certificate certificate;
+    std::optional<Time> revoked_at;
+  };
+  /// nullopt: it keeps none of that serial.
+  virtual std::optional<Record> read(std::string_view serial) = 0;
+};
+
 /// A certificate authority, on the command's own thread.
 class Authority {
  public:
@@ -78,6 +94,8 @@ class Authority {
     std::string issuer_id, serial, cert_id;
   };
   virtual std::vector<Known> find_by_public_key(const Sha256& spki) = 0;
+  /// nullptr: the rows of the database are all there is. Network calls, so none of it inside a transaction.
+  virtual CaBooks* books() noexcept { return nullptr; }
 };
 
 /// One CA certificate of the profile, as `ca show` prints it.

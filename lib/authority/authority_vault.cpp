@@ -76,10 +76,27 @@ class VaultSigner : public Signer {
   std::vector<CaInfo> known_;
 };
 
+class VaultBooks : public CaBooks {
+ public:
+  explicit VaultBooks(vault::Pki& pki) : pki_(pki) {}
+  void issued(const Each& each) override { pki_.serials(vault::PkiList::issued, each); }
+  void revoked(const Each& each) override { pki_.serials(vault::PkiList::revoked, each); }
+  std::optional<Record> read(std::string_view serial) override {
+    auto record = pki_.read(serial);
+    if (!record) return std::nullopt;
+    return Record{std::move(record->certificate), record->revoked_at};
+  }
+
+ private:
+  vault::Pki& pki_;
+};
+
 class VaultAuthority : public Authority {
  public:
   VaultAuthority(sql::Connection& db, vault::Client& client, VaultCa ca)
-      : db_(db), client_(client), pki_(client, ca.mount), ca_(std::move(ca)), ledger_(db) {}
+      : db_(db), client_(client), pki_(client, ca.mount), books_(pki_), ca_(std::move(ca)), ledger_(db) {}
+
+  CaBooks* books() noexcept override { return &books_; }
 
   std::unique_ptr<Signer> open_signer() override {
     active_row(db_);
@@ -130,14 +147,24 @@ class VaultAuthority : public Authority {
  private:
   Crl list_of(const IssuerRow& row) { return pki_.crl(row.issuer_id, parse_certificate(row.certificate)); }
 
+  /// false: a row that somebody made up must not keep the others off the list; reconcile reports it.
+  bool revoke_there(const std::string& serial) {
+    try {
+      pki_.revoke(serial);
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != Code::certificate_not_found) throw;
+      return false;
+    }
+  }
+
   /// What the engine's list lacks is revoked there. nullopt: it lacks nothing.
   std::optional<Crl> refresh(const IssuerRow& row, bool force) {
     const Crl before = list_of(row);
     bool lacks = false;
     for (const auto& serial : ledger_.revoked(row.issuer_id, now())) {
       if (before.find(serial) != nullptr) continue;
-      pki_.revoke(serial);
-      lacks = true;
+      lacks |= revoke_there(serial);
     }
     if (!lacks && !force) return std::nullopt;
     pki_.rotate_crl();
@@ -147,6 +174,7 @@ class VaultAuthority : public Authority {
   sql::Connection& db_;
   vault::Client& client_;
   vault::Pki pki_;
+  VaultBooks books_;
   VaultCa ca_;
   Ledger ledger_;
 };

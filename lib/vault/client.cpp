@@ -413,12 +413,15 @@ Health Client::health() {
   }
 }
 
-void list_pages(Client& client, const Path& path, std::size_t page, const std::function<bool(const Json& data)>& more) {
+void list_pages(Client& client, const Path& path, std::size_t page, const std::function<bool(const Json& data)>& more,
+                Names kind) {
   std::string last;
   for (bool goes_on = true; goes_on;) {
     Path asked = path;
     asked.ask("limit", std::to_string(page));
-    if (!last.empty()) asked.ask("after", last);
+    std::string after = last;
+    if (kind == Names::serials) std::ranges::replace(after, ':', '-');
+    if (!after.empty()) asked.ask("after", after);
     goes_on = client.call({.method = "LIST", .path = asked, .missing = Missing::answers}, [&](const Answer& answer) {
       const auto names = answer.data().texts_or_empty("keys");
       // A server without paging gives all names again.

@@ -131,7 +131,11 @@ class Client {
 /// Every name below `path`, in the order of the server, `page` at a time where it can; nothing there: empty. Folders end in '/'.
 /// @throws Error as Client::call
 std::vector<std::string> list(Client& client, const Path& path, std::size_t page = 1000);
+/// `serials`: of certificates, which OpenBao lists with colons and keeps with hyphens. A page that begins after "4A:3F" would leave out
+/// whatever else begins with 4A.
+enum class Names { plain, serials };
 /// Page by page, with "key_info" where there is one: the answer's data. `more` returns false to stop.
-void list_pages(Client& client, const Path& path, std::size_t page, const std::function<bool(const Json& data)>& more);
+void list_pages(Client& client, const Path& path, std::size_t page, const std::function<bool(const Json& data)>& more,
+                Names names = Names::plain);
 
 }  // namespace ymgr::vault

@@ -62,6 +62,12 @@ Json sign_body(const PkiRequest& request) {
   return body;
 }
 
+std::string listed_serial(const std::string& text) {
+  const auto serial = normal_serial(text);
+  if (!serial) throw Error(Code::json_invalid, "not a serial number: " + printable(text));
+  return *serial;
+}
+
 std::vector<Certificate> certificates_of(const Json& data, std::string_view member) {
   std::vector<Certificate> chain;
   for (const auto& pem : data.texts_or_empty(member)) chain.push_back(parse_certificate(pem));
@@ -103,18 +109,28 @@ std::vector<std::string> fitting_serials(const Json& data, const PkiSearch& sear
       if (search.not_after && !end.empty() && floor_seconds(parse_time(end)) != floor_seconds(*search.not_after))
         continue;
     }
-    if (!normal_serial(serial)) throw Error(Code::json_invalid, "not a serial number: " + printable(serial));
+    listed_serial(serial);
     serials.push_back(serial);
   }
   return serials;
 }
 
+void Pki::serials(PkiList which, const std::function<void(const std::string& serial)>& each, std::size_t page_size) {
+  const Path certs = mount_ / "certs";
+  const auto take = [&](const Json& data) {
+    for (const auto& serial : data.texts_or_empty("keys")) each(listed_serial(serial));
+    return true;
+  };
+  list_pages(client_, which == PkiList::issued ? certs : certs / "revoked", page_size, take, Names::serials);
+}
+
 std::vector<Certificate> Pki::find(const PkiSearch& search) {
   std::vector<std::string> serials;
-  list_pages(client_, mount_ / "certs" / "detailed", page, [&](const Json& data) {
+  const auto take = [&](const Json& data) {
     for (auto& serial : fitting_serials(data, search)) serials.push_back(std::move(serial));
     return true;
-  });
+  };
+  list_pages(client_, mount_ / "certs" / "detailed", page, take, Names::serials);
   std::vector<Certificate> found;
   for (const auto& serial : serials) {
     auto record = read(serial);

@@ -1,5 +1,6 @@
 // The PKI engine: a CA.
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ struct PkiIssuer {
   std::string id, name;
   bool is_default = false, has_key = false;
 };
+enum class PkiList { issued, revoked };
 /// Which certificates may be meant; what is not named fits all.
 struct PkiSearch {
   Sha256 public_key{};  // of the SubjectPublicKeyInfo
@@ -61,6 +63,8 @@ class Pki {
   /// Every certificate that the engine keeps for this public key, newest first. Looks at the names of all of them, 1,000 a call, and
   /// reads those that fit.
   std::vector<Certificate> find(const PkiSearch& search);
+  /// Serial numbers ("4A:3F:2B") of all that the engine keeps, revoked ones too, or of those that it revoked; `page` a call where it can.
+  void serials(PkiList which, const std::function<void(const std::string& serial)>& each, std::size_t page = 1000);
   /// nullopt: it keeps none of that serial: never issued, tidied away, or of a role with no_store.
   std::optional<PkiRecord> read(std::string_view serial);
 

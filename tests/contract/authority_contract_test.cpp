@@ -344,6 +344,46 @@ TEST_CASE("what Vault signed and did not get to say is found again") {
   CHECK(known[0].cert_id.empty());
 }
 
+TEST_CASE("Vault's CA tells what it signed and revoked, whatever the database says") {
+  VaultBackend backend;
+  auto& books = *backend.authority().books();
+  const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
+  const PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
+  const Der csr = make_csr(key, plan.names);
+  const auto signer = backend.authority().open_signer();
+  const auto one = signer->sign({csr, plan, "tls-server", "alice"}),
+             other = signer->sign({csr, plan, "tls-server", "alice"});
+  vault::Pki(backend.client(), backend.mount()).revoke(one.certificate.serial);
+  std::vector<std::string> issued, revoked;
+  books.issued([&](const std::string& serial) { issued.push_back(serial); });
+  books.revoked([&](const std::string& serial) { revoked.push_back(serial); });
+  std::ranges::sort(issued);
+  CHECK(issued == std::vector{std::min(one.certificate.serial, other.certificate.serial),
+                              std::max(one.certificate.serial, other.certificate.serial)});
+  CHECK(revoked == std::vector{one.certificate.serial});
+  CHECK(books.read(one.certificate.serial)->revoked_at);
+  CHECK_FALSE(books.read(other.certificate.serial)->revoked_at);
+  CHECK(books.read(other.certificate.serial)->certificate.pem == other.certificate.pem);
+  CHECK_FALSE(books.read(new_serial()));
+}
+
+TEST_CASE("a revocation of what Vault never signed does not keep the others off its list") {
+  VaultBackend backend;
+  const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
+  const PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
+  const Der csr = make_csr(key, plan.names);
+  const auto real = backend.authority().open_signer()->sign({csr, plan, "tls-server", "alice"});
+  IssuedCertificate invented = real;
+  invented.certificate.serial = "01:02";
+  for (const IssuedCertificate* issued : {&std::as_const(invented), &real}) {
+    const auto& certificate = issued->certificate;
+    backend.authority().record_issued(*issued, "cert-1");
+    backend.authority().revoke(certificate.issuer, {certificate.serial, plan.not_after, Reason::superseded, now(), {}});
+  }
+  CHECK(backend.authority().refresh_crls(false).size() == 1);
+  CHECK(backend.authority().crl(real.certificate.issuer)->find(real.certificate.serial));
+}
+
 TEST_CASE("Vault's CA holds nothing, and signs nothing but what was planned") {
   VaultBackend backend;
   const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
 #include <thread>
 
 #include "support/shell.hpp"
@@ -155,6 +156,31 @@ TEST_CASE("a certificate is found again by its key, newest first") {
   CHECK(pki.find(search).front().serial == foreign.certificate.serial);
   search.not_after = foreign.certificate.not_after + seconds(1);
   CHECK(pki.find(search).empty());
+}
+
+TEST_CASE("what was signed and revoked is listed whole, page by page") {
+  Authority ca("pki_pages");
+  const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
+  const auto request = ca.request(key, {"a.example.com", {}});
+  std::set<std::string> signed_ones, revoked, listed;
+  for (int i = 0; i < 64; ++i) signed_ones.insert(ca.pki.sign(request).certificate.serial);  // some begin alike
+  const auto list = [&](PkiList which) {
+    listed.clear();
+    ca.pki.serials(
+        which, [&](const std::string& serial) { CHECK(listed.insert(serial).second); }, 1);
+  };
+  list(PkiList::issued);
+  CHECK(listed == signed_ones);
+  list(PkiList::revoked);
+  CHECK(listed.empty());
+  for (const auto& serial : {*signed_ones.begin(), *signed_ones.rbegin()}) {
+    ca.pki.revoke(serial);
+    revoked.insert(serial);
+  }
+  list(PkiList::revoked);
+  CHECK(listed == revoked);
+  list(PkiList::issued);
+  CHECK(listed == signed_ones);
 }
 
 TEST_CASE("a revoked certificate is on the list, and can be revoked again") {
