@@ -133,7 +133,10 @@ PasswordRecord hash_password(std::string_view name, const Secret& password);
 void add(sql::Connection&, std::string_view name, Role, const PasswordRecord& password, const DataKey&,
          std::string_view by);
 std::vector<User> list(sql::Connection&);
+std::optional<User> find(sql::Connection&, std::string_view name);
 User get(sql::Connection&, std::string_view name);  // @throws user-not-found
+/// Call it where `user` is about to stop being an admin who can log in. @throws Error last-admin
+void keep_one_admin(sql::Connection&, const User& user);
 /// Disabling ends the user's sessions, enabling unlocks. @throws Error user-not-found, last-admin
 void set_enabled(sql::Connection&, std::string_view name, bool enabled);
 /// To auditor: deletes the box; from auditor: seals the data key anew. Both end the user's sessions, and so does becoming

@@ -41,18 +41,6 @@ User read_user(const sql::Row& row) {
               near ? "did you mean " + *near + "?" : "`ymgr user list` shows the users");
 }
 
-/// Call it where `user` is about to stop being an admin who can log in.
-void keep_one_admin(sql::Connection& db, const User& user) {
-  if (user.role != Role::admin || !user.enabled) return;
-  std::int64_t others = 0;
-  db.run("SELECT count(*) FROM users WHERE role = 'admin' AND status = 'active' AND name <> $1", {user.name},
-         [&](const sql::Row& row) { others = row.integer(0); });
-  if (others == 0) {
-    throw Error(Code::last_admin, user.name + " is the last admin who can log in",
-                "make another one first: ymgr user add NAME --role admin");
-  }
-}
-
 std::string box_public_of(sql::Connection& db, std::string_view name) {
   std::string box_public;
   db.run("SELECT box_public FROM users WHERE name = $1", {name},
@@ -110,12 +98,28 @@ std::vector<User> list(sql::Connection& db) {
   return users;
 }
 
-User get(sql::Connection& db, std::string_view name) {
+std::optional<User> find(sql::Connection& db, std::string_view name) {
   std::optional<User> found;
   db.run("SELECT name, role, status, created_at, last_login_at, locked_until FROM users WHERE name = $1", {name},
          [&](const sql::Row& row) { found = read_user(row); });
+  return found;
+}
+
+User get(sql::Connection& db, std::string_view name) {
+  auto found = find(db, name);
   if (!found) throw_not_found(db, name);
   return std::move(*found);
+}
+
+void keep_one_admin(sql::Connection& db, const User& user) {
+  if (user.role != Role::admin || !user.enabled) return;
+  std::int64_t others = 0;
+  db.run("SELECT count(*) FROM users WHERE role = 'admin' AND status = 'active' AND name <> $1", {user.name},
+         [&](const sql::Row& row) { others = row.integer(0); });
+  if (others == 0) {
+    throw Error(Code::last_admin, user.name + " is the last admin who can log in",
+                "make another one first: ymgr user add NAME --role admin");
+  }
 }
 
 void set_enabled(sql::Connection& db, std::string_view name, bool enabled) {

@@ -20,16 +20,30 @@ std::string coordinate(const Json& key, std::string_view member) {
   return *bytes;
 }
 
+Entity entity_of(const Json& data) {
+  Entity entity{data.at("id").text(),
+                printable(data.text_or("name", "")),
+                {},
+                data.boolean_or("disabled", false),
+                data.texts_or_empty("policies"),
+                {}};
+  if (const Json* metadata = data.find("metadata"); metadata != nullptr && metadata->is_object()) {
+    for (const auto& [name, value] : metadata->members()) entity.metadata.emplace_back(name, value.text());
+  }
+  if (const Json* aliases = data.find("aliases"); aliases != nullptr && aliases->is_array()) {
+    for (const Json& alias : aliases->items())
+      entity.aliases.push_back({alias.at("name").text(), alias.at("mount_accessor").text()});
+  }
+  return entity;
+}
+
+std::optional<Entity> entity_of_answer(const Answer& answer) {
+  if (answer.status == 404 || !answer.data().is_object()) return std::nullopt;
+  return entity_of(answer.data());
+}
+
 std::optional<Entity> entity_at(Client& client, const Path& path) {
-  return client.call({.path = path, .missing = Missing::answers}, [](const Answer& answer) -> std::optional<Entity> {
-    if (answer.status == 404 || !answer.data().is_object()) return std::nullopt;
-    const Json& data = answer.data();
-    Entity entity{data.at("id").text(), printable(data.text_or("name", "")), {}, data.boolean_or("disabled", false)};
-    if (const Json* metadata = data.find("metadata"); metadata != nullptr && metadata->is_object()) {
-      for (const auto& [name, value] : metadata->members()) entity.metadata.emplace_back(name, value.text());
-    }
-    return entity;
-  });
+  return client.call({.path = path, .missing = Missing::answers}, entity_of_answer);
 }
 
 }  // namespace
@@ -67,6 +81,11 @@ std::optional<Entity> entity_by_id(Client& client, std::string_view id) {
 }
 std::optional<Entity> entity_by_name(Client& client, std::string_view name) {
   return entity_at(client, Path("identity/entity/name") / name);
+}
+
+std::optional<Entity> entity_by_alias(Client& client, const Alias& alias) {
+  const Json wanted = Json::object({{"alias_name", alias.name}, {"alias_mount_accessor", alias.mount_accessor}});
+  return client.call({.method = "POST", .path = Path("identity/lookup/entity"), .body = wanted}, entity_of_answer);
 }
 
 void set_entity_metadata(Client& client, std::string_view id, const EntityMetadata& metadata) {

@@ -29,10 +29,16 @@ struct IdentityIssuer {
 std::vector<IdentityKey> identity_keys_of(const Json& set);
 
 using EntityMetadata = std::vector<std::pair<std::string, std::string>>;
+/// By which a login of an auth method's mount is an entity's.
+struct Alias {
+  std::string name, mount_accessor;
+};
 struct Entity {
   std::string id, name;
   EntityMetadata metadata;
   bool disabled = false;
+  std::vector<std::string> policies;
+  std::vector<Alias> aliases;
 };
 
 /// @throws Error vault-not-found: no such role · vault-refused: a token without an entity (root)
@@ -43,6 +49,7 @@ IdentityIssuer identity_issuer(Client& client);
 /// nullopt: no such entity.
 std::optional<Entity> entity_by_id(Client& client, std::string_view id);
 std::optional<Entity> entity_by_name(Client& client, std::string_view name);
+std::optional<Entity> entity_by_alias(Client& client, const Alias& alias);
 /// Replaces all metadata of an entity.
 /// @throws Error usage: a value with '*', '+' or '/' in it. Where a policy's template names it, every request of that entity's tokens
 /// would be refused, until somebody repairs it

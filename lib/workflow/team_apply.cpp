@@ -11,14 +11,6 @@ namespace {
 using vault::Client;
 using vault::Path;
 
-vault::Answer send(Client& client, const VaultCall& call) {
-  return client.call({.method = call.method,
-                      .path = Path(call.path),
-                      .body = call.body,
-                      .effect = http::Effect::changes,
-                      .repeat = vault::Repeat::safe});
-}
-
 void make_mount(Client& client, const VaultMount& mount, Applied& applied) {
   const auto there = client.call({.path = Path("sys/" + mount.table)}).data();
   if (const Json* found = there.find(mount.path + "/")) {
@@ -108,6 +100,14 @@ std::unique_ptr<sql::Connection> open_as_owner(const Settings& settings, const L
 }
 
 }  // namespace
+
+vault::Answer send(Client& client, const VaultCall& call) {
+  return client.call({.method = call.method,
+                      .path = Path(call.path),
+                      .body = call.body,
+                      .effect = http::Effect::changes,
+                      .repeat = vault::Repeat::safe});
+}
 
 PublicSettings read_published(const Settings& known, Client& client) {
   return client.call(vault::Call{.path = Path(settings_path(known))}, [](const vault::Answer& answer) {

@@ -16,6 +16,8 @@ struct Applied {
 };
 /// How to log in to the database: asked for each connection, since a password is in one place only.
 using Login = std::function<sql::PostgresSettings()>;
+/// A change that is the same done twice. @throws Error those of Client::call
+vault::Answer send(vault::Client&, const VaultCall&);
 /// Roles, schema and grants. `installer`: a superuser, or a role with CREATEROLE that owns the database. May be repeated.
 /// @throws Error what open_postgres and migrate throw
 void apply_database(const Settings&, const Login& installer, Applied&);

@@ -27,6 +27,12 @@ const PolicyParts policy_parts[] = {
     {"renewer", {"renewer", "services", "certificates", "settings", "shared"}},
 };
 
+/// Where accounts are made here, their owners set their passwords.
+std::vector<std::string_view> parts_for(const Settings& settings, std::vector<std::string_view> parts) {
+  if (settings.auth == "userpass") parts.emplace_back("account");
+  return parts;
+}
+
 Words words_of(const Settings& settings) {
   return {{"kv", settings.kv},         {"transit", settings.transit},
           {"pki", settings.pki},       {"database", settings.database},
@@ -115,7 +121,7 @@ std::vector<Policy> make_policies(const Settings& settings, std::vector<Privileg
   std::vector<Policy> policies;
   for (const auto& [role, parts] : policy_parts) {
     Policy policy{settings.prefix + std::string(role), ""};
-    for (const auto part : parts) {
+    for (const auto part : parts_for(settings, parts)) {
       policy.text +=
           (policy.text.empty() ? "" : "\n") + fill(expand_services(text_named(part), services), words_of(settings));
     }

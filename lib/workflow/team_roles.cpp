@@ -115,20 +115,6 @@ Json own_role(const Own& own, const Person& person) {
   return role;
 }
 
-VaultCall database_role(const Settings& settings, const Person& person) {
-  const std::string group = settings.roles + person.role;
-  const Json creation =
-      Json::texts({"CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE \"" +
-                   group + "\""});
-  return {"POST", settings.database + "/roles/u-" + person.entity_id,
-          "a database role by which the database knows who acts",
-          Json::object({{"db_name", settings.prefix + "postgres"},
-                        {"creation_statements", creation},
-                        {"revocation_statements", Json::texts({"SELECT ymgr.end_login('{{name}}')"})},
-                        {"default_ttl", "1h"},
-                        {"max_ttl", person.role == "admin" ? "1h" : "8h"}})};
-}
-
 bool is_own(const Own& own, std::string_view profile, Role role) {
   return own.profile == profile && (own.role != "client" || role == Role::user);
 }
@@ -144,6 +130,20 @@ std::vector<VaultCall> service_roles(const Settings& settings) {
            "certificates of the profile " + std::string(service.profile) + " for " + std::string(key.name) + " keys",
            service_role(settings, service, key)});
   return roles;
+}
+
+VaultCall database_role(const Settings& settings, const Person& person) {
+  const std::string group = settings.roles + person.role;
+  const Json creation =
+      Json::texts({"CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE \"" +
+                   group + "\""});
+  return {"POST", settings.database + "/roles/u-" + person.entity_id,
+          "a database role by which the database knows who acts",
+          Json::object({{"db_name", settings.prefix + "postgres"},
+                        {"creation_statements", creation},
+                        {"revocation_statements", Json::texts({"SELECT ymgr.end_login('{{name}}')"})},
+                        {"default_ttl", "1h"},
+                        {"max_ttl", person.role == "admin" ? "1h" : "8h"}})};
 }
 
 std::vector<VaultCall> person_calls(const Settings& settings, const Person& person) {

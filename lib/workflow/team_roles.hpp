@@ -20,4 +20,7 @@ struct Asker {
 /// @throws Error ca-refused: there is none for it
 std::string pki_role(const Settings&, std::string_view profile, KeyAlgorithm, const Asker&);
 
+/// The database engine's role of a person's own.
+VaultCall database_role(const Settings&, const Person&);
+
 }  // namespace ymgr::team

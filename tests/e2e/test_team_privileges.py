@@ -62,6 +62,8 @@ VAULT = {
         ("more rights", "POST", "identity/entity/id/{me}", {"policies": ["ymgr-admin"]}, DENIED),
         ("a key", "POST", "transit/keys/mine", {"type": "ecdsa-p256"}, DENIED),
         ("a signature of another's key", "POST", "transit/sign/web1", {"input": "AAAA"}, DENIED),
+        ("another's password", "POST", "auth/userpass/users/una/password", {"password": "mine"}, DENIED),
+        ("an account of one's own", "POST", "auth/userpass/users/uma", {"token_policies": ["ymgr-admin"]}, DENIED),
         ("a token that outlives", "POST", "auth/token/create", {"ttl": "768h"}, DENIED),
         ("a wider policy", "POST", "sys/policies/acl/ymgr-user", {"policy": ""}, DENIED),
     ],
@@ -98,6 +100,8 @@ VAULT = {
         ("a group of admins", "POST", "identity/group", {"name": "g", "policies": ["ymgr-admin"], "member_entity_ids": ["{me}"]}, DENIED),
         ("merged with an admin", "POST", "identity/entity/merge", {"to_entity_id": "{me}", "from_entity_ids": ["{ada}"]}, DENIED),
         ("an admin's password", "POST", "auth/userpass/users/ada", {"password": "mine"}, DENIED),
+        ("another name", "POST", "identity/entity/id/{me}", {"name": "ada"}, DENIED),
+        ("an admin's password by the name", "POST", "auth/userpass/users/ada/password", {"password": "mine"}, DENIED),
         ("an admin's database role", "GET", "database/creds/u-{ada}", None, DENIED),
         ("a wider database role", "POST", "database/roles/u-{me}", {"db_name": "ymgr-postgres"}, DENIED),
         ("the engine's password", "POST", "database/config/ymgr-postgres", {"password": "mine"}, DENIED),
@@ -329,7 +333,7 @@ def reviewed(team, server):
 
 
 def concrete(path, member):
-    for name, value in {"id": member.entity, **{f"metadata.serial{n}": "1001" for n in range(10)}}.items():
+    for name, value in {"id": member.entity, "name": member.name, **{f"metadata.serial{n}": "1001" for n in range(10)}}.items():
         path = path.replace("{{identity.entity." + name + "}}", value)
     return path.replace("+", "x1").replace("*", "x1/x2")
 
@@ -392,6 +396,7 @@ def test_everybody_does_the_own_work(team):
     user, operator, renewer, auditor = (team.member(role) for role in ("user", "operator", "renewer", "auditor"))
     pin = user.vault("GET", "yubikeys/data/1002/pin")[1]["data"]["metadata"]["version"]
     assert user.vault("POST", "yubikeys/data/1002/pin", {"data": {"pin": "x"}, "options": {"cas": pin}})[0] == 200
+    assert user.vault("POST", "auth/userpass/users/uma/password", {"password": PASSWORD})[0] == 204
     names = {"common_name": "uma", "other_sans": UPN + "uma@ad.corp.test", "alt_names": "uma@corp.test", "exclude_cn_from_sans": True}
     made = certificate_of(user.vault("POST", f"pki/sign/piv-{user.entity}", {"csr": CSR, "ttl": "24h", **names}))
     assert made.subject.rfc4514_string() == "CN=uma"

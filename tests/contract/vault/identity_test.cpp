@@ -62,6 +62,13 @@ TEST_CASE("an entity's metadata decides what its policies reach, and bad values 
   REQUIRE(entity);
   CHECK(entity->metadata.size() == 2);
   CHECK(entity_by_name(root, entity->name)->id == entity->id);
+  REQUIRE(entity->aliases.size() == 1);
+  CHECK(entity->aliases.front().name == "ivan");
+  CHECK(entity_by_alias(root, entity->aliases.front())->id == entity->id);
+  CHECK(!entity_by_alias(root, {"nobody", entity->aliases.front().mount_accessor}));
+  CHECK(entity->policies.empty());
+  openbao().api("POST", "identity/entity/id/" + entity->id, Json::object({{"policies", Json::texts({"ivan"})}}));
+  CHECK(entity_by_id(root, entity->id)->policies == std::vector<std::string>{"ivan"});
   CHECK(!entity_by_id(root, "00000000-0000-0000-0000-000000000000"));
   CHECK(!entity_by_name(root, "nobody"));
   for (const char* bad : {"1*", "1+2", "a/b"})

@@ -101,6 +101,20 @@ TEST_CASE("nobody below admin gets at what would make an admin of them") {
   }
 }
 
+TEST_CASE("people set their own passwords where accounts are made here, and nowhere else") {
+  const auto mentions = [](const Settings& with) {
+    std::vector<Privilege> privileges;
+    std::size_t count = 0;
+    for (const Policy& policy : make_policies(with, privileges))
+      if (policy.text.find("/users/{{identity.entity.name}}/password") != std::string::npos) ++count;
+    return count;
+  };
+  Settings accounts = settings();
+  accounts.auth = "userpass";
+  CHECK(mentions(accounts) == std::size(role_names));
+  CHECK(mentions(settings()) == 0);
+}
+
 TEST_CASE("a policy has each path once: of two the server takes one") {
   std::vector<Privilege> privileges;
   for (const Policy& policy : make_policies(settings(), privileges)) {
