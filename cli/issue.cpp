@@ -30,9 +30,9 @@ constexpr Option options[] = {
              "card-auth (9e)",
      .complete = "profile"},
     {.name = "--key-store",
-     .value = "sealed|file",
-     .help = "where the key lives; file with --out or --pkcs12, else sealed",
-     .complete = "sealed|file"},
+     .value = "sealed|file|transit",
+     .help = "where the key lives; file with --out or --pkcs12, else sealed in the profile, a team's in transit",
+     .complete = "sealed|file|transit"},
     {.name = "--device",
      .value = "SERIAL",
      .help = "the key is made in a slot of this YubiKey; with --slot alone the one that is plugged in",
@@ -285,7 +285,9 @@ constinit const Command issue_command = {
         "written beside "
         "the certificate, four files at once, and the place is remembered in an installation file of this host, so "
         "that `ymgr renew` "
-        "finds it. Without it the key stays sealed in the profile.\n\n"
+        "finds it. Without it the key stays sealed in the profile; that of a team is made in Vault's transit engine, "
+        "which "
+        "never gives it away.\n\n"
         "With --slot the key is made inside an enrolled YubiKey and never leaves it: the YubiKey attests it and signs "
         "the "
         "request at "

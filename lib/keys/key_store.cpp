@@ -59,6 +59,11 @@ class SealedKeys final : public LocalKeys {
                 "keep keys that a server must read with --key-store file");
   }
 
+  bool destroy(std::string_view reference, std::string_view) override {
+    name_in(reference, sealed_prefix);
+    return false;
+  }
+
  private:
   std::string reference_of(std::string_view name) const override { return std::string(sealed_prefix).append(name); }
   std::string make_box(std::string_view name, const Secret& pkcs8) const override {
@@ -80,6 +85,9 @@ class FileKeys final : public LocalKeys {
   }
 
   Secret export_pem(const EnsuredKey& key) override { return decoded(key).pem(); }
+  bool destroy(std::string_view reference, std::string_view public_key_sha256) override {
+    return destroy_key_file(name_in(reference, file_prefix), public_key_sha256);
+  }
 
  private:
   std::string reference_of(std::string_view name) const override { return std::string(file_prefix).append(name); }
@@ -124,6 +132,13 @@ std::string_view to_string(KeyPlace place) noexcept {
     case KeyPlace::external: return "external";
   }
   return "sealed";
+}
+
+KeyPlace place_of(std::string_view reference) noexcept {
+  if (reference.starts_with(sealed_prefix)) return KeyPlace::sealed;
+  if (reference.starts_with(file_prefix)) return KeyPlace::file;
+  if (reference.starts_with("transit:")) return KeyPlace::transit;
+  return reference.starts_with("yubikey:") ? KeyPlace::card : KeyPlace::external;
 }
 
 KeyPlace parse_key_place(std::string_view text) {

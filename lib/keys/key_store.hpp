@@ -17,6 +17,9 @@ std::string_view to_string(KeyPlace) noexcept;
 /// "sealed", "file" or "transit"; a card is named by device and slot. @throws Error usage
 KeyPlace parse_key_place(std::string_view text);
 
+/// Of a reference: "sealed:NAME", "file:PATH", "transit:NAME", "yubikey:SERIAL:SLOT"; any other is external.
+KeyPlace place_of(std::string_view reference) noexcept;
+
 /// What is journaled of a key that a step has made: no secret in clear.
 struct EnsuredKey {
   std::string reference;  // "sealed:NAME", "file:PATH", "transit:NAME"
@@ -43,6 +46,9 @@ class KeyStore {
   virtual Secret export_pem(const EnsuredKey&) = 0;
   /// Drops the decoded key; nothing on disk changes.
   virtual void forget(const EnsuredKey&) = 0;
+  /// Destroys what this store itself keeps, when it is the private key of that public half (SHA-256, hex). A sealed key is the database's:
+  /// destroy_key. Missing: fine. @return true: it was there and is gone  @throws Error key-not-found: of another kind
+  virtual bool destroy(std::string_view reference, std::string_view public_key_sha256) = 0;
 };
 
 /// Keys sealed under the data key; exported by nothing. The box of key NAME is what the secret "keys/NAME" has as version 1

@@ -27,6 +27,9 @@ class PendingKeys final : public DecodedKeys {
   }
 
   Secret export_pem(const EnsuredKey& key) override { return decoded(key).pem(); }
+  bool destroy(std::string_view reference, std::string_view public_key_sha256) override {
+    return destroy_key_file(name_in(reference, prefix), public_key_sha256);
+  }
 
  private:
   EnsuredKey make(const std::string& path, KeyAlgorithm algorithm) {

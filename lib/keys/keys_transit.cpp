@@ -1,8 +1,10 @@
 #include "keys/keys_transit.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
+#include "base/crypto.hpp"
 #include "base/error.hpp"
 #include "keys/reference.hpp"
 #include "vault/transit.hpp"
@@ -39,6 +41,17 @@ class TransitKeys : public KeyStore {
   }
 
   void forget(const EnsuredKey& key) override { opened_.erase(key.reference); }
+
+  bool destroy(std::string_view reference, std::string_view public_key_sha256) override {
+    const auto name = name_in(reference, prefix);
+    const auto found = transit_.read(name);
+    if (!found || std::ranges::none_of(found->versions, [&](const auto& version) {
+          return hex(version.second.sha256) == public_key_sha256;
+        }))
+      return false;
+    transit_.destroy(name);
+    return true;
+  }
 
  private:
   EnsuredKey keep(const vault::TransitKey& key) {

@@ -5,6 +5,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "keys/key_file.hpp"
 #include "workflow/ca.hpp"
 #include "workflow/card_steps.hpp"
 #include "workflow/set_pin.hpp"
@@ -60,7 +61,7 @@ const EnsuredKey& key_of(CertificateItem& item, CertificatePorts& ports) {
 Progress ensure_key(CertificateItem& item, CertificatePorts& ports, Attempt) {
   if (item.key_place == KeyPlace::external) return Progress::done;
   const auto& key = key_of(item, ports);
-  item.key_reference = key.reference;
+  if (item.key_place != KeyPlace::file) item.key_reference = key.reference;  // that of a file may still wait elsewhere
   if (!item.key_reused) item.key_box = key.box;
   return Progress::done;
 }
@@ -167,6 +168,7 @@ Json CertificateItem::journal() const {
                             {"renew_before", renew_before},
                             {"renewed_from", renewed_from},
                             {"installation", installation},
+                            {"host", host},
                             {"key_place", to_string(key_place)},
                             {"algorithm", to_string(algorithm)},
                             {"key_reused", key_reused},
@@ -194,6 +196,7 @@ CertificateItem CertificateItem::from(const StoredItem& stored) {
   item.renew_before = json.at("renew_before").text();
   item.renewed_from = json.at("renewed_from").text();
   item.installation = json.at("installation").text();
+  item.host = json.text_or("host", "");
   for (const auto& [name, value] : json.at("labels").members()) item.labels[name] = value.text();
   const auto& place = json.at("key_place").text();
   item.key_place = place == "external" ? KeyPlace::external : place == "card" ? KeyPlace::card : parse_key_place(place);
@@ -289,7 +292,7 @@ namespace {
 
 std::unique_ptr<CertificatePorts> open_ports(Workbench& bench, std::span<const CertificateItem> items) {
   auto ports = std::make_unique<CertificatePorts>();
-  for (const auto place : {KeyPlace::sealed, KeyPlace::file})
+  for (const auto place : {KeyPlace::sealed, KeyPlace::file, KeyPlace::transit})
     if (std::ranges::any_of(items, [&](const auto& item) { return item.key_place == place; }))
       ports->keys.emplace(place, bench.stores.keys(place));
   ports->signer = bench.authority.open_signer();
@@ -328,10 +331,19 @@ void publish_lost_keys(Workbench& bench, const std::string& request_id, const st
   publish_ca_files(bench.db, bench.ca_folder);
 }
 
+void drop_pending_keys(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items) {
+  within_operation(request_id, [&] {
+    for (const auto& item : items) drop_pending_key(bench, item);
+  });
+}
+
 }  // namespace
 
 void run_certificate_items(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
-  if (std::ranges::none_of(items, is_on_card)) return run_on_workers(bench, request_id, items);
+  if (std::ranges::none_of(items, is_on_card)) {
+    run_on_workers(bench, request_id, items);
+    return drop_pending_keys(bench, request_id, items);
+  }
   std::vector<CertificateItem> others;
   for (auto& item : items)
     if (!is_on_card(item)) others.push_back(item);
@@ -343,6 +355,7 @@ void run_certificate_items(Workbench& bench, const std::string& request_id, std:
     else
       item = std::move(others[next++]);
   }
+  drop_pending_keys(bench, request_id, items);
   publish_lost_keys(bench, request_id, items);
   std::set<std::string> at_hand;
   for (const auto& item : items)
@@ -352,20 +365,41 @@ void run_certificate_items(Workbench& bench, const std::string& request_id, std:
 
 namespace {
 
+bool waits_in_file(const Workbench& bench, const CertificateItem& item) {
+  return item.key_place == KeyPlace::file && !item.key_reused && !bench.stores.seals_journal();
+}
+
+/// A key in a file that is on no other host, and was not lost. @throws Error installation-missing, key-not-found
+void require_key_file(const Workbench& bench, const CertificateItem& item) {
+  const std::string path =
+      item.key_reused ? item.key_reference.substr(item.key_reference.find(':') + 1) : item.key_name;
+  if (exists(path)) return;
+  if (item.host != bench.self.host && !item.host.empty())
+    throw Error(Code::installation_missing, "the key of " + item.name + " is a file of host " + item.host,
+                "resume there, or give the operation up and begin anew");
+  if (item.state != "planned")
+    throw Error(Code::key_not_found, "the key of " + item.name + " is gone from " + path, "begin anew");
+}
+
 /// What an item needs to go on. @throws Error installation-invalid, key-not-found
 void complete(Workbench& bench, CertificateItem& item) {
   if (!item.installation.empty()) {
     item.place = installation::load(bench.installations, item.installation);
     if (!item.place)
       throw Error(Code::installation_missing, "no installation file for " + item.installation + " on this host",
-                  "resume on the host that has it, or repeat the command that began this operation");
+                  "resume on " + (item.host.empty() ? "the host that has it" : item.host) +
+                      ", or repeat the command that began this operation");
+  }
+  if (waits_in_file(bench, item)) {  // paths come from this host, not from the journal
+    plan_key_file(bench, item);
+    require_key_file(bench, item);
   }
   if (is_issued(item)) {
     const auto row = inventory::by_id(bench.db, item.cert_id);
     if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id + " although the journal issued it");
     item.certificate = parse_certificate(row->pem);
-  } else if (item.key_reused && item.key_place == KeyPlace::sealed) {
-    item.key_box = sealed_key_box(bench.db, item.key_reference);
+  } else if (item.key_reused) {
+    item.key_box = bench.stores.key_box(item.key_reference);
   }
 }
 
@@ -374,8 +408,11 @@ void complete(Workbench& bench, CertificateItem& item) {
 std::vector<CertificateItem> load_certificate_items(Workbench& bench, const std::string& request_id) {
   std::vector<CertificateItem> items;
   for (const auto& stored : operations::items(bench.db, request_id)) {
-    if (stored.status != "open") continue;
     auto item = CertificateItem::from(stored);
+    if (stored.status != "open") {  // it may have been the last thing of a run that was stopped then
+      drop_pending_key(bench, item);
+      continue;
+    }
     try {
       complete(bench, item);
     } catch (const Error& error) {  // ends this item, not the others
@@ -385,6 +422,27 @@ std::vector<CertificateItem> load_certificate_items(Workbench& bench, const std:
     items.push_back(std::move(item));
   }
   return items;
+}
+
+void plan_key_file(Workbench& bench, CertificateItem& item) {
+  item.key_reference = installation::key_reference(*item.place);
+  item.key_name = bench.stores.seals_journal() ? item.key_reference.substr(item.key_reference.find(':') + 1)
+                                               : installation::pending_key(*item.place, item.cert_id);
+}
+
+void drop_pending_key(Workbench& bench, const CertificateItem& item) {
+  const bool needed = item.status != Item::Status::done && (item.status != Item::Status::failed || is_issued(item));
+  if (needed || !waits_in_file(bench, item)) return;
+  const auto place = item.place ? item.place : installation::load(bench.installations, item.installation);
+  if (place) destroy_key_file(installation::pending_key(*place, item.cert_id));
+}
+
+bool belongs_elsewhere(Workbench& bench, const std::string& request_id) {
+  return std::ranges::any_of(operations::items(bench.db, request_id), [&](const StoredItem& stored) {
+    const auto host = stored.data.text_or("host", "");
+    return stored.status == "open" && !host.empty() && host != bench.self.host &&
+           !installation::load(bench.installations, stored.data.text_or("installation", ""));
+  });
 }
 
 void plan_certificate(CertificateItem& item, const ProfileRules& rules, Duration validity, Time at) {

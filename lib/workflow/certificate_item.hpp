@@ -22,8 +22,9 @@ struct CertificateItem : Item {
   KeyAlgorithm algorithm = KeyAlgorithm::ec_p256;
   bool key_reused = false;
   Time key_created_at;
-  std::string key_name;  // sealed: its name; file: its path
+  std::string key_name;  // sealed, transit: its name; file: its path, or that of the file where it waits
   std::string key_reference;
+  std::string host;     // where it is to be installed; empty: nowhere
   std::string key_box;  // sealed PKCS#8, base64, until the key stands where it belongs
   std::string csr;      // PEM
   PlannedCertificate plan;
@@ -55,6 +56,13 @@ void run_certificate_items(Workbench&, const std::string& request_id, std::vecto
 /// Reads the open items of an operation and what they need to go on: certificates already issued, installations of this
 /// host, sealed boxes of keys to be reused. One that lacks it gets its error noted and is left out.
 std::vector<CertificateItem> load_certificate_items(Workbench&, const std::string& request_id);
+
+/// Reference and name of a key that ends in a file of `place`.
+void plan_key_file(Workbench&, CertificateItem&);
+/// Destroys the file in which a key of this host waited, unless the item still needs it. Nothing waits there: fine.
+void drop_pending_key(Workbench&, const CertificateItem&);
+/// This host lacks what the open items of that operation need and another has.
+bool belongs_elsewhere(Workbench&, const std::string& request_id);
 
 /// Fixes everything an effect can be found by: cert_id, serial, validity, key name. `at`: now.
 void plan_certificate(CertificateItem&, const ProfileRules&, Duration validity, Time at);

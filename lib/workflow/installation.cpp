@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/failpoint.hpp"
+#include "base/ids.hpp"
 #include "base/text.hpp"
 #include "base/yaml.hpp"
 #include "keys/key_file.hpp"
@@ -15,6 +16,7 @@ namespace ymgr::installation {
 namespace {
 
 constexpr std::size_t versions_kept = 5;
+constexpr std::string_view pending_prefix = ".ymgr-", pending_suffix = ".key";
 constexpr std::string_view link_names[] = {"privkey.pem", "cert.pem", "chain.pem", "fullchain.pem"};
 
 std::string quoted(std::string_view text) {
@@ -73,6 +75,10 @@ void refuse_strangers(const Installation& place) {
 
 std::string folder_of(const std::string& path) {
   return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+}
+
+std::string pending_folder(const Installation& place) {
+  return place.out.empty() ? folder_of(place.pkcs12) : place.out;
 }
 
 /// Writes a file of that mode and group in the nearest folder that is there, and removes it.
@@ -260,6 +266,21 @@ FileMode file_mode(const Installation& place) {
 
 std::string key_reference(const Installation& place) {
   return "file:" + (place.out.empty() ? place.pkcs12 : place.out + "/privkey.pem");
+}
+
+std::string pending_key(const Installation& place, std::string_view cert_id) {
+  if (!is_id("cert", cert_id)) throw Error(Code::internal, "not the id of a certificate: " + printable(cert_id));
+  return pending_folder(place) + "/" + std::string(pending_prefix).append(cert_id).append(pending_suffix);
+}
+
+std::vector<std::string> pending_keys(const Installation& place) {
+  std::vector<std::string> ids;
+  for (const std::string_view name : list_folder(pending_folder(place))) {
+    if (!name.starts_with(pending_prefix) || !name.ends_with(pending_suffix)) continue;
+    const auto id = name.substr(pending_prefix.size(), name.size() - pending_prefix.size() - pending_suffix.size());
+    if (is_id("cert", id)) ids.emplace_back(id);
+  }
+  return ids;
 }
 
 void require_room(const Installation& place, std::set<std::string>& probed) {

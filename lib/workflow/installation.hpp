@@ -45,6 +45,12 @@ FileMode file_mode(const Installation&);
 /// "file:OUT/privkey.pem" or "file:PKCS12".
 std::string key_reference(const Installation&);
 
+/// Where a new key waits for its certificate when no journal seals it: a file in OUT, or beside the PKCS#12 file.
+/// @param cert_id  checked  @throws Error internal: it is none
+std::string pending_key(const Installation&, std::string_view cert_id);
+/// What waits there: certificates' ids, also those of other installations that share the folder.
+std::vector<std::string> pending_keys(const Installation&);
+
 /// Before a key is made: files can be written there, in that mode and group, and no name of ours is somebody else's file.
 /// Leaves nothing behind. `probed`: folders that need no second look, filled in.
 /// @throws Error what deliver would throw

@@ -15,6 +15,7 @@ struct Wanted {
   CertificateItem item;
   Duration validity{};
   std::optional<Csr> csr;
+  bool key_name_taken = false;    // in transit, by whomever
   std::optional<SlotState> slot;  // what it holds now; not read for a run that was begun before
   std::optional<CertificateRow> unchanged;
 };
@@ -62,7 +63,8 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
     item.csr_given = true;
     item.key_reference = "external";
   } else if (!request.card) {
-    item.key_place = request.key_place.value_or(request.place ? KeyPlace::file : KeyPlace::sealed);
+    item.key_place = request.key_place.value_or(request.place ? KeyPlace::file : bench.stores.usual_place());
+    bench.stores.require_place(item.key_place);
   }
   if (request.card) take_card(bench, item, request, rules);
   if (request.place) {
@@ -70,6 +72,7 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
     request.place->with_key = item.key_place == KeyPlace::file;
     item.installation = item.name;
     item.place = request.place;
+    item.host = bench.self.host;
   }
   if (item.place && !item.place->pkcs12.empty() && item.key_place != KeyPlace::file)
     throw Error(Code::usage, "a PKCS#12 file holds its key, but the key of " + item.name + " is not to be a file",
@@ -156,6 +159,10 @@ void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOpti
               {{"names", dump_json(Json::texts(active))}});
 }
 
+std::string transit_reference(const std::string& name) {
+  return "transit:" + name;
+}
+
 /// A slot that is used is left alone, unless what it holds is what this certificate replaces.
 void plan_slot(Workbench& bench, Wanted& wanted, Time at) {
   auto& item = wanted.item;
@@ -179,6 +186,15 @@ std::string target_of(const NewOperation& op) {
   return op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
 }
 
+/// The plain name, unless there is such a key, or was one whose certificate still names it.
+std::string transit_name(Workbench& bench, const Wanted& wanted) {
+  const auto plain = key_name_for(wanted.item.name, false);
+  const auto names_it = [&](const CertificateRow& row) { return row.key_reference == transit_reference(plain); };
+  const bool taken =
+      wanted.key_name_taken || std::ranges::any_of(inventory::by_name(bench.db, wanted.item.name), names_it);
+  return taken ? own_key_name(wanted.item) : plain;
+}
+
 NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
   NewOperation op;
   op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
@@ -192,12 +208,11 @@ NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const Is
     item.position = position++;
     item.key_created_at = at;
     plan_certificate(item, bench.policy.profile(item.profile), wanted.validity, at);
-    if (item.key_place == KeyPlace::sealed) {
-      item.key_name = free_key_name(bench, item);
-      if (!names.insert(item.key_name).second) item.key_name += "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1);
+    if (item.key_place == KeyPlace::sealed || item.key_place == KeyPlace::transit) {
+      item.key_name = item.key_place == KeyPlace::sealed ? free_key_name(bench, item) : transit_name(bench, wanted);
+      if (!names.insert(item.key_name).second) item.key_name = own_key_name(item);
     } else if (item.key_place == KeyPlace::file) {
-      item.key_reference = installation::key_reference(*item.place);
-      item.key_name = item.key_reference.substr(item.key_reference.find(':') + 1);
+      plan_key_file(bench, item);
     } else if (item.card) {
       plan_slot(bench, wanted, at);
     }
@@ -282,6 +297,19 @@ void look_at_slots(Workbench& bench, std::vector<Wanted>& all, const IssueOption
     const auto& place = wanted.item.card->place;
     wanted.slot = read_slot(bench.agent(), place);
     if (!options.dry_run) require_pin(bench, place);
+  }
+}
+
+/// Which names are taken in transit, asked before the plan, whose transaction waits for nobody. One by one, or all at once for many.
+void look_at_key_names(Workbench& bench, std::vector<Wanted>& all) {
+  constexpr std::ptrdiff_t few = 8;
+  const auto in_transit = [](const Wanted& wanted) { return wanted.item.key_place == KeyPlace::transit; };
+  const auto count = std::ranges::count_if(all, in_transit);
+  const auto there = count > few ? bench.stores.all_keys() : std::set<std::string>();
+  for (auto& wanted : all) {
+    if (!in_transit(wanted)) continue;
+    const auto reference = transit_reference(key_name_for(wanted.item.name, false));
+    wanted.key_name_taken = count > few ? there.contains(reference) : bench.stores.key_is_there(reference);
   }
 }
 
@@ -397,7 +425,11 @@ std::string free_key_name(Workbench& bench, const CertificateItem& item) {
   auto plain = key_name_for(item.name, false);
   if (!taken(plain)) return plain;
   const auto longer = key_name_for(item.name, true);
-  return taken(longer) ? plain + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1) : longer;
+  return taken(longer) ? own_key_name(item) : longer;
+}
+
+std::string own_key_name(const CertificateItem& item) {
+  return key_name_for(item.name, false) + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1);
 }
 
 std::string requested_name(const std::string& name, const std::optional<Csr>& csr) {
@@ -423,6 +455,7 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
   require_ca(bench.db);  // before an operation is planned that could only wait for it
   auto all = fill_in_all(bench, std::move(requests));
   look_at_slots(bench, all, options);
+  look_at_key_names(bench, all);
   Plan plan;
   if (options.dry_run) {
     plan_new(bench, all, options, plan);

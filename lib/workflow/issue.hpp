@@ -19,7 +19,7 @@ struct IssueRequest {
   std::optional<Duration> validity;
   std::string owner;  // empty: the actor
   std::map<std::string, std::string> labels;
-  std::optional<KeyPlace> key_place;  // file when there is an installation, else sealed
+  std::optional<KeyPlace> key_place;  // file when there is an installation, else where keys go here
   std::string csr;                    // PEM or DER; empty: we make the key
   std::string renew_before;           // "30d", "33%"; empty: default
   std::optional<Installation> place;  // out, pkcs12, hooks; its name is filled in
@@ -64,5 +64,7 @@ CertificateAnswer resume_certificates(Workbench&, const std::string& request_id,
                                       std::string_view outcome, const std::function<void()>& before_end = {});
 /// The name of a new sealed key that nobody has.
 std::string free_key_name(Workbench&, const CertificateItem&);
+/// The name that no other certificate's key has, whatever their names are.
+std::string own_key_name(const CertificateItem&);
 
 }  // namespace ymgr

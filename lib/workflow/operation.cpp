@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/certificate_item.hpp"
 
 namespace ymgr {
 
@@ -340,8 +341,9 @@ std::string end(Workbench& bench, const std::string& request_id, const std::stri
 }
 
 void abandon(Workbench& bench, std::string_view id, std::string_view note) {
+  StoredOperation op;
   bench.db.transaction(sql::Access::write, [&] {
-    const auto op = get(bench.db, id);
+    op = get(bench.db, id);
     if (!is_open(op))
       throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
                   "ymgr operation show " + op.request_id);
@@ -359,6 +361,8 @@ void abandon(Workbench& bench, std::string_view id, std::string_view note) {
                   {{op.request_id, op.kind + ".abandoned", op.target, Json::object({{"note", note}})}},
                   bench.head_signer);
   });
+  if (bench.stores.seals_journal() || (op.kind != "issue" && op.kind != "renew")) return;
+  for (const auto& stored : items(bench.db, op.request_id)) drop_pending_key(bench, CertificateItem::from(stored));
 }
 
 }  // namespace ymgr::operations

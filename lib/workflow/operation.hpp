@@ -102,7 +102,7 @@ void note_error(Workbench&, const std::string& request_id, std::size_t position,
 /// @return the state; when another process holds it by now, nothing is written and it is what stands there
 std::string end(Workbench&, const std::string& request_id, const std::string& kind, const std::string& target,
                 const Json& result);
-/// Gives it up: open items become abandoned. @throws Error operation-running, operation-ended
+/// Gives it up: open items become abandoned, and keys that wait on this host are destroyed. @throws Error operation-running, operation-ended
 void abandon(Workbench&, std::string_view id, std::string_view note);
 
 }  // namespace operations

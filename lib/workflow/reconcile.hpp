@@ -1,4 +1,4 @@
-// Compares what the CA, the inventory, the sealed keys and the files of this host say of each other.
+// Compares what the CA, the inventory, the keys and the files of this host say of each other.
 #pragma once
 #include <functional>
 #include <string>
@@ -12,7 +12,7 @@ namespace ymgr {
 struct ReconcileOptions {
   bool dry_run = false;
   bool revoke_orphans = false;            // certificates that the CA signed and the inventory does not have
-  bool destroy_unused_keys = false;       // sealed keys that no certificate names
+  bool destroy_unused_keys = false;       // keys of ours, sealed or in transit, that no certificate names
   std::vector<std::string> devices = {};  // not empty: these YubiKeys are compared with their records, and nothing else
 };
 

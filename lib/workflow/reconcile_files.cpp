@@ -69,10 +69,12 @@ std::vector<std::string> version_folders(const Installation& place) {
 }
 
 /// A key below the installation that fits; empty: none.
-Secret fitting_key(const Installation& place, const Certificate& certificate) {
-  for (const auto& folder : version_folders(place)) {
+Secret fitting_key(const Installation& place, const std::string& cert_id, const Certificate& certificate) {
+  std::vector<std::string> paths{installation::pending_key(place, cert_id)};
+  for (const auto& folder : version_folders(place)) paths.push_back(folder + "/privkey.pem");
+  for (const auto& path : paths) {
     try {
-      Secret pem = read_key_file(folder + "/privkey.pem");
+      Secret pem = read_key_file(path);
       if (is_pair(certificate, PrivateKey::from_pem(pem))) return pem;
     } catch (const Error& error) {  // a damaged key is no key: look on
       if (error.code() != Code::key_invalid && error.code() != Code::key_not_found) throw;
@@ -100,7 +102,7 @@ void deliver_anew(const Installation& place, const installation::Delivery& deliv
 
 void deliver_again(Reconciliation& run, const CertificateRow& row, const Installation& place,
                    const Certificate& certificate, const std::string& fault) {
-  const Secret key = place.with_key ? fitting_key(place, certificate) : Secret();
+  const Secret key = place.with_key ? fitting_key(place, row.cert_id, certificate) : Secret();
   if (!run.is_ours(certificate) || place.out.empty() || (place.with_key && key.empty())) {
     run.report("installation_differs", row.name, fault + ", and its key is not there",
                "ymgr renew " + row.name + " --new-key");

@@ -55,6 +55,8 @@ void compare_crls(Reconciliation&);
 void compare_keys(Reconciliation&);
 void look_at_operations(Reconciliation&);
 void compare_installations(Reconciliation&);
+/// Those of this host, once the installations had their use of them.
+void settle_waiting_keys(Reconciliation&);
 void end_graces(Reconciliation&);
 /// Instead of all of them, where devices are named.
 void compare_devices(Reconciliation&);

@@ -67,8 +67,7 @@ std::vector<Installation> places_of(const std::vector<CertificateItem>& items) {
 void run_with_hooks(Workbench& bench, const NewOperation& op, std::vector<CertificateItem> items, RenewAnswer& answer) {
   for (std::size_t i = 0; i < items.size(); ++i) items[i].position = i;
   for (auto& item : items)
-    if (item.key_reused && item.key_place == KeyPlace::sealed)
-      item.key_box = sealed_key_box(bench.db, item.key_reference);
+    if (item.key_reused) item.key_box = bench.stores.key_box(item.key_reference);
   hooks::around(bench, op.request_id, places_of(items), answer.hooks, [&](const auto& before_end) {
     run_certificate_items(bench, op.request_id, items);
     before_end();
@@ -216,7 +215,7 @@ Json stuck_item(const StoredOperation& op, const Error& error) {
 void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged, RenewAnswer& answer) {
   for (const auto& op : operations::list(bench.db, bench.session, true, 1000)) {
     if (op.kind != "renew" || op.request_id == but) continue;
-    if (waits_for_card(bench, op.request_id, plugged)) {
+    if (waits_for_card(bench, op.request_id, plugged) || belongs_elsewhere(bench, op.request_id)) {
       ++answer.waiting;
       continue;
     }

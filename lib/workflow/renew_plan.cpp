@@ -21,6 +21,20 @@ void take_fresh_key(CertificateItem& item, const std::optional<KeyAlgorithm>& al
   if (algorithm) item.algorithm = *algorithm;
 }
 
+/// What came from a profile of the other kind: its next key is made where keys go here.
+bool leave_foreign_place(Workbench& bench, CertificateItem& item) {
+  const bool foreign = (item.key_place == KeyPlace::sealed || item.key_place == KeyPlace::transit) &&
+                       !bench.stores.keeps(item.key_place);
+  if (foreign) item.key_place = bench.stores.usual_place();
+  return foreign;
+}
+
+void name_new_key(Workbench& bench, CertificateItem& item) {
+  if (item.key_place == KeyPlace::sealed) item.key_name = free_key_name(bench, item);
+  // The former key keeps its name: its certificate stays revocable, and nobody is asked within the plan's transaction.
+  if (item.key_place == KeyPlace::transit) item.key_name = own_key_name(item);
+}
+
 }  // namespace
 
 CertificateItem renewal_of(const CertificateRow& row) {
@@ -37,10 +51,7 @@ CertificateItem renewal_of(const CertificateRow& row) {
   item.key_created_at = row.key_created_at;
   item.key_reference = row.key_reference;
   item.key_reused = true;
-  item.key_place = row.key_reference.starts_with("file:")      ? KeyPlace::file
-                   : row.key_reference.starts_with("sealed:")  ? KeyPlace::sealed
-                   : row.key_reference.starts_with("yubikey:") ? KeyPlace::card
-                                                               : KeyPlace::external;
+  item.key_place = place_of(row.key_reference);
   item.csr = row.csr;
   item.csr_given = !row.csr.empty();
   item.plan.names.common_name = row.name.size() <= 64 ? row.name : std::string();
@@ -53,16 +64,15 @@ void plan_item(Workbench& bench, CertificateItem& item, const RenewOptions& opti
   const auto& rules = bench.policy.profile(item.profile);
   if (!options.csr.empty()) take_request(item, options.csr);
   const bool only_pkcs12 = item.place && item.place->out.empty();  // its key can't be read back for another certificate
-  if (item.key_place != KeyPlace::external && (key == KeyChoice::fresh || only_pkcs12))
+  if (const bool moved = leave_foreign_place(bench, item);
+      item.key_place != KeyPlace::external && (key == KeyChoice::fresh || only_pkcs12 || moved))
     take_fresh_key(item, options.algorithm, at);
   if (card) plan_card(bench, item, *card);
   item.policy_version = bench.policy.version();
   plan_certificate(item, rules, options.validity.value_or(bench.policy.default_validity(rules, at)), at);
-  if (item.key_place == KeyPlace::sealed && !item.key_reused) item.key_name = free_key_name(bench, item);
-  if (item.key_place == KeyPlace::file && item.place) {
-    item.key_reference = installation::key_reference(*item.place);
-    item.key_name = item.key_reference.substr(item.key_reference.find(':') + 1);
-  }
+  if (!item.key_reused) name_new_key(bench, item);
+  if (item.key_place == KeyPlace::file && item.place) plan_key_file(bench, item);
+  if (item.place) item.host = bench.self.host;
 }
 
 void find_place(Workbench& bench, CertificateItem& item, const CertificateRow& row) {

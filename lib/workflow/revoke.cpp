@@ -18,11 +18,24 @@ bool wants_destroyed(const CertificateRow& row, const RevokeOptions& options) {
   return (options.destroy_key || options.reason == Reason::key_compromise) && row.key_reference != "external";
 }
 
-/// Nothing is left to do. Copies of a key in files are looked for each time.
-bool is_settled(sql::Connection& db, const CertificateRow& row, const RevokeOptions& options) {
-  if (!stays_revoked(row, options.reason)) return false;
-  return !wants_destroyed(row, options) ||
-         (row.key_reference.starts_with("sealed:") && !key_is_there(db, row.key_reference));
+/// References of keys that are destroyed by now; keys are never made again under a former name.
+using Gone = std::set<std::string>;
+
+/// Asked before the transaction that plans. Copies of a key in files are looked for each time.
+Gone look_for_keys(Workbench& bench, const std::vector<CertificateRow>& rows, const RevokeOptions& options) {
+  Gone gone;
+  for (const auto& row : rows) {
+    const auto place = place_of(row.key_reference);
+    const bool asks = (place == KeyPlace::sealed || place == KeyPlace::transit) && bench.stores.keeps(place) &&
+                      stays_revoked(row, options.reason) && wants_destroyed(row, options);
+    if (asks && !bench.stores.key_is_there(row.key_reference)) gone.insert(row.key_reference);
+  }
+  return gone;
+}
+
+/// Nothing is left to do.
+bool is_settled(const Gone& gone, const CertificateRow& row, const RevokeOptions& options) {
+  return stays_revoked(row, options.reason) && (!wants_destroyed(row, options) || gone.contains(row.key_reference));
 }
 
 RevokeItem item_from(const CertificateRow& row, const RevokeOptions& options, Time at) {
@@ -114,20 +127,33 @@ void tell_items(const std::vector<RevokeItem>& items, RevokeAnswer& answer) {
   answer.exit = batch_exit(answer.exits);
 }
 
+std::unique_ptr<RevokePorts> open_ports(Workbench& bench, std::mutex& files) {
+  return std::unique_ptr<RevokePorts>(new RevokePorts{bench.stores, bench.installations, bench.self.host, files});
+}
+
+bool wants_transit(const RevokeItem& item) {
+  return item.destroy_key && place_of(item.key_reference) == KeyPlace::transit;
+}
+
 /// Keys on cards are destroyed one after the other on this thread, which has the secrets.
 void settle_keys(Workbench& bench, const std::string& request_id, std::vector<RevokeItem>& items, std::mutex& files) {
   std::vector<RevokeItem> others;
   for (const auto& item : items)
     if (!is_on_card(item)) others.push_back(item);
   run_items<RevokeItem, RevokePorts>(bench, request_id, others, revoke_steps(), [&] {
-    return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files});
+    auto ports = open_ports(bench, files);
+    if (bench.stores.keeps(KeyPlace::transit) && std::ranges::any_of(others, wants_transit))
+      ports->transit = bench.stores.keys(KeyPlace::transit);
+    return ports;
   });
   std::size_t next = 0;
   for (auto& item : items) {
     std::vector<RevokeItem> one{is_on_card(item) ? item : std::move(others[next++])};
     if (is_on_card(one.front()))
       run_items<RevokeItem, RevokePorts>(bench, request_id, one, revoke_steps(), [&] {
-        return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files, &bench});
+        auto ports = open_ports(bench, files);
+        ports->cards = &bench;
+        return ports;
       });
     item = std::move(one.front());
     if (is_on_card(item) && item.key_found) look_after_puk(bench, parse_card_reference(item.key_reference)->serial);
@@ -138,10 +164,8 @@ void settle_keys(Workbench& bench, const std::string& request_id, std::vector<Re
 void run_and_finish(Workbench& bench, const std::string& request_id, const std::string& target,
                     std::vector<RevokeItem> items, std::vector<Entry> entries, RevokeAnswer& answer) {
   std::mutex files;
-  const auto open_ports = [&] {
-    return std::unique_ptr<RevokePorts>(new RevokePorts{bench.installations, bench.self.host, files});
-  };
-  run_items<RevokeItem, RevokePorts>(bench, request_id, items, revoke_steps(), open_ports, steps_before_crl);
+  run_items<RevokeItem, RevokePorts>(
+      bench, request_id, items, revoke_steps(), [&] { return open_ports(bench, files); }, steps_before_crl);
   failpoint("crl_signed", "before");
   for (const auto& item : items)
     if (item.state != "planned") entries.push_back({item.issuer, item.serial, item.not_after});
@@ -212,7 +236,7 @@ struct Plan {
   std::optional<operations::Earlier> earlier;
 };
 
-Plan make_plan(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
+Plan make_plan(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options, const Gone& gone) {
   const Time at = now();
   Plan plan;
   // A renewal may have used a compromised key again since the targets were collected.
@@ -222,7 +246,7 @@ Plan make_plan(Workbench& bench, const RevokeTargets& targets, const RevokeOptio
     bench.session.require_touch(target.owner, "the certificate of " + target.name);
     const auto row = inventory::by_id(bench.db, target.cert_id);
     if (!row) throw Error(Code::certificate_not_found, "no certificate " + target.cert_id, "ymgr cert list");
-    if (is_settled(bench.db, *row, options)) {
+    if (is_settled(gone, *row, options)) {
       plan.settled.push_back(*row);
       continue;
     }
@@ -259,7 +283,7 @@ std::optional<operations::Earlier> find_half_done(Workbench& bench, const Plan& 
 
 RevokeAnswer planned(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
   RevokeAnswer answer;
-  const auto plan = make_plan(bench, targets, options);
+  const auto plan = make_plan(bench, targets, options, look_for_keys(bench, targets.rows, options));
   const Time at = now();
   require_free_keys(bench.db, plan.items, options, at);
   for (const auto& row : plan.settled) answer.items.push_back(settled_json(row, options, at));
@@ -391,9 +415,10 @@ RevokeAnswer revoke(Workbench& bench, const RevokeTargets& targets, const Revoke
   bench.session.require(Right::revoke);
   check_options(options);
   if (options.dry_run) return planned(bench, targets, options);
+  const auto gone = look_for_keys(bench, targets.rows, options);
   Plan plan;
   bench.db.transaction(sql::Access::write, [&] {
-    plan = make_plan(bench, targets, options);
+    plan = make_plan(bench, targets, options, gone);
     plan.earlier = find_half_done(bench, plan);
     if (plan.earlier || plan.items.empty()) return;
     require_free_keys(bench.db, plan.items, options, now());

@@ -49,6 +49,8 @@ void destroy_files(RevokeItem& item, const RevokePorts& ports) {
   if (!place || installation::key_reference(*place) != item.key_reference) return;
   const std::lock_guard lock(ports.files);
   item.key_found = !place->out.empty() && destroy_copies(place->out, item);
+  for (const auto& id : installation::pending_keys(*place))
+    item.key_found |= destroy_key_copy(installation::pending_key(*place, id), item.public_key_sha256);
   if (!place->pkcs12.empty() && item.has_newest_key && exists(place->pkcs12)) {
     remove_file(place->pkcs12);
     item.key_found = true;
@@ -82,13 +84,29 @@ void destroy_on_card(RevokeItem& item, const RevokePorts& ports) {
   }
 }
 
+/// What may work later is done again with the operation; any other refusal keeps no certificate from being revoked.
+void destroy_in_transit(RevokeItem& item, const RevokePorts& ports) {
+  try {
+    item.key_found = ports.transit->destroy(item.key_reference, item.public_key_sha256);
+    item.destroyed = "yes";
+  } catch (const Error& error) {  // becomes part of the answer
+    if (error.retryable() || error.code() == Code::interrupted) throw;
+    item.destroyed = std::string("no: ") + error.what();
+  }
+}
+
 Progress destroy(RevokeItem& item, RevokePorts& ports, Attempt) {
   if (!item.destroy_key) return Progress::done;
+  const auto place = place_of(item.key_reference);
   if (!item.key_user.empty()) {
     item.destroyed = "no: " + item.key_user + " uses the key by now";
-  } else if (item.key_reference.starts_with("sealed:")) {
+  } else if ((place == KeyPlace::sealed || place == KeyPlace::transit) && !ports.stores.keeps(place)) {
+    item.destroyed = "no: the key is not kept here but where the certificate came from";
+  } else if (place == KeyPlace::sealed) {
     item.key_found = true;
     item.destroyed = "yes";
+  } else if (place == KeyPlace::transit) {
+    destroy_in_transit(item, ports);
   } else if (is_on_card(item)) {
     destroy_on_card(item, ports);
   } else {
@@ -114,7 +132,8 @@ Record record_destroyed(const RevokeItem& item) {
   return [item](Recording& recording) {
     if (!item.destroy_key) return;
     if (item.key_user.empty()) {
-      if (item.key_reference.starts_with("sealed:")) destroy_key(recording.db, item.key_reference);
+      if (place_of(item.key_reference) == KeyPlace::sealed && item.destroyed == "yes")
+        destroy_key(recording.db, item.key_reference);
       forget_journaled_key(recording.db, item.cert_id);
     }
     recording.audit = Json::object({{"key_reference", item.key_reference}, {"destroyed", item.destroyed}});

@@ -1,5 +1,6 @@
 // One certificate on its way through a revocation: what is journaled of it, and the steps.
 #pragma once
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -34,9 +35,11 @@ struct RevokeItem : Item {
 
 /// What destroying a key needs on a worker. Two certificates may have one key, so files are destroyed one after the other.
 struct RevokePorts {
+  const Stores& stores;  // asked for what it keeps alone
   const std::string &installations, &host;
   std::mutex& files;
-  Workbench* cards = nullptr;  // for keys on cards; set on the command's own thread alone
+  std::unique_ptr<KeyStore> transit = {};  // where an item's key is there
+  Workbench* cards = nullptr;              // for keys on cards; set on the command's own thread alone
 };
 
 /// The first step only changes the database; key files are touched in the second, when the CRL is out.

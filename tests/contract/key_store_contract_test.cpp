@@ -134,6 +134,20 @@ void key_store_contract(const MakeBackend& make) {
   }
 }
 
+/// For stores that themselves keep their keys.
+void destroys_only_the_key_that_is_meant(KeyBackend& backend) {
+  const auto store = backend.open();
+  const auto key = store->ensure(backend.name("web"), KeyAlgorithm::ec_p256, {});
+  const auto other = store->ensure(backend.name("other"), KeyAlgorithm::ec_p256, {});
+  backend.finish(*store, key);
+  CHECK_FALSE(store->destroy(key.reference, hex(other.public_key.sha256)));
+  CHECK(backend.is_there(key.reference));
+  CHECK(store->destroy(key.reference, hex(key.public_key.sha256)));
+  CHECK_FALSE(backend.is_there(key.reference));
+  CHECK_FALSE(store->destroy(key.reference, hex(key.public_key.sha256)));
+  CHECK_CODE(store->destroy("yubikey:1:9a", hex(key.public_key.sha256)), Code::key_not_found);
+}
+
 /// Both stores of one machine: the database, or a file.
 struct LocalBackend : KeyBackend {
   test::TestDatabase database;
@@ -211,6 +225,15 @@ struct TransitBackend final : KeyBackend {
 
 TEST_CASE("Vault's transit engine keeps the contract of a key store") {
   key_store_contract([] { return std::make_unique<TransitBackend>(); });
+}
+
+TEST_CASE("a store destroys only the key that is meant, by its public half") {
+  FileBackend files;
+  destroys_only_the_key_that_is_meant(files);
+  PendingBackend pending;
+  destroys_only_the_key_that_is_meant(pending);
+  TransitBackend transit;
+  destroys_only_the_key_that_is_meant(transit);
 }
 
 TEST_CASE("a key in transit is never given out, and no key of another kind is taken for it") {
