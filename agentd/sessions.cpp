@@ -23,8 +23,9 @@ Session::Session(std::string who, PrivateKey own_key, Time until)
 
 Sessions::Sessions(std::function<void()> changed) : changed_(std::move(changed)) {}
 
-Time Sessions::end_of(const agent::IdentityToken& token) {
-  const Time end = std::min(token.session_expires_at.value_or(token.expires_at), now() + Duration(longest_life));
+Time Sessions::end_of(const agent::IdentityToken& token, Time wanted) {
+  const Time end =
+      std::min({token.session_expires_at.value_or(token.expires_at), now() + Duration(longest_life), wanted});
   if (end <= now()) throw Error(Code::token_refused, "the identity token is refused: its login has ended");
   return floor_seconds(end);
 }

@@ -47,9 +47,9 @@ class Sessions {
     std::shared_ptr<Session> session;
     std::string secret;  // the bearer of later calls: told once, kept as its hash
   };
-  /// When a session of that token will end: at its session_exp, or else its exp, and after 8 hours at most.
+  /// When a session of that token will end: at its session_exp, or else its exp, after 8 hours and at `wanted` at most.
   /// @throws Error token-refused: that is over
-  static Time end_of(const agent::IdentityToken& token);
+  static Time end_of(const agent::IdentityToken& token, Time wanted = Time::max());
   /// Where eight live, the one that was used longest ago ends.
   Opened open(const std::string& user, PrivateKey key, Time end);
   /// @throws Error agent-session-unknown

@@ -256,9 +256,10 @@ std::string describe(const InitPlan& plan, const InitResult& made) {
 
 constexpr std::string_view team_options[] = {"--plan",      "--apply",         "--check",
                                              "--create-ca", "--database-user", "--database-password-file"};
-constexpr std::string_view begin_options[] = {"--preset", "--policy", "--demo"};  // of a profile or of a team
-constexpr std::string_view profile_options[] = {
-    "--admin", "--ca-key", "--permit", "--root-passphrase-file", "--root-key-out", "--ca-csr", "--recovery-key-out"};
+constexpr std::string_view begin_options[] = {"--preset", "--policy", "--demo",
+                                              "--admin"};  // of a profile or of a team
+constexpr std::string_view profile_options[] = {"--ca-key",       "--permit", "--root-passphrase-file",
+                                                "--root-key-out", "--ca-csr", "--recovery-key-out"};
 
 /// A profile in a folder, the servers of a team, and a client of theirs have nothing in common.
 void check_kind(const Invocation& call) {
@@ -273,7 +274,8 @@ void check_kind(const Invocation& call) {
   for (const auto option : profile_options)
     if (call.has(option) && (team || join))
       throw Error(Code::usage, std::string(option) + " is for a profile in a folder", "Leave it out");
-  if (call.has("--password-file") && team) throw Error(Code::usage, "--team knows no --password-file", "Leave it out");
+  if (call.has("--password-file") && team && !call.has("--admin"))
+    throw Error(Code::usage, "--password-file goes with --admin", "Leave it out");
   if (call.has("--vault-token-file") && !team && !join)
     throw Error(Code::usage, "--vault-token-file goes with --team or --join", "Leave it out");
   if (call.has("--user") && !join) throw Error(Code::usage, "--user goes with --join", "The first admin is --admin");

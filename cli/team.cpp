@@ -12,6 +12,7 @@
 #include "vault/auth.hpp"
 #include "vault/database.hpp"
 #include "workflow/team_apply.hpp"
+#include "workflow/team_people.hpp"
 
 namespace ymgr::cli {
 
@@ -97,6 +98,14 @@ Result apply(Invocation& call) {
   team::introduce(
       settings, client, [&] { return database_login(call, settings); }, {first_policy(call), call.has("--demo")},
       applied);
+  if (call.has("--admin")) {
+    std::optional<Secret> password;
+    if (team::has_accounts(settings))
+      password = call.new_secret("--password-file", "Password of " + call.text("--admin") + ":");
+    team::add_first_admin(
+        settings, client, [&] { return database_login(call, settings); }, call.text("--admin"),
+        password ? &*password : nullptr, applied);
+  }
   result.json = Json::object({{"made", Json::texts(applied.made)}, {"kept", Json::texts(applied.kept)}});
   for (const auto& what : applied.made) result.text += "made: " + what + "\n";
   for (const auto& what : applied.kept) result.text += "is there already: " + what + "\n";

@@ -133,7 +133,9 @@ struct Client::State {
     const auto key_id = read_answer(http.send({.path = "/pubkey"}), Effect::reads,
                                     [](const Json& json) { return json.at("key_id").text(); });
     http::ClientRequest request{.method = "POST", .path = "/session", .content_type = "application/json"};
-    request.body = dump_json(Json::object({{"key_id", key_id}}));
+    Json body = Json::object({{"key_id", key_id}});
+    if (settings.session_end) body.set("expires_at", format_time(*settings.session_end));
+    request.body = dump_json(body);
     request.bearer = &token;
     session = read_answer(http.send(request), Effect::reads, [](const Json& json) {
       return AgentSession{Secret(json.at("session").text()), der_in(json, "public_key", "PUBLIC KEY"),

@@ -28,6 +28,7 @@ struct ClientSettings {
   /// A fresh identity token, asked for when a session is opened. @throws Error when there is none to have
   std::function<std::string()> token;
   std::optional<AgentSession> session = {};  // one that was opened earlier
+  std::optional<Time> session_end = {};      // of the login: a session that is opened ends then at the latest
   std::function<void(const AgentSession&)> on_session =
       {};  // a session was opened; nothing else is sent until it returns
   std::function<void(const std::string& serial)> on_touch = {};  // the key waits for a finger; once a call

@@ -39,6 +39,7 @@ std::unique_ptr<agent::Client> open_agent(sql::Connection& db, const SessionPlac
   agent::ClientSettings settings{.socket = agent.socket, .timeout = timeout, .token = {}};
   settings.token = [&stores, place, agent, &session] { return new_token(stores, place, agent, session); };
   settings.session = known_session(db, place, session);
+  settings.session_end = session.expires_at();
   if (!session.session_id().empty()) {
     settings.on_session = [&db, place, &session](const agent::AgentSession& opened) {
       session::remember_agent(db, place, file_of(session, opened));

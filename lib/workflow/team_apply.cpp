@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "sql/settings.hpp"
+#include "workflow/team_people.hpp"
 
 namespace ymgr::team {
 namespace {
@@ -155,6 +156,22 @@ void introduce(const Settings& settings, Client& client, const Login& installer,
     if (seeded && beginning.demo) sql::write_setting(*owner, "demo", "true");
   });
   (seeded ? applied.made : applied.kept).emplace_back("policy of certificates");
+}
+
+void add_first_admin(const Settings& settings, Client& client, const Login& installer, const std::string& name,
+                     const Secret* password, Applied& applied) {
+  const auto owner = open_as_owner(settings, installer);
+  const Session set_up({"set-up", Role::admin}, "", now() + std::chrono::hours(1), std::nullopt);
+  const UserAdmin rows{*owner, set_up, nullptr};
+  const PeopleAdmin people{settings, client, rows};
+  try {
+    add_person(people, checked(settings, {.name = name, .role = "admin", .login = {}, .mail = {}, .upn = {}}),
+               password);
+    applied.made.push_back("admin " + name);
+  } catch (const Error& error) {
+    if (error.code() != Code::user_exists) throw;
+    applied.kept.push_back("admin " + name);
+  }
 }
 
 }  // namespace ymgr::team

