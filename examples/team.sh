@@ -23,11 +23,12 @@ agents=
 # shellcheck disable=SC2317  # by the trap
 end() {
   status=$?
-  for pid in $agents; do kill "$pid" 2>/dev/null || true; done
+  stop_agents
   end_servers
   rm -rf "$work" "$runtime"
   [ "$status" -eq 0 ] || echo "team: FAILED (exit $status)" >&2
 }
+# shellcheck disable=SC2317  # by the trap, until team-servers.sh has its own
 end_servers() { :; }
 trap end EXIT
 trap 'exit 130' INT TERM
@@ -50,6 +51,17 @@ refused() {
   shift
   tell "$@" || status=$?
   [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted: $*"
+}
+
+# start_agent NAME: the agent beside that person's YubiKey.
+start_agent() {
+  printf '%s$ ymgr agent start\n' "$1"
+  agents="$agents $(as "$1" ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')"
+  as "$1" ymgr login --user "$1" --password-file "$work/$1.password" >/dev/null
+}
+stop_agents() {
+  for pid in $agents; do kill "$pid" 2>/dev/null || true; done
+  agents=
 }
 
 say 'The servers: OpenBao with TLS and Raft, PostgreSQL with TLS'
@@ -99,11 +111,11 @@ refused 1 oscar ymgr issue www.bank.test
 refused 4 aude ymgr issue mine.corp.test
 
 say 'A YubiKey: enrolled by the operator for uma'
-agents="$agents $(as oscar ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')"
+start_agent oscar
 tell oscar ymgr enroll --owner uma
-tell oscar ymgr agent stop
+stop_agents
 say 'On her own machine: her PIN, and a certificate that only she can get'
-agents="$agents $(as uma ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')"
+start_agent uma
 tell uma ymgr set-pin
 tell uma ymgr issue uma --device 1001 --slot 9a --san upn:uma@ad.corp.test
 tell uma ymgr cert list

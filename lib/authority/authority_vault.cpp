@@ -42,12 +42,12 @@ class VaultSigner : public Signer {
   IssuedCertificate sign(const SigningRequest& wanted) override {
     const Csr request = parse_csr(wanted.csr.bytes);
     const std::string role = ca_.role(wanted);
-    auto made = pki_.sign({.csr = wanted.csr,
-                           .role = role,
-                           .issuer = {},
-                           .names = wanted.planned.names,
-                           .life = {},
-                           .not_after = wanted.planned.not_after});
+    auto made = ask_ca({.csr = wanted.csr,
+                        .role = role,
+                        .issuer = {},
+                        .names = wanted.planned.names,
+                        .life = {},
+                        .not_after = wanted.planned.not_after});
     const auto other = difference(made.certificate, wanted, request.key);
     const auto* issuer = ca_of(known_, made.certificate);
     if (other.empty() && issuer != nullptr) return {std::move(made.certificate), issuer->issuer_id, issuer->name};
@@ -70,6 +70,19 @@ class VaultSigner : public Signer {
   }
 
  private:
+  /// A CA that says 503 to every try is told as what it is to whoever waits for a certificate.
+  vault::PkiCertificate ask_ca(const vault::PkiRequest& request) {
+    try {
+      return pki_.sign(request);
+    } catch (const Error& error) {
+      const auto *retries = error.detail("retries"), *status = error.detail("http_status");
+      if (error.kind() != Kind::unreachable || status == nullptr || *status != "503" || retries == nullptr) throw;
+      throw Error(error.code(), "CA unavailable after " + *retries + " retries",
+                  std::string(error.what()) + "; " + error.suggestion(), error.details(),
+                  error.outcome_unknown() ? Outcome::unknown : Outcome::known);
+    }
+  }
+
   vault::Client client_;
   vault::Pki pki_;
   VaultCa ca_;
