@@ -114,7 +114,8 @@ Result apply(Invocation& call) {
 }
 
 /// As the person that the token is of, unless another login is named.
-std::vector<team::Missing> check_database(Invocation& call, const team::Settings& settings, vault::Client& client) {
+std::unique_ptr<sql::Connection> open_database(Invocation& call, const team::Settings& settings,
+                                               vault::Client& client) {
   sql::PostgresSettings login = team::database_place(settings, team_reach(call.wiring().config()));
   const auto token = vault::look_up_self(client);
   if (call.has("--database-user") || token.entity_id.empty()) {
@@ -124,14 +125,29 @@ std::vector<team::Missing> check_database(Invocation& call, const team::Settings
     login.user = std::move(credentials.username);
     login.password = std::move(credentials.password);
   }
-  return team::check_database(settings, *sql::open_postgres(std::move(login)));
+  return sql::open_postgres(std::move(login));
+}
+
+std::vector<team::Missing> check_servers(const team::Settings& settings, vault::Client& client, sql::Connection& db) {
+  auto missing = team::check_vault(settings, client);
+  std::ranges::move(team::check_database(settings, db), std::back_inserter(missing));
+  return missing;
+}
+
+/// Whose token is named, else who is logged in.
+std::vector<team::Missing> find_missing(Invocation& call, const team::Settings& settings) {
+  const bool named = call.has("--vault-token-file") || environment("BAO_TOKEN") || environment("VAULT_TOKEN");
+  if (!named) {
+    TeamServers* servers = call.wiring().team();
+    return check_servers(settings, servers->vault, call.wiring().database());
+  }
+  vault::Client client = open_vault(call, settings);
+  return check_servers(settings, client, *open_database(call, settings, client));
 }
 
 Result check(Invocation& call) {
   const auto settings = team_settings(call.wiring().config());
-  vault::Client client = open_vault(call, settings);
-  auto missing = team::check_vault(settings, client);
-  std::ranges::move(check_database(call, settings, client), std::back_inserter(missing));
+  const auto missing = find_missing(call, settings);
   Result result;
   Json list = Json::array();
   for (const auto& one : missing) {

@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <map>
+#include <mutex>
 #include <optional>
 
 #include "authority/authority_vault.hpp"
@@ -17,6 +19,7 @@
 #include "cli/environment.hpp"
 #include "cli/servers.hpp"
 #include "sql/settings.hpp"
+#include "vault/identity.hpp"
 #include "workflow/adopt_policy.hpp"
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
@@ -100,13 +103,43 @@ std::unique_ptr<team::Link> open_link(const Config& config, const SessionPlace& 
   return team::Link::resume(settings, place, reach);
 }
 
-VaultCa vault_ca(const TeamServers& servers, Role role) {
+/// Ids of people, asked for by whoever signs in their names. Used by several threads.
+class Entities {
+ public:
+  explicit Entities(vault::Client client) : client_(std::move(client)) {}
+
+  std::string id_of(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = ids_.find(name); known != ids_.end()) return known->second;
+    const auto entity = vault::entity_by_name(client_, name);
+    if (!entity)
+      throw Error(Code::user_not_found, "Vault knows nobody of the name " + printable(name), "ymgr user list");
+    return ids_[name] = entity->id;
+  }
+
+ private:
+  std::mutex mutex_;
+  vault::Client client_;
+  std::map<std::string, std::string> ids_;
+};
+
+/// People have certificates signed by roles of their own; admins by anybody's, since Vault lets them.
+VaultCa vault_ca(const TeamServers& servers, const Identity& self) {
+  auto entities = std::make_shared<Entities>(servers.vault.for_another_thread());
   return {servers.settings.pki,
-          [&settings = servers.settings, entity = servers.entity_id, role](const SigningRequest& request) {
+          [&settings = servers.settings, entities, self, own = servers.entity_id](const SigningRequest& request) {
             const auto key = parse_csr(request.csr.bytes).key;
             if (!key.algorithm) throw Error(Code::ca_refused, "the CA signs no " + key.family + " keys");
-            return team::pki_role(settings, request.profile, *key.algorithm, {role, entity});
+            const bool other = self.role == Role::admin && !request.owner.empty() && request.owner != self.user;
+            const std::string entity = other ? entities->id_of(std::string(request.owner)) : own;
+            return team::pki_role(settings, request.profile, *key.algorithm, {self.role, entity});
           }};
+}
+
+/// As the policies have it.
+SecretReach secret_reach(Role role) {
+  if (role == Role::auditor) return SecretReach::none;
+  return role == Role::user ? SecretReach::pins : SecretReach::all;
 }
 
 /// Who names a user must not act as another because a session was left open.
@@ -257,7 +290,7 @@ const Policy& Wiring::policy() {
 Authority& Wiring::authority() {
   if (state_->authority) return *state_->authority;
   if (const TeamServers* servers = team())
-    state_->authority = open_vault_authority(database(), servers->vault, vault_ca(*servers, session().identity().role));
+    state_->authority = open_vault_authority(database(), servers->vault, vault_ca(*servers, session().identity()));
   else
     state_->authority = open_local_authority(database(), session().data_key(), state_->paths.ca);
   return *state_->authority;
@@ -267,7 +300,8 @@ Stores& Wiring::stores() {
   if (state_->stores) return *state_->stores;
   if (const TeamServers* servers = team()) {
     const auto& settings = servers->settings;
-    state_->stores = open_vault_stores(servers->vault, {settings.kv, settings.transit, settings.prefix + "agent"});
+    state_->stores = open_vault_stores(servers->vault, {settings.kv, settings.transit, settings.prefix + "agent",
+                                                        secret_reach(session().identity().role)});
   } else {
     state_->stores = open_sealed_stores(database(), session());
   }

@@ -38,7 +38,7 @@ as() {
   local who=$1
   shift
   mkdir -p "$work/$who" "$runtime/$who"
-  (cd "$work/$who" && HOME=$work/$who XDG_CONFIG_HOME=$work/$who/config XDG_DATA_HOME=$work/$who/data XDG_RUNTIME_DIR=$runtime/$who \
+  (cd "$work/$who" && HOME=$work/$who XDG_CONFIG_HOME=$work/$who/config YMGR_HOME=$work/$who/ymgr XDG_RUNTIME_DIR=$runtime/$who \
     YMGR_CONFIG=$work/team.yaml "$@")
 }
 tell() {
@@ -114,12 +114,17 @@ say 'A YubiKey: enrolled by the operator for uma'
 start_agent oscar
 tell oscar ymgr enroll --owner uma
 stop_agents
-say 'On her own machine: her PIN, and a certificate that only she can get'
+say 'A certificate in her name: signed by an admin, since it takes her own session or an admin, and the management key'
+start_agent ada
+tell ada ymgr issue uma --owner uma --device 1001 --slot 9a --san upn:uma@ad.corp.test
+stop_agents
+say 'On her own machine: a PIN of her choice, and what is hers'
 start_agent uma
-tell uma ymgr set-pin
-tell uma ymgr issue uma --device 1001 --slot 9a --san upn:uma@ad.corp.test
+(umask 077 && printf 48151623 >"$work/uma.pin")
+tell uma ymgr set-pin --pin-file "$work/uma.pin"
+tell uma ymgr device show 1001
 tell uma ymgr cert list
-refused 4 uma ymgr device reveal 1001 --what puk
+refused 4 uma ymgr device reveal 1001 --what puk --note curious
 
 say 'Renewed, and revoked'
 tell oscar ymgr renew www.corp.test --force

@@ -176,6 +176,10 @@ bool is_absence(const Error& error) noexcept {
 piv::ManagementKey management_key(Workbench& bench, const std::string& serial) {
   auto card = secrets_of(bench, serial).card();
   if (card.management_key) return std::move(*card.management_key);
+  if (bench.stores.reach() == SecretReach::pins)
+    throw Error(Code::role_denied,
+                "writing to the YubiKey " + serial + " takes its management key, which a person does not read",
+                "an admin issues in the name of its owner: --owner " + bench.session.identity().user);
   throw Error(Code::credentials_unknown, "the management key of YubiKey " + serial + " is not kept here",
               "ymgr enroll --adopt --device " + serial);
 }

@@ -9,6 +9,7 @@ class SealedStores : public Stores {
  public:
   SealedStores(sql::Connection& db, const Session& session) : db_(db), session_(session) {}
   bool is_open() const noexcept override { return session_.has_data_key(); }
+  SecretReach reach() const noexcept override { return is_open() ? SecretReach::all : SecretReach::none; }
   std::unique_ptr<SecretStore> secrets() override { return open_sealed_secrets(db_, session_.data_key()); }
   std::unique_ptr<IdentityTokens> tokens() override { return open_sealed_tokens(db_, session_.data_key()); }
 

@@ -15,13 +15,17 @@
 
 namespace ymgr {
 
+/// Which secrets of YubiKeys a session may read. `pins`: of its own YubiKeys; the others are to it as if nobody kept them.
+enum class SecretReach { none, pins, all };
+
 /// For the command's own thread. Each call that opens something throws Error role-denied where the session opens nothing. Those of a team
 /// ask Vault: never inside a transaction.
 class Stores {
  public:
   virtual ~Stores() = default;
-  /// False: an auditor's.
+  /// False: an auditor's of an embedded profile, who opens nothing.
   virtual bool is_open() const noexcept = 0;
+  virtual SecretReach reach() const noexcept = 0;
   virtual std::unique_ptr<SecretStore> secrets() = 0;
   virtual std::unique_ptr<IdentityTokens> tokens() = 0;
 
@@ -52,6 +56,7 @@ std::unique_ptr<Stores> open_sealed_stores(sql::Connection&, const Session&);
 /// Mounts of the engines for secrets and keys, and the role of identity/oidc that makes tokens for the agent.
 struct VaultPlaces {
   std::string kv, transit, token_role;
+  SecretReach reach = SecretReach::all;
 };
 /// Of a team: Vault decides what whoever is logged in may open. The client outlives it.
 std::unique_ptr<Stores> open_vault_stores(vault::Client&, VaultPlaces);

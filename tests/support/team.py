@@ -157,7 +157,6 @@ class Team:
         if name not in self.boxes:
             box = self.boxes[name] = Box(self.folder / f"box-{name}")
             (self.folder / "password").chmod(0o600)
-            del box.env["YMGR_HOME"]
             box.env |= {"YMGR_CONFIG": str(self.config), "YMGR_PASSWORD_FILE": str(self.folder / "password")}
         return Ymgr(RELEASE, self.boxes[name])
 
