@@ -19,7 +19,8 @@ extern const Command audit_list_command, audit_verify_command, audit_export_comm
 extern const Command agent_status_command, agent_start_command, agent_register_command;
 extern const Command reconcile_command;
 extern const Command backup_create_command, backup_verify_command, backup_restore_command;
-extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
+extern const Command db_status_command, db_upgrade_command;
+extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,
     user_set_role_command, user_set_password_command;
 extern const Command config_show_command, config_validate_command;
 extern const Command explain_command, schema_command, completion_command, help_command, version_command;
@@ -42,8 +43,9 @@ constexpr const Command* table[] = {
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &backup_create_command, &backup_verify_command, &backup_restore_command,
-    &user_list_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
+    &user_list_command, &user_show_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
     &user_set_password_command,
+    &db_status_command, &db_upgrade_command,
     &config_show_command, &config_validate_command,
     &explain_command, &schema_command, &completion_command, &help_command, &version_command,
     &complete_command, &docs_command,
@@ -60,6 +62,7 @@ constexpr Group group_table[] = {
     {"operation", "what was begun, and how far it came"},
     {"backup", "the whole profile in one sealed file"},
     {"user", "people who may log in, and their roles"},
+    {"db", "the schema of the database"},
     {"config", "where each setting comes from"},
 };
 

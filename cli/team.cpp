@@ -66,13 +66,6 @@ vault::Client open_vault(Invocation& call, const team::Settings& settings) {
   return client;
 }
 
-sql::PostgresSettings database_login(Invocation& call, const team::Settings& settings) {
-  sql::PostgresSettings login = team::database_place(settings, team_reach(call.wiring().config()));
-  login.user = call.has("--database-user") ? call.text("--database-user") : environment("PGUSER").value_or("postgres");
-  if (call.has("--database-password-file")) login.password = call.secret("--database-password-file", "Password:");
-  return login;
-}
-
 PolicyText first_policy(const Invocation& call) {
   if (call.has("--policy")) return read_policy_file(call.text("--policy"));
   const std::string preset = call.maybe("--preset").value_or("internal");
@@ -186,6 +179,13 @@ team::PublicSettings checked(const team::PublicSettings& published) {
 }
 
 }  // namespace
+
+sql::PostgresSettings database_login(Invocation& call, const team::Settings& settings) {
+  sql::PostgresSettings login = team::database_place(settings, team_reach(call.wiring().config()));
+  login.user = call.has("--database-user") ? call.text("--database-user") : environment("PGUSER").value_or("postgres");
+  if (call.has("--database-password-file")) login.password = call.secret("--database-password-file", "Password:");
+  return login;
+}
 
 Result join_team(Invocation& call) {
   const Config& config = call.wiring().config();

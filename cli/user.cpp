@@ -1,23 +1,27 @@
+#include "cli/user.hpp"
+
 #include "base/error.hpp"
-#include "cli/invocation.hpp"
-#include "session/session.hpp"
-#include "workflow/login.hpp"
+#include "base/text.hpp"
+#include "inventory/devices.hpp"
 
 namespace ymgr::cli {
 
 namespace {
 
-constexpr std::string_view roles = "admin|operator|user|auditor";
+constexpr std::string_view roles = "admin|operator|user|auditor|renewer";
 
 constexpr Argument name_argument[] = {{"NAME", "name of the user", Argument::Count::one, "user"}};
 constexpr Argument new_name_argument[] = {{"NAME", "name of the new user"}};
 constexpr Argument role_arguments[] = {
     {"NAME", "name of the user", Argument::Count::one, "user"},
-    {"ROLE", "admin, operator, user or auditor", Argument::Count::one, roles},
+    {"ROLE", "admin, operator, user or auditor; in a team also renewer", Argument::Count::one, roles},
 };
 constexpr Option add_options[] = {
     {.name = "--role", .value = roles, .help = "what the user may do, user at first"},
     {.name = "--password-file", .value = "FILE", .help = "the password, - for standard input", .complete = "file"},
+    {.name = "--login", .value = "NAME", .help = "in a team: as the auth method knows the user, NAME at first"},
+    {.name = "--mail", .value = "ADDRESS", .help = "in a team: the user's certificates may have this address"},
+    {.name = "--upn", .value = "NAME", .help = "in a team: and this name of a Windows login"},
 };
 constexpr Option password_options[] = {
     {.name = "--password-file", .value = "FILE", .help = "the new password, - for standard input", .complete = "file"},
@@ -46,6 +50,23 @@ constexpr Column list_columns[] = {{"NAME", "name"},
                                    {"LAST LOGIN", "last_login_at"},
                                    {"LOCKED UNTIL", "locked_until", true},
                                    {"CREATED", "created_at", true}};
+constexpr Field show_fields[] = {
+    {"name", "string", "name"},
+    {"role", "string", "admin, operator, user or auditor; in a team also renewer"},
+    {"enabled", "boolean", "whether the user may log in"},
+    {"locked_until", "?time", "after wrong passwords"},
+    {"last_login_at", "?time", "last login"},
+    {"created_at", "time", "when the user was added"},
+    {"devices", "array of string", "serial numbers of the user's YubiKeys"},
+    {"vault", "?object", "to admins of a team: what Vault knows of the user"},
+    {"vault.entity_id", "string", "the user's entity; empty: none"},
+    {"vault.login", "string", "as the auth method knows the user"},
+    {"vault.enabled", "boolean", "whether Vault lets the user do anything"},
+    {"vault.names", "array of string", "names that the user's certificates may have"},
+    {"vault.upn", "string", "and the name of a Windows login; empty: none"},
+    {"vault.devices", "array of string", "YubiKeys whose PIN the user may use"},
+    {"vault.missing", "array of string", "what `user add` would make"},
+};
 constexpr Field change_fields[] = {
     {"user", "string", "name of the user"},
     {"role", "?string", "role, where it was set"},
@@ -53,9 +74,11 @@ constexpr Field change_fields[] = {
 };
 
 constexpr Example list_examples[] = {{"ymgr user list", "who may log in"}};
+constexpr Example show_examples[] = {{"ymgr user show bob", "who bob is, and whether something is missing"}};
 constexpr Example add_examples[] = {
     {"ymgr user add bob --role operator", "asks for bob's password"},
     {"ymgr user add renewer --role operator --password-file pw", "in a script"},
+    {"ymgr user add bob --mail bob@corp.example --upn bob@ad.corp.example", "in a team"},
 };
 constexpr Example enable_examples[] = {{"ymgr user enable bob", "let bob log in again, also after wrong passwords"}};
 constexpr Example disable_examples[] = {{"ymgr user disable bob", "end bob's sessions and refuse new ones"}};
@@ -72,15 +95,44 @@ Json to_json(const User& user) {
   return json.set("created_at", format_time(user.created_at));
 }
 
-UserAdmin admin_of(Invocation& call) {
-  return {call.wiring().database(), call.wiring().session(), call.wiring().head_signer()};
+std::string text_of(const Json& shown) {
+  std::string text;
+  for (const auto& [key, value] : shown.members())
+    if (!value.is_null() && !value.is_object())
+      text += key + ": " + (value.is_text() ? value.text() : dump_json(value)) + "\n";
+  return text;
 }
 
-Result answer(const std::string& name, bool changed, const std::string& done, const std::string& nothing) {
-  Result result{.json = Json::object({{"user", name}, {"changed", changed}}),
-                .text = changed ? done + "\n" : nothing + "\n"};
-  result.changed = changed;
+/// One sees oneself.
+Result run_show(Invocation& call) {
+  const Session& session = call.wiring().session();
+  const std::string name = call.text("NAME");
+  if (name != session.identity().user) session.require(Right::manage_users);
+  sql::Connection& db = call.wiring().database();
+  Result result{.json = to_json(users::get(db, name))};
+  devices::ListQuery query;
+  query.owner = name;
+  std::vector<std::string> serials;
+  for (const auto& row : devices::list(db, query)) serials.push_back(row.serial);
+  result.json.set("devices", Json::texts(serials));
+  const TeamServers* servers = call.wiring().team();
+  if (servers && allows(session.identity().role, Right::manage_users)) {
+    std::string role = result.json.text_or("role", "");
+    Json known = people::view(call, *servers, name, role);
+    result.text = text_of(result.json.set("role", role)) + text_of(known);
+    result.json.set("vault", std::move(known));
+  } else {
+    result.text = text_of(result.json);
+  }
   return result;
+}
+
+void refuse_team_options(Invocation& call) {
+  for (const char* option : {"--login", "--mail", "--upn"})
+    if (call.has(option))
+      throw Error(Code::usage,
+                  std::string(option) + " is for a team: here the policy alone says what names are allowed",
+                  "leave it out");
 }
 
 Result run_list(Invocation& call) {
@@ -91,6 +143,8 @@ Result run_list(Invocation& call) {
 }
 
 Result run_add(Invocation& call) {
+  if (const TeamServers* servers = call.wiring().team()) return people::add(call, *servers);
+  refuse_team_options(call);
   const UserAdmin admin = admin_of(call);
   admin.session.require(Right::manage_users);
   const std::string name = call.text("NAME");
@@ -100,22 +154,23 @@ Result run_add(Invocation& call) {
   users::check_password(password);
   const bool changed = !call.globals().dry_run;
   if (changed) add_user(admin, name, role, password);
-  Result result = answer(name, changed, "added user " + name, "would add user " + name);
+  Result result = user_answer(name, changed, "added user " + name, "would add user " + name);
   result.json.set("role", to_string(role));
   return result;
 }
 
 Result set_enabled(Invocation& call, bool enabled) {
+  if (const TeamServers* servers = call.wiring().team()) return people::set_enabled(call, *servers, enabled);
   const UserAdmin admin = admin_of(call);
   const std::string name = call.text("NAME"), word = enabled ? "enabled" : "disabled";
   if (call.globals().dry_run) {
     admin.session.require(Right::manage_users);
     const bool differs = users::get(admin.db, name).enabled != enabled;
-    return answer(name, false, "",
-                  differs ? "user " + name + " would be " + word : "user " + name + " is " + word + " already");
+    return user_answer(name, false, "",
+                       differs ? "user " + name + " would be " + word : "user " + name + " is " + word + " already");
   }
   const bool changed = set_user_enabled(admin, name, enabled);
-  return answer(name, changed, word + " user " + name, "user " + name + " is " + word + " already");
+  return user_answer(name, changed, word + " user " + name, "user " + name + " is " + word + " already");
 }
 
 Result run_enable(Invocation& call) {
@@ -126,6 +181,7 @@ Result run_disable(Invocation& call) {
 }
 
 Result run_set_role(Invocation& call) {
+  if (const TeamServers* servers = call.wiring().team()) return people::set_role(call, *servers);
   const UserAdmin admin = admin_of(call);
   const std::string name = call.text("NAME");
   const Role role = parse_role(call.text("ROLE"));
@@ -134,10 +190,10 @@ Result run_set_role(Invocation& call) {
   if (call.globals().dry_run) {
     admin.session.require(Right::manage_users);
     const bool differs = users::get(admin.db, name).role != role;
-    result = answer(name, false, "", differs ? name + " would become " + word : name + " is " + word + " already");
+    result = user_answer(name, false, "", differs ? name + " would become " + word : name + " is " + word + " already");
   } else {
-    result =
-        answer(name, set_user_role(admin, name, role), name + " is now " + word, name + " is " + word + " already");
+    result = user_answer(name, set_user_role(admin, name, role), name + " is now " + word,
+                         name + " is " + word + " already");
   }
   if (result.changed && role == Role::auditor) {
     call.notices().warn(name + " may have kept a copy of the data key, which nothing takes back");
@@ -147,6 +203,7 @@ Result run_set_role(Invocation& call) {
 }
 
 Result run_set_password(Invocation& call) {
+  if (const TeamServers* servers = call.wiring().team()) return people::set_password(call, *servers);
   const std::string name = call.text("NAME");
   const bool recovers = call.has("--recovery-key-file"), dry_run = call.globals().dry_run;
   sql::Connection& db = call.wiring().database();
@@ -162,13 +219,24 @@ Result run_set_password(Invocation& call) {
   users::check_password(password);
   if (!dry_run && recovery_key) recover_user(db, *recovery_key, name, password);
   if (!dry_run && !recovery_key) set_user_password(admin_of(call), name, password, present ? &*present : nullptr);
-  return answer(name, !dry_run, "set the password of " + name + ", whose sessions are ended",
-                "would set the password of " + name);
+  return user_answer(name, !dry_run, "set the password of " + name + ", whose sessions are ended",
+                     "would set the password of " + name);
 }
 
 }  // namespace
 
-extern const Command user_list_command, user_add_command, user_enable_command, user_disable_command,
+UserAdmin admin_of(Invocation& call) {
+  return {call.wiring().database(), call.wiring().session(), call.wiring().head_signer()};
+}
+
+Result user_answer(const std::string& name, bool changed, const std::string& done, const std::string& nothing) {
+  Result result{.json = Json::object({{"user", name}, {"changed", changed}}),
+                .text = changed ? done + "\n" : nothing + "\n"};
+  result.changed = changed;
+  return result;
+}
+
+extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,
     user_set_role_command, user_set_password_command;
 
 constinit const Command user_list_command = {
@@ -182,13 +250,30 @@ constinit const Command user_list_command = {
     .run = run_list,
 };
 
+constinit const Command user_show_command = {
+    .path = "user show",
+    .summary = "show one user",
+    .description =
+        "Shows a user with role and YubiKeys: oneself, or to an admin anybody. In a team an admin also sees what Vault "
+        "knows of the user, and what is missing there.",
+    .arguments = name_argument,
+    .options = {},
+    .fields = show_fields,
+    .examples = show_examples,
+    .run = run_show,
+};
+
 constinit const Command user_add_command = {
     .path = "user add",
     .summary = "add a user",
     .description =
         "Adds a user. An admin may do everything; an operator issues, renews and revokes; a user has certificates of "
         "their own; "
-        "an auditor reads lists, reports, audit trail and policy.",
+        "an auditor reads lists, reports, audit trail and policy.\n\n"
+        "In a team this makes the user known to both servers: entity, login, roles of PKI and of the database, and by "
+        "userpass the account with its password. Done again it makes what is missing. A renewer, which only a team "
+        "has, "
+        "renews and issues for services unattended; lists call it an operator, to whom the servers give less.",
     .arguments = new_name_argument,
     .options = add_options,
     .fields = change_fields,
@@ -214,7 +299,7 @@ constinit const Command user_disable_command = {
     .summary = "refuse a user's logins and end their sessions",
     .description =
         "Refuses a user's logins and ends their sessions. Their certificates stay as they are. The last admin stays "
-        "enabled.",
+        "enabled. In a team the user's tokens and database logins are of no use at once; nobody disables oneself.",
     .arguments = name_argument,
     .options = {},
     .fields = change_fields,
@@ -226,7 +311,9 @@ constinit const Command user_disable_command = {
 constinit const Command user_set_role_command = {
     .path = "user set-role",
     .summary = "change what a user may do",
-    .description = "Changes a user's role. Somebody who becomes an auditor loses the way to the data key.",
+    .description =
+        "Changes a user's role. Somebody who becomes an auditor loses the way to the data key. In a team the user's "
+        "sessions end, and the database logins of the former role; nobody changes the own role.",
     .arguments = role_arguments,
     .options = {},
     .fields = change_fields,
@@ -241,7 +328,8 @@ constinit const Command user_set_password_command = {
     .description =
         "Sets one's own password, or as an admin anybody's, and ends the sessions of that user. With "
         "`--recovery-key-file` it "
-        "needs no session: the recovery key is the one that `ymgr init --recovery-key-out` wrote.",
+        "needs no session: the recovery key is the one that `ymgr init --recovery-key-out` wrote.\n\n"
+        "In a team this sets the password of a userpass account; other methods have passwords of their own.",
     .arguments = name_argument,
     .options = password_options,
     .fields = change_fields,

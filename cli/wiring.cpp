@@ -21,6 +21,7 @@
 #include "sql/settings.hpp"
 #include "vault/identity.hpp"
 #include "workflow/adopt_policy.hpp"
+#include "workflow/device_owners.hpp"
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
 #include "workflow/team_roles.hpp"
@@ -170,7 +171,7 @@ struct Wiring::State {
   std::unique_ptr<team::Link> link{};  // of a team
   std::optional<TeamServers> servers{};
   std::optional<bool> is_team{};
-  std::unique_ptr<sql::Connection> db{};
+  std::unique_ptr<sql::Connection> db{}, looked_at{};
   std::optional<Session> session{};
   std::unique_ptr<Stores> stores{};
   std::optional<Policy> policy{};
@@ -214,7 +215,7 @@ bool Wiring::is_team() const {
 
 TeamServers* Wiring::team() {
   if (!is_team()) return nullptr;
-  if (!state_->link) take_link(open_link(state_->config, session_place()));
+  if (!state_->servers) take_link(state_->link ? std::move(state_->link) : open_link(state_->config, session_place()));
   return &*state_->servers;
 }
 
@@ -240,6 +241,17 @@ sql::Connection& Wiring::database() {
   if (sql::check_schema(*db) < sql::schema_version()) sql::migrate(*db);
   state_->db = std::move(db);
   return *state_->db;
+}
+
+sql::Connection& Wiring::any_database() {
+  if (is_team()) {
+    if (!state_->link) state_->link = open_link(state_->config, session_place());
+    return state_->link->any_database();
+  }
+  if (state_->db) return *state_->db;
+  check_profile(state_->paths);
+  state_->looked_at = sql::open_sqlite(database_settings(state_->config, state_->paths, true));
+  return *state_->looked_at;
 }
 
 std::unique_ptr<sql::Connection> Wiring::open_reader() const {
@@ -339,6 +351,11 @@ AttestationTrust Wiring::attestation_trust() {
   return trust;
 }
 
+std::shared_ptr<DeviceOwners> Wiring::owners() {
+  const TeamServers* servers = team();
+  return servers ? std::make_shared<DeviceOwners>(servers->vault, database()) : nullptr;
+}
+
 Workbench& Wiring::workbench() {
   if (!state_->workbench) {
     state_->workbench.reset(new Workbench{.db = database(),
@@ -358,7 +375,8 @@ Workbench& Wiring::workbench() {
                                               [this] {
                                                 if (state_->link) state_->link->tend();
                                               },
-                                          .attestation_trust = [this] { return attestation_trust(); }});
+                                          .attestation_trust = [this] { return attestation_trust(); },
+                                          .owners = owners()});
   }
   return *state_->workbench;
 }

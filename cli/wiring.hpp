@@ -54,6 +54,8 @@ class Wiring {
 
   /// Opened, owner and mode checked, schema checked (migrated when older); a team's under the login.
   sql::Connection& database();
+  /// Whatever version its schema has, and nothing is changed by looking.
+  sql::Connection& any_database();
   /// Another connection to it that cannot write, for a thread of its own. @throws Error database-older: to be migrated first
   std::unique_ptr<sql::Connection> open_reader() const;
   /// The logged-in session: the session file's, or of what the environment names for one command.
@@ -83,6 +85,8 @@ class Wiring {
   Workbench& workbench();
 
  private:
+  std::shared_ptr<DeviceOwners> owners();
+
   struct State;
   std::unique_ptr<State> state_;
 };

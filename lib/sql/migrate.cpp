@@ -75,6 +75,17 @@ int check_schema(Connection& connection) {
   return version_of(applied_migrations(connection));
 }
 
+SchemaState schema_state(Connection& connection) {
+  SchemaState state;
+  for (const auto& row : applied_migrations(connection)) {
+    state.version = static_cast<int>(row.number);
+    state.min_client = std::max(state.min_client, static_cast<int>(row.min_client));
+  }
+  for (const auto& migration : migrations(connection.dialect()))
+    if (migration.number() > state.version) state.pending.emplace_back(migration.name);
+  return state;
+}
+
 void migrate(Connection& connection) {
   const auto known = migrations(connection.dialect());
   const auto applied = applied_migrations(connection);

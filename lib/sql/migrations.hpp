@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sql/connection.hpp"
 
@@ -16,6 +17,12 @@ struct Migration {
   int min_client() const;
   std::string sha256() const;  // of the text, hex
 };
+/// What a database has of it, compared with what this program knows.
+struct SchemaState {
+  int version = 0, min_client = 0;   // 0: nothing
+  std::vector<std::string> pending;  // names of migrations that it lacks
+};
+SchemaState schema_state(Connection&);
 /// In order, numbered from 1 without gaps.
 std::span<const Migration> migrations(Dialect) noexcept;
 

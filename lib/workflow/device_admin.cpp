@@ -4,6 +4,7 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "inventory/inventory.hpp"
+#include "workflow/device_owners.hpp"
 #include "workflow/device_reset.hpp"
 #include "workflow/set_pin.hpp"
 #include "x509/attestation.hpp"
@@ -51,6 +52,7 @@ AdminAnswer take_out(Workbench& bench, const std::string& serial, DeviceStatus s
     change(bench, answer, "device." + word,
            Json::object({{"note", options.note}, {"reason", to_string(reason)}, {"was", to_string(answer.row.status)}}),
            [&](Time at) { devices::set_status(bench.db, serial, status, options.note, at); });
+  tell_owner(bench, answer.row.owner);
   const auto note = revocation_note(serial, status) + (options.note.empty() ? "" : ": " + options.note);
   answer.revoked = revoke_certificates_of(bench, serial, reason, note);
   answer.changed = answer.changed || !answer.revoked.empty();
@@ -64,12 +66,18 @@ AdminAnswer assign_device(Workbench& bench, const std::string& serial, const std
   auto answer = begin(bench, serial);
   if (!users::get(bench.db, owner).enabled)
     throw Error(Code::user_disabled, "the user " + owner + " is disabled", "ymgr user enable " + owner);
-  if (answer.row.owner == owner) return answer;
   const std::string was = answer.row.owner;
+  if (was == owner) {
+    if (!options.dry_run) tell_owner(bench, owner);  // it may have been interrupted before that
+    return answer;
+  }
+  require_room(bench, owner, serial);
   answer.row.owner = owner;
   if (options.dry_run) return answer;
   change(bench, answer, "device.assigned", Json::object({{"owner", owner}, {"was", was}, {"note", options.note}}),
          [&](Time at) { devices::set_owner(bench.db, serial, owner, at); });
+  tell_owner(bench, was);
+  tell_owner(bench, owner);
   return answer;
 }
 
@@ -87,7 +95,10 @@ AdminAnswer retire_device(Workbench& bench, const std::string& serial, Reason re
 
 AdminAnswer find_device(Workbench& bench, const std::string& serial, const AdminOptions& options) {
   auto answer = begin(bench, serial);
-  if (answer.row.status == DeviceStatus::enrolled) return answer;
+  if (answer.row.status == DeviceStatus::enrolled) {
+    if (!options.dry_run) tell_owner(bench, answer.row.owner);
+    return answer;
+  }
   if (answer.row.status != DeviceStatus::lost)
     throw Error(Code::device_state,
                 "the YubiKey " + serial + " is " + std::string(to_string(answer.row.status)) + ", not lost",
@@ -95,9 +106,11 @@ AdminAnswer find_device(Workbench& bench, const std::string& serial, const Admin
   // One that was lost before its enrollment had ended has the factory's credentials, or may have.
   const auto status = answer.row.enrolled_at ? DeviceStatus::enrolled : DeviceStatus::factory;
   answer.row.status = status;
+  require_room(bench, answer.row.owner, serial);
   if (options.dry_run) return answer;
   change(bench, answer, "device.found", Json::object({{"note", options.note}}),
          [&](Time at) { devices::set_status(bench.db, serial, status, options.note, at); });
+  tell_owner(bench, answer.row.owner);
   return answer;
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/device_owners.hpp"
 #include "workflow/device_steps.hpp"
 
 namespace ymgr {
@@ -23,6 +24,7 @@ DeviceAnswer run_item_of(Workbench& bench, DeviceItem item, const GivenSecrets& 
   };
   run_items<DeviceItem, DevicePorts>(bench, request_id, items, steps, open_ports);
   auto& ran = items.front();
+  if (!ran.error && action == "enroll") tell_owner(bench, ran.owner);
   DeviceAnswer answer;
   answer.request_id = request_id;
   answer.serial = serial;

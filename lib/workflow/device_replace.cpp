@@ -7,6 +7,7 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "workflow/device_admin.hpp"
+#include "workflow/device_owners.hpp"
 #include "workflow/issue.hpp"
 
 namespace ymgr {
@@ -365,7 +366,8 @@ ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const 
   ReplaceAnswer answer{devices::get(bench.db, serial), with, {}};
   auto& old = answer.row;
   if (serial == with) throw Error(Code::usage, "a YubiKey can't replace itself", "name the new one with --with");
-  next_for(bench, old, with);
+  const DeviceRow next = next_for(bench, old, with);
+  if (next.owner != old.owner) require_room(bench, old.owner, with);
   const bool was_asked = old.replaced_by == with;
   const Time ends = was_asked && old.superseded_at ? *old.superseded_at : now() + options.grace;
   const auto rows = certificates_of(bench, old);
@@ -385,6 +387,8 @@ ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const 
     if (begun) operations::create(bench, op);
   });
   old = devices::get(bench.db, serial);
+  if (next.owner != old.owner) tell_owner(bench, next.owner);
+  tell_owner(bench, old.owner);
   const std::string request_id = earlier ? earlier->request_id : op.request_id;
   answer.reissues =
       earlier || begun ? run(bench, request_id, serial) : list_only(bench, rows, old.owner, with, options);

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "secrets/credentials.hpp"
 #include "workflow/adoption.hpp"
+#include "workflow/device_owners.hpp"
 #include "workflow/device_steps.hpp"
 #include "workflow/set_pin.hpp"
 #include "x509/attestation.hpp"
@@ -156,9 +157,14 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
     if (row->owner != owner && !request.owner.empty())
       throw Error(Code::device_state, "the YubiKey " + serial + " is enrolled already, and " + row->owner + "'s",
                   "ymgr device assign " + serial + " " + owner);
-    if (!options.dry_run) end_stopped(bench, serial);
+    if (!options.dry_run) {
+      end_stopped(bench, serial);
+      tell_owner(bench, row->owner);
+    }
     return std::move(*answer);
   }
+  require_room(bench, owner, serial);
+  const std::string before = row ? row->owner : owner;
   check_pin(request);
   if (request.adopt && request.given.management_key && request.given.management_key->bytes.size() == 24)
     request.given.management_key->algorithm = bench.agent().info(serial).device.management_algorithm;
@@ -172,6 +178,7 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
   if (request.adopt) forget_factory_values(request.given);
   if (!options.dry_run) {
     auto done = answer_of(bench, run_device(bench, std::move(item), inputs, request.given, options));
+    if (before != owner) tell_owner(bench, before);
     if (options.request_id.empty() && keeps_another_pin(bench, done.row, request.given.pin)) {
       SecretsRequest wanted{serial, {}};
       wanted.given.pin = std::move(request.given.pin);

@@ -98,6 +98,7 @@ void compare_all(Reconciliation& run) {
   reconciling::compare_installations(run);
   if (!run.bench.stores.seals_journal()) reconciling::settle_waiting_keys(run);
   reconciling::end_graces(run);
+  reconciling::compare_owners(run);
 }
 
 }  // namespace

@@ -58,6 +58,8 @@ void compare_installations(Reconciliation&);
 /// Those of this host, once the installations had their use of them.
 void settle_waiting_keys(Reconciliation&);
 void end_graces(Reconciliation&);
+/// What a team's Vault was told of YubiKeys and their owners.
+void compare_owners(Reconciliation&);
 /// Instead of all of them, where devices are named.
 void compare_devices(Reconciliation&);
 }  // namespace reconciling

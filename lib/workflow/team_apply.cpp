@@ -100,6 +100,15 @@ std::unique_ptr<sql::Connection> open_as_owner(const Settings& settings, const L
   return sql::open_postgres(std::move(as_owner));
 }
 
+/// Its tables would lose what a newer program granted on them.
+void refuse_newer(sql::Connection& db) {
+  if (const int found = sql::check_schema(db); found > sql::schema_version())
+    throw Error(Code::database_newer,
+                "the database has schema " + std::to_string(found) + ", and this ymgr knows the grants of " +
+                    std::to_string(sql::schema_version()),
+                "set it up with the ymgr that brought it there, or a newer one");
+}
+
 }  // namespace
 
 vault::Answer send(Client& client, const VaultCall& call) {
@@ -126,6 +135,7 @@ void apply_database(const Settings& settings, const Login& installer, Applied& a
   };
   run(*sql::open_postgres(installer()), make_roles_sql(settings, privileges));
   const auto owner = open_as_owner(settings, installer);
+  refuse_newer(*owner);
   sql::migrate(*owner);
   run(*owner, make_grants_sql(settings, privileges));
   applied.made.push_back("database schema " + std::to_string(sql::schema_version()));

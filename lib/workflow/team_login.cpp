@@ -101,6 +101,7 @@ struct Link::State {
   VaultLogin login = {};
   std::string session_id = {};  // empty: for one command
   std::unique_ptr<sql::Connection> db = {};
+  bool is_checked = false;  // its schema
   std::optional<Session> session = {};
 
   vault::DatabaseCredentials new_database_login() {
@@ -183,7 +184,7 @@ const std::string& Link::entity_id() const noexcept {
   return state_->login.token.entity_id;
 }
 
-sql::Connection& Link::database() {
+sql::Connection& Link::any_database() {
   State& state = *state_;
   if (state.db) return *state.db;
   if (state.login.database.lease.term.is_over()) state.replace_database_login();
@@ -195,14 +196,20 @@ sql::Connection& Link::database() {
     settings.user = state.login.database.username;
     settings.password = state.login.database.password.clone();
   };
-  auto db = sql::open_postgres(std::move(place));
-  if (const int found = sql::check_schema(*db); found < sql::schema_version())
+  state.db = sql::open_postgres(std::move(place));
+  return *state.db;
+}
+
+sql::Connection& Link::database() {
+  sql::Connection& db = any_database();
+  if (state_->is_checked) return db;
+  if (const int found = sql::check_schema(db); found < sql::schema_version())
     throw Error(Code::database_older,
                 "the team's database has schema " + std::to_string(found) + ", and this ymgr needs " +
                     std::to_string(sql::schema_version()),
                 "Whoever set it up runs: ymgr db upgrade");
-  state.db = std::move(db);
-  return *state.db;
+  state_->is_checked = true;
+  return db;
 }
 
 const Session& Link::session() {

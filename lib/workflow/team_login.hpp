@@ -51,6 +51,8 @@ class Link {
   /// @throws Error what Client::call throws when it is used
   vault::Client& vault() noexcept;
   const std::string& entity_id() const noexcept;
+  /// Whatever version its schema has.
+  sql::Connection& any_database();
   /// @throws Error what open_postgres throws; database-older, database-newer; not-logged-in: the token is dead
   sql::Connection& database();
   /// @throws Error not-logged-in, session-expired, user-disabled

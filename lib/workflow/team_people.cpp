@@ -22,6 +22,13 @@ void refuse_pattern(std::string_view what, std::string_view text) {
               "letters, digits and . _ - @ can");
 }
 
+/// Such a user would have mail addresses and names of a domain that is not the own one.
+void refuse_domain(const Settings& settings, const std::string& name) {
+  for (const auto& domain : settings.domains)
+    if (name == domain || name.ends_with("." + domain))
+      throw Error(Code::user_invalid, name + " is a name of services", "name people as they log in");
+}
+
 std::string policy_of(const Settings& settings, std::string_view role) {
   return settings.prefix + std::string(role);
 }
@@ -217,6 +224,7 @@ void read_names(const PeopleAdmin& admin, const std::string& entity_id, PersonVi
 
 NewPerson checked(const Settings& settings, NewPerson who) {
   users::check_user_name(who.name);
+  refuse_domain(settings, who.name);
   if (std::ranges::find(role_names, who.role) == std::end(role_names))
     throw Error(Code::usage, "no such role: " + printable(who.role),
                 "roles of a team are admin, operator, user, auditor and renewer");

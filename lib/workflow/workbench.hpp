@@ -18,6 +18,8 @@
 
 namespace ymgr {
 
+class DeviceOwners;
+
 /// Who holds a lease: a process, told apart from another that got the same pid later.
 struct LeaseHolder {
   std::string host, boot_id;
@@ -53,6 +55,7 @@ struct Workbench {
   /// Keeps what was lent for a time; called between transactions of a long command, on its own thread. Empty: nothing was lent.
   std::function<void()> tend = {};
   std::function<AttestationTrust()> attestation_trust = {};  // asked when needed; empty: Yubico's alone
+  std::shared_ptr<DeviceOwners> owners = {};                 // nullptr: no Vault is to know whose YubiKeys are
   /// Asks whoever gave the command for the PIN of that YubiKey. Empty, or nullopt: there is nobody to ask.
   std::function<std::optional<Secret>(const std::string& serial)> ask_pin = {};
 

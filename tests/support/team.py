@@ -35,8 +35,8 @@ class Member:
     https: http.client.HTTPSConnection = None
     psql: subprocess.Popen = None
 
-    def log_in(self):
-        login = self.team.bao.api("POST", f"auth/userpass/login/{self.name}", {"password": PASSWORD}, token="")["auth"]
+    def log_in(self, password=PASSWORD):
+        login = self.team.bao.api("POST", f"auth/userpass/login/{self.name}", {"password": password}, token="")["auth"]
         self.token, self.entity = login["client_token"], login["entity_id"]
         status, answer = self.vault("GET", f"database/creds/u-{self.entity}")
         assert status == 200, answer

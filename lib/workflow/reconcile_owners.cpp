@@ -1,0 +1,31 @@
+#include "base/text.hpp"
+#include "workflow/device_owners.hpp"
+#include "workflow/reconciliation.hpp"
+
+namespace ymgr::reconciling {
+namespace {
+
+std::string list_of(const std::vector<std::string>& serials) {
+  return serials.empty() ? "none" : join(serials, ", ");
+}
+
+}  // namespace
+
+void compare_owners(Reconciliation& run) {
+  if (!run.bench.owners) return;
+  DeviceOwners& owners = *run.bench.owners;
+  for (const User& user : users::list(run.bench.db)) {
+    const auto found = owners.compare(user.name);
+    if (!found.is_known)
+      run.report("user_unknown", user.name, "Vault does not know this user", "ymgr user add " + shell_quote(user.name));
+    else if (found.differs())
+      run.examine("owner_differs", user.name, [&] {
+        run.repair_files(
+            "owner_differs", user.name,
+            "Vault took these YubiKeys for theirs: " + list_of(found.told) + "; the rows say: " + list_of(found.owned),
+            [&] { owners.tell(user.name); });
+      });
+  }
+}
+
+}  // namespace ymgr::reconciling
