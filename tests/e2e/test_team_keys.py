@@ -1,0 +1,115 @@
+"""Keys of a team: in Vault's transit engine, or in files of the host that needs them."""
+
+import base64
+
+import pytest
+from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
+from team import Team
+
+ALGORITHMS = {
+    "rsa-3072": "rsa-3072",
+    "rsa-4096": "rsa-4096",
+    "ec-p256": "ecdsa-p256",
+    "ec-p384": "ecdsa-p384",
+    "ed25519": "ed25519",
+}
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("team")
+    box = Box(folder / "box")
+    with Team(folder, Ymgr(RELEASE, box)) as team:
+        team.pg.sql("ALTER ROLE installer PASSWORD 'installs'")
+        token, password = box.secret("root.token", team.bao.root_token), box.secret("installer.password", "installs")
+        asked = ["--vault-token-file", token, "--database-user", "installer", "--database-password-file", password, "--yes"]
+        team.ymgr("init", "--team", "--apply", *asked, "-c", team.config)
+        yield team
+    box.remove()
+
+
+@pytest.fixture(scope="module")
+def oscar(team):
+    oscar = team.person_box("oscar")
+    oscar("login", "--user", "oscar")
+    return oscar
+
+
+def transit_key(team, reference):
+    """What Vault says of that key; None: it is not there."""
+    status, answer = team.member("auditor").vault("GET", "transit/keys/" + reference.removeprefix("transit:"))
+    assert status in (200, 404), answer
+    return answer["data"] if status == 200 else None
+
+
+def public_key(ymgr, made):
+    """As PEM, and as the raw bytes that Vault shows of Ed25519 keys."""
+    pem = openssl("x509", "-in", ymgr.box.file("cert.pem", made["certificate"]), "-noout", "-pubkey").stdout.strip()
+    der = base64.b64decode("".join(pem.splitlines()[1:-1]))
+    return pem, base64.b64encode(der[-32:]).decode()
+
+
+def journal(team):
+    worked, text = team.member("admin").sql("SELECT data FROM ymgr.operation_items")
+    assert worked, text
+    return text
+
+
+def test_keys_of_every_algorithm_are_made_in_transit(team, oscar):
+    for algorithm, kind in ALGORITHMS.items():
+        made = oscar.json("issue", f"{algorithm}.corp.test", "--key", algorithm)
+        assert made["key_reference"] == f"transit:{algorithm}-corp-test"
+        key = transit_key(team, made["key_reference"])
+        assert (key["type"], key["exportable"]) == (kind, False)
+        assert key["keys"]["1"]["public_key"].strip() in public_key(oscar, made)
+
+
+def test_a_renewal_uses_the_key_again_or_makes_another(team, oscar):
+    first = oscar.json("issue", "renew.corp.test")
+    again = oscar.json("renew", "renew.corp.test", "--force")
+    assert again["key_reference"] == first["key_reference"]
+    fresh = oscar.json("renew", "renew.corp.test", "--force", "--new-key")
+    assert fresh["key_reference"] not in (first["key_reference"], "")
+    assert transit_key(team, first["key_reference"]) and transit_key(team, fresh["key_reference"])
+
+
+def test_a_compromised_key_is_destroyed(team, oscar):
+    made = oscar.json("issue", "lost.corp.test")
+    answer = oscar.json("revoke", made["cert_id"], "--reason", "keyCompromise", "--yes")
+    assert answer["items"][0]["key_destroyed"] is True
+    assert transit_key(team, made["key_reference"]) is None
+    assert oscar.json("revoke", made["cert_id"], "--reason", "keyCompromise", "--yes")["items"][0]["result"] == "already_revoked"
+
+
+def test_keys_are_not_sealed_in_a_team(oscar):
+    refused = oscar.json("issue", "sealed.corp.test", "--key-store", "sealed", exit=2)
+    assert "--key-store transit" in refused["suggestion"]
+
+
+def test_a_key_for_a_server_is_a_file_and_never_in_the_database(team, oscar):
+    made = oscar.json("issue", "web.corp.test", "--out", "web")
+    out = oscar.box.work / "web"
+    assert made["key_reference"] == f"file:{out}/privkey.pem"
+    assert openssl("pkey", "-in", out / "privkey.pem", "-pubout").stdout == openssl("x509", "-in", out / "cert.pem", "-noout", "-pubkey").stdout
+    password = oscar.box.secret("p12.password", "a password")
+    oscar.json("issue", "p12.corp.test", "--pkcs12", "p12.p12", "--pkcs12-password-file", password)
+    assert openssl("pkcs12", "-in", oscar.box.work / "p12.p12", "-passin", f"file:{password}", "-nokeys").stdout
+    assert not [path for path in oscar.box.work.rglob(".ymgr-*")]
+    assert "PRIVATE KEY" not in journal(team) and "key_box" not in journal(team)
+
+
+@pytest.mark.parametrize("store", ["transit", "file"])
+def test_a_killed_issue_is_finished_with_one_certificate_of_each(team, oscar, store):
+    killer = Ymgr(FAILPOINT, oscar.box, oscar.env)
+    for number in range(1, 100):
+        name = f"kill{number}.{store}.corp.test"
+        wanted = ["issue", name, *(["--out", f"{store}-{number}"] if store == "file" else [])]
+        if killer.armed(f"kill@{number}")(*wanted, exit=None).exit == 0:
+            break
+        assert oscar.json(*wanted, "--ensure")["success"] is True
+    assert number > 8
+    made = [row for row in oscar.json("cert", "list")["certificates"] if row["name"].endswith(f".{store}.corp.test")]
+    assert len(made) == number and {row["status"] for row in made} == {"active"}
+    assert {row["key_reference"].split(":")[0] for row in made} == {store}
+    assert not list(oscar.box.work.rglob(".ymgr-*"))
+    assert not [one for one in oscar.json("reconcile", exit=None)["items"] if one["kind"].startswith("key_")]
