@@ -63,12 +63,12 @@ std::string hosts_with_ports(const Settings& settings) {
 /// How Vault reaches PostgreSQL; TLS is always verified, but a Unix socket has none.
 std::string connection_url(const Settings& settings) {
   const std::string login = "postgresql://{{username}}:{{password}}@";
-  if (settings.host.starts_with('/'))
-    return login + "/" + settings.database_name + "?host=" + settings.host + "&port=" + settings.port;
   const bool several = settings.host.find(',') != std::string::npos;
+  const std::string primary = several ? "&target_session_attrs=read-write" : "";
+  if (settings.host.starts_with('/'))
+    return login + "/" + settings.database_name + "?host=" + settings.host + "&port=" + settings.port + primary;
   return login + hosts_with_ports(settings) + "/" + settings.database_name + "?sslmode=verify-full" +
-         (settings.database_ca_file.empty() ? "" : "&sslrootcert=" + settings.database_ca_file) +
-         (several ? "&target_session_attrs=read-write" : "");
+         (settings.database_ca_file.empty() ? "" : "&sslrootcert=" + settings.database_ca_file) + primary;
 }
 
 }  // namespace

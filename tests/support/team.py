@@ -14,7 +14,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import RELEASE, Box, Ymgr, run
-from openbao import OpenBao
+from openbao import Cluster, OpenBao
 from postgres import Postgres
 
 ROLES = {"admin": "ada", "operator": "oscar", "user": "uma", "auditor": "aude", "renewer": "ren"}
@@ -91,16 +91,28 @@ class Member:
 
 
 class Team:
-    def __init__(self, folder, ymgr):
+    """`nodes`: of OpenBao, one Raft cluster; `standby`: another PostgreSQL follows the first (self.standby)."""
+
+    def __init__(self, folder, ymgr, nodes=1, standby=False):
         self.folder, self.ymgr = folder, ymgr
         self.members = {}
         self.boxes = {}
-        self.bao, self.pg = OpenBao(folder), Postgres()
+        self.cluster = Cluster(folder, nodes) if nodes > 1 else None
+        self.bao, self.pg = OpenBao(folder), Postgres(replicas=standby)
+        self.standby = None
+        self.wants_standby = standby
         self.pool = ThreadPoolExecutor(3)  # a server dies with the thread that started it
 
     def __enter__(self):
         try:
-            list(self.pool.map(lambda server: server.start(), (self.bao, self.pg)))
+            list(self.pool.map(lambda server: server.start(), (self.cluster or self.bao, self.pg)))
+            if self.cluster:
+                self.bao = self.cluster.nodes[0]
+            if self.wants_standby:
+                self.standby = self.pool.submit(self.pg.standby).result()
+                # What was acknowledged is on both; else a promotion may lose it.
+                self.pg.sql("ALTER SYSTEM SET synchronous_standby_names = '*'", database="postgres")
+                self.pg.sql("SELECT pg_reload_conf()", database="postgres")
             self.plan()
             self.set_up()
         except BaseException:
@@ -111,8 +123,8 @@ class Team:
     def __exit__(self, *_):
         for member in self.members.values():
             member.close()
-        self.bao.kill()
-        self.pg.kill()
+        for server in [*(self.cluster.nodes if self.cluster else [self.bao]), self.pg, *filter(None, [self.standby])]:
+            server.kill()
         self.pool.shutdown()
         for box in self.boxes.values():
             box.remove()
@@ -122,9 +134,11 @@ class Team:
 
     def plan(self):
         self.config = self.folder / "team.yaml"
+        addresses = ",".join(self.cluster.addresses if self.cluster else [self.bao.address])
+        hosts = ",".join(pg.env["PGHOST"] for pg in (self.pg, self.standby) if pg)
         self.config.write_text(
-            f"vault: {{address: '{self.bao.address}', ca_file: {self.bao.ca_file}, domains: [corp.test, 10.0.0.0/8]}}\n"
-            f"database: {{host: {self.pg.env['PGHOST']}, port: {self.pg.env['PGPORT']}, name: ymgr}}\n"
+            f"vault: {{address: '{addresses}', ca_file: {self.bao.ca_file}, domains: [corp.test, 10.0.0.0/8]}}\n"
+            f"database: {{host: '{hosts}', port: {self.pg.env['PGPORT']}, name: ymgr}}\n"
         )
         self.ymgr("init", "--team", "--plan", self.folder / "plan", "--create-ca", "-c", self.config)
 

@@ -1,0 +1,99 @@
+"""A team on three nodes of OpenBao and a PostgreSQL with a standby: servers die in the middle of bulks, and nothing is lost or double."""
+
+import json
+import time
+
+import pytest
+from harness import RELEASE, Box, Ymgr, wait_for
+from team import Team
+
+MANY = 200
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cluster")
+    box = Box(folder / "box")
+    with Team(folder, Ymgr(RELEASE, box), nodes=3, standby=True) as team:
+        team.person_box("ada")("login", "--user", "ada")
+        team.person_box("oscar")("login", "--user", "oscar")
+        yield team
+    box.remove()
+
+
+@pytest.fixture
+def oscar(team):
+    return team.person_box("oscar")
+
+
+def primary(team):
+    return team.pg if team.pg.process else team.standby
+
+
+def count(team, query):
+    return int(primary(team).sql(f"SELECT count(*) FROM ymgr.{query}"))
+
+
+def bulk_with(team, oscar, prefix, many, fault):
+    """Issues `many` names, and lets `fault` happen once a part of them is done; whatever is left is resumed."""
+    name = f"{prefix}-%.corp.test"
+    said = open(oscar.box.root / f"{prefix}.log", "w")
+    running = oscar.start("issue", f"{prefix}-{{1..{many}}}.corp.test", stdout=said, stderr=said)
+    try:
+        wait_for(lambda: count(team, f"certificates WHERE name LIKE '{name}'") > many // 5, "a part of the bulk", 120)
+        fault()
+        running.wait(timeout=180)
+    finally:
+        if running.poll() is None:
+            running.kill()
+        said.close()
+    for _ in range(3):
+        again = oscar("resume", "--all", "--json", exit=None, timeout=180)
+        if again.exit == 0 and not count(team, "operations WHERE state = 'open'"):
+            break
+        time.sleep(2)
+    assert count(team, "operations WHERE state = 'open'") == 0, again
+    assert count(team, f"certificates WHERE name LIKE '{name}'") == many
+    assert int(primary(team).sql(f"SELECT count(DISTINCT name) FROM ymgr.certificates WHERE name LIKE '{name}'")) == many
+    made = f"audit_events WHERE event = 'issued' AND target LIKE '{name}'"
+    assert count(team, made) == many
+
+
+def serials_of_ca(team):
+    """Of every certificate for a server that Vault has, as the inventory writes them."""
+    leader = team.cluster.leader()
+    keys = leader.api("LIST", "pki/certs")["data"]["keys"]
+    issuer = leader.api("GET", "pki/cert/ca")["data"].get("serial_number", "")
+    return {key.replace("-", ":").upper() for key in keys if key != issuer}
+
+
+def test_the_leader_is_killed_in_a_bulk(team, oscar):
+    def fault():
+        leader = team.cluster.leader()
+        leader.kill()
+        leader.start()
+
+    bulk_with(team, oscar, "leader", MANY, fault)
+
+
+def test_the_primary_is_restarted_in_a_bulk(team, oscar):
+    bulk_with(team, oscar, "restart", 60, lambda: team.pg.crash().serve())
+
+
+def test_the_standby_is_promoted_in_a_bulk(team, oscar):
+    def fault():
+        team.pg.crash()
+        team.standby.promote()
+
+    bulk_with(team, oscar, "promote", 60, fault)
+
+
+def test_orphans_are_revoked_and_the_rest_is_in_the_inventory(team):
+    ada = team.person_box("ada")
+    known = set(primary(team).sql("SELECT serial_number FROM ymgr.ca_issued").split())
+    assert len(known) == MANY + 120
+    orphans = {serial for serial in serials_of_ca(team) if serial not in known}
+    ada.json("reconcile", exit=None, timeout=180)
+    for serial in orphans:
+        there = team.cluster.leader().api("GET", f"pki/cert/{serial.lower()}")["data"]
+        assert there["revocation_time"] or "CN=ymgr" in json.dumps(there), serial
