@@ -51,18 +51,18 @@ class TlsCa:
         self.certificate = builder.sign(self.key, hashes.SHA256())
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject, public_key, days):
+    def _builder(self, subject, public_key, days, begin=None):
         now = datetime.datetime.now(datetime.UTC)
         key_id = x509.SubjectKeyIdentifier.from_public_key(public_key)
         builder = x509.CertificateBuilder(self.name, subject, public_key, x509.random_serial_number())
-        builder = builder.not_valid_before(now + datetime.timedelta(days=min(days, 0) - 2))
+        builder = builder.not_valid_before(now + datetime.timedelta(days=min(days, 0) - 2 if begin is None else begin))
         return builder.not_valid_after(now + datetime.timedelta(days=days)).add_extension(key_id, critical=False)
 
-    def issue(self, name, usage=ExtendedKeyUsageOID.SERVER_AUTH, address="127.0.0.1", days=1):
-        """Valid for `days` more; negative: since then no more."""
+    def issue(self, name, usage=ExtendedKeyUsageOID.SERVER_AUTH, address="127.0.0.1", days=1, begin=None):
+        """Valid for `days` more; negative: since then no more. `begin`: in so many days."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(subject, key.public_key(), days).add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = self._builder(subject, key.public_key(), days, begin).add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if address:
             names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
             builder = builder.add_extension(names, critical=False)

@@ -1,0 +1,172 @@
+"""A team's servers on bad days: what a command says, how it ends, and that it goes on afterwards."""
+
+import json
+import re
+import socket
+import threading
+
+import pytest
+from harness import RELEASE, Box, Ymgr, free_port
+from openbao import TlsCa
+from team import Team
+from vault_proxy import VaultProxy
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    box = Box(folder / "box")
+    with Team(folder, Ymgr(RELEASE, box)) as team:
+        for name in ("ada", "oscar", "uma"):
+            team.person_box(name)("login", "--user", name)
+        yield team
+    box.remove()
+
+
+@pytest.fixture
+def proxy(team):
+    with VaultProxy(team.bao) as proxy:
+        yield proxy
+
+
+def through(team, name, address, **more):
+    """That person's ymgr with Vault at another address, logged in for each command."""
+    ymgr = team.person_box(name)
+    config = json.loads(json.dumps({"vault": {"address": address, "ca_file": team.bao.ca_file, "domains": ["corp.test"]}}))
+    config["vault"] |= more.pop("vault", {})
+    config["database"] = {"host": team.pg.env["PGHOST"], "port": int(team.pg.env["PGPORT"]), "name": "ymgr"} | more.pop("database", {})
+    path = ymgr.box.file(f"config-{len(list(ymgr.box.work.iterdir()))}.yaml", json.dumps(config))
+    return Ymgr(ymgr.program, ymgr.box, {**ymgr.env, "YMGR_CONFIG": str(path), "YMGR_USER": name, **more})
+
+
+def number(team, query):
+    return int(team.pg.sql(f"SELECT count(*) FROM ymgr.{query}"))
+
+
+def test_a_ca_that_is_unavailable_leaves_a_request_to_resume(team, proxy):
+    proxy.rule = lambda method, path: (503, b'{"errors":["service unavailable"]}') if "/sign/" in path else None
+    oscar = through(team, "oscar", proxy.address)
+    answer = oscar.json("issue", "late.corp.test", exit=8)
+    assert answer["success"] is False and answer["error"] == "CA unavailable after 3 retries"
+    assert (answer["state"], answer["retryable"]) == ("csr_created", True)
+    assert re.fullmatch(r"resume-\d{14}-[0-9a-f]{12}", answer["resume_id"])
+    assert sum("/sign/" in request for request in proxy.seen) == 4
+    proxy.rule = lambda method, path: None
+    done = oscar.json("resume", answer["resume_id"])
+    assert done["success"] is True
+    assert number(team, "certificates WHERE name = 'late.corp.test'") == 1
+
+
+def test_a_lost_answer_of_the_ca_is_found_and_not_asked_for_again(team, proxy):
+    lost = iter(["lost"])
+    proxy.rule = lambda method, path: next(lost, None) if "/sign/" in path else None
+    oscar = through(team, "oscar", proxy.address)
+    answer = oscar.json("issue", "lost.corp.test", exit=8)
+    assert answer["state"] == "csr_created"
+    made = len(team.bao.api("LIST", "pki/certs")["data"]["keys"])
+    assert oscar.json("resume", answer["resume_id"])["success"] is True
+    assert len(team.bao.api("LIST", "pki/certs")["data"]["keys"]) == made
+    assert number(team, "certificates WHERE name = 'lost.corp.test'") == 1
+
+
+ANSWERS = {
+    "truncated": (200, b'{"data": {"certificate": "-----BEGIN'),
+    "no JSON": (200, b"<html>a proxy's page</html>"),
+    "nothing": (200, b""),
+    "another kind": (200, b"[1, 2]"),
+    "deep": (200, b'{"a":' * 5000 + b"1" + b"}" * 5000),
+    "too large": (200, b'{"data": "' + b"x" * (40 * 1024 * 1024) + b'"}'),
+    "500": (500, b'{"errors":["internal error"]}'),
+    "429": (429, b'{"errors":["request path \\"pki/sign\\": rate limit quota exceeded"]}'),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_senseless_answers_leave_something_to_resume(team, proxy, kind):
+    name = f"odd-{list(ANSWERS).index(kind)}.corp.test"
+    proxy.rule = lambda method, path: ANSWERS[kind] if "/sign/" in path else None
+    oscar = through(team, "oscar", proxy.address)
+    answer = oscar.json("issue", name, "--timeout", "5s", exit=8)
+    assert answer["retryable"] is True and answer["suggestion"] and answer["state"] == "csr_created", answer
+    proxy.rule = lambda method, path: None
+    assert oscar.json("resume", answer["resume_id"])["success"] is True
+
+
+def plain_http(port):
+    """Somebody who speaks HTTP on a port that should have TLS."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(30)
+        for _ in range(4):
+            try:
+                client, _ = server.accept()
+            except TimeoutError:
+                return
+            with client:
+                client.recv(4096)
+                client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_wrong_addresses_and_servers(team, tmp_path):
+    nobody = f"https://127.0.0.1:{free_port()}"
+    http_port = free_port()
+    threading.Thread(target=plain_http, args=(http_port,), daemon=True).start()
+    other = TlsCa(tmp_path)
+    CASES = {
+        "nobody listens": ({"address": nobody}, 8, "vault-unreachable"),
+        "another CA": ({"ca_file": str(other.file)}, 8, "vault-untrusted"),
+        "plain HTTP": ({"address": f"https://127.0.0.1:{http_port}"}, 8, "vault-untrusted"),
+        "no https": ({"address": "http://127.0.0.1:8200"}, 2, "config-invalid"),
+        "no such auth mount": ({"auth_mount": "nobody"}, 4, "locked-out"),
+    }
+    for what, (vault, exit, code) in CASES.items():
+        refused = through(team, "uma", team.bao.address, vault=vault).json("whoami", "--timeout", "3s", exit=exit)
+        assert refused["code"] == code and refused["suggestion"], (what, refused)
+    database = {"host": str(tmp_path)}
+    refused = through(team, "uma", team.bao.address, database=database).json("whoami", "--timeout", "3s", exit=8)
+    assert refused["code"] == "database-unreachable", refused
+
+
+@pytest.mark.parametrize("name, times", [("expired", {"days": -1}), ("early", {"days": 20, "begin": 10})])
+def test_a_server_certificate_out_of_its_time(team, name, times):
+    team.bao.tls.issue(name, **times)
+    with VaultProxy(team.bao, certificate=name) as proxy:
+        refused = through(team, "uma", proxy.address).json("whoami", exit=8)
+        assert refused["code"] == "vault-untrusted" and proxy.seen == [], refused
+
+
+def test_a_sealed_server_says_so_and_the_work_goes_on(team):
+    oscar = team.person_box("oscar")
+    team.bao.kill()
+    team.bao.launch()  # sealed after a restart
+    refused = oscar.json("issue", "sealed.corp.test", "--timeout", "5s", exit=8)
+    assert refused["code"] == "vault-sealed" and "unseal" in refused["suggestion"], refused
+    team.bao.unseal()
+    assert oscar.json("issue", "sealed.corp.test", exit=None)["success"] or oscar.json("resume", "--all")["success"]
+    assert number(team, "certificates WHERE name = 'sealed.corp.test' AND status = 'active'") == 1
+
+
+# Whose policy loses which path, and what then fails.
+DENIALS = [
+    ("operator", "transit/keys/+", ["issue", "d1.corp.test"], "transit/keys/"),
+    ("operator", "transit/keys/+/csr", ["issue", "d2.corp.test"], "transit/keys/"),
+    ("operator", "pki/sign/ymgr-tls-server-ec", ["issue", "d3.corp.test"], "pki/sign/ymgr-tls-server-ec"),
+    ("operator", "pki/revoke", ["revoke", "denied.corp.test", "--reason", "superseded", "--yes"], "pki/revoke"),
+    ("operator", "database/creds/u-{{identity.entity.id}}", ["whoami"], "database/creds/u-"),
+]
+
+
+@pytest.mark.parametrize("role, path, words, told", DENIALS, ids=[case[1] for case in DENIALS])
+def test_a_denial_names_path_capability_and_line(team, role, path, words, told):
+    oscar = through(team, "oscar", team.bao.address)
+    if "revoke" in words:
+        oscar.json("issue", "denied.corp.test")
+    policy = team.bao.api("GET", f"sys/policies/acl/ymgr-{role}")["data"]["policy"]
+    without = re.sub(r'path "' + re.escape(path) + r'" \{\n(.*\n)*?\}\n', "", policy)
+    assert without != policy
+    team.bao.api("POST", f"sys/policies/acl/ymgr-{role}", {"policy": without})
+    try:
+        refused = oscar.json(*words, exit=4)
+    finally:
+        team.bao.api("POST", f"sys/policies/acl/ymgr-{role}", {"policy": policy})
+    assert refused["code"] == "vault-denied" and told in refused["error"], refused
+    assert re.search(r'path "' + re.escape(told) + r'[^"]*" \{ capabilities = \["\w+"\] \}', refused["suggestion"]), refused
