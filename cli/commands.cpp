@@ -17,7 +17,7 @@ extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serv
     ca_rotate_command;
 extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
 extern const Command agent_status_command, agent_start_command, agent_register_command;
-extern const Command reconcile_command;
+extern const Command reconcile_command, migrate_command;
 extern const Command backup_create_command, backup_verify_command, backup_restore_command;
 extern const Command db_status_command, db_upgrade_command;
 extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,
@@ -43,6 +43,7 @@ constexpr const Command* table[] = {
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &backup_create_command, &backup_verify_command, &backup_restore_command,
+    &migrate_command,
     &user_list_command, &user_show_command, &user_add_command, &user_enable_command, &user_disable_command, &user_set_role_command,
     &user_set_password_command,
     &db_status_command, &db_upgrade_command,

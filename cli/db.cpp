@@ -45,13 +45,6 @@ std::unique_ptr<sql::Connection> open_as_installer(Invocation& call) {
   return sql::open_postgres(database_login(call, team_settings(call.wiring().config())));
 }
 
-/// Who owns a team's tables: the installer may take that role on.
-std::unique_ptr<sql::Connection> open_as_owner(Invocation& call, const team::Settings& settings) {
-  sql::PostgresSettings login = database_login(call, settings);
-  login.role = settings.roles + "owner";
-  return sql::open_postgres(std::move(login));
-}
-
 bool is_usable(const sql::SchemaState& state) {
   return state.pending.empty() && state.min_client <= sql::schema_version();
 }
@@ -106,13 +99,13 @@ Result upgraded(const sql::SchemaState& before, bool done) {
 
 Result upgrade_team(Invocation& call) {
   const auto settings = team_settings(call.wiring().config());
-  const auto before = sql::schema_state(*open_as_owner(call, settings));
+  const team::Login login = [&] { return database_login(call, settings); };
+  const auto before = sql::schema_state(*team::open_as_owner(settings, login));
   if (call.globals().dry_run) return upgraded(before, false);
   call.confirm("Upgrade the database " + settings.database_name + " at " + settings.host + " from schema " +
                std::to_string(before.version) + " to " + std::to_string(sql::schema_version()) + "?");
   team::Applied applied;
-  team::apply_database(
-      settings, [&] { return database_login(call, settings); }, applied);
+  team::apply_database(settings, login, applied);
   return upgraded(before, true);
 }
 

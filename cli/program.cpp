@@ -67,6 +67,14 @@ void tell_times(Notices& notices) {
   }
 }
 
+/// It still answers for what it signed, so nothing is refused.
+void tell_of_move(Invocation& call) {
+  if (call.command().effect != Effect::changes || call.command().path == "migrate") return;
+  if (const auto context = call.wiring().moved_to())
+    call.notices().warn("this profile has moved: 'ymgr --context " + *context +
+                        "' works with the team; what changes here goes there with 'ymgr migrate'");
+}
+
 Error as_error(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
@@ -120,6 +128,7 @@ int run_program(std::span<const std::string> words) {
   Invocation call(std::make_unique<Invocation::State>(command, std::move(line.values), std::move(config),
                                                       std::move(globals), look));
   const Result result = command.run(call);
+  tell_of_move(call);
   const Globals& asked = call.globals();
   print(command, result, {asked.format, asked.fields, asked.quiet});
   if (asked.verbose) tell_times(call.notices());

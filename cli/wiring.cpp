@@ -24,6 +24,7 @@
 #include "workflow/device_owners.hpp"
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
+#include "workflow/migrate_profile.hpp"
 #include "workflow/team_roles.hpp"
 
 namespace ymgr::cli {
@@ -252,6 +253,10 @@ sql::Connection& Wiring::any_database() {
   check_profile(state_->paths);
   state_->looked_at = sql::open_sqlite(database_settings(state_->config, state_->paths, true));
   return *state_->looked_at;
+}
+
+std::optional<std::string> Wiring::moved_to() const {
+  return state_->db ? migrate::moved_to(*state_->db) : std::nullopt;
 }
 
 std::unique_ptr<sql::Connection> Wiring::open_reader() const {

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "audit/audit.hpp"
@@ -51,6 +52,9 @@ class Wiring {
   TeamServers* team();
   /// What a team has on servers is not done here. @param what  "backups"  @param hint  who does it
   void require_embedded(const std::string& what, const std::string& hint) const;
+
+  /// The context that the embedded profile has moved to, where it was opened. nullopt: it has not
+  std::optional<std::string> moved_to() const;
 
   /// Opened, owner and mode checked, schema checked (migrated when older); a team's under the login.
   sql::Connection& database();

@@ -133,7 +133,7 @@ class VaultAuthority : public Authority {
   std::vector<Crl> refresh_crls(bool force, const CrlRecord& record) override {
     std::vector<Crl> made;
     for (const IssuerRow& row : issuer_rows(db_))
-      if (row.is_issuing() && row.is_live(now()))
+      if (row.is_issuing() && row.is_live(now()) && !row.is_of_a_profile())
         if (auto crl = refresh(row, force)) made.push_back(std::move(*crl));
     if (record && !made.empty()) db_.transaction(sql::Access::write, [&] { record(made); });
     return made;
@@ -141,7 +141,7 @@ class VaultAuthority : public Authority {
 
   std::optional<Crl> crl(std::string_view issuer) override {
     for (const IssuerRow& row : issuer_rows(db_))
-      if (row.is_issuing() && row.subject == issuer) return list_of(row);
+      if (row.is_issuing() && row.subject == issuer && has_list(row)) return list_of(row);
     return std::nullopt;
   }
 
@@ -158,7 +158,12 @@ class VaultAuthority : public Authority {
   }
 
  private:
-  Crl list_of(const IssuerRow& row) { return pki_.crl(row.issuer_id, parse_certificate(row.certificate)); }
+  static bool has_list(const IssuerRow& row) { return !row.is_of_a_profile() || !row.crl.empty(); }
+
+  Crl list_of(const IssuerRow& row) {
+    const Certificate certificate = parse_certificate(row.certificate);
+    return row.is_of_a_profile() ? parse_crl(row.crl, &certificate) : pki_.crl(row.issuer_id, certificate);
+  }
 
   /// false: a row that somebody made up must not keep the others off the list; reconcile reports it.
   bool revoke_there(const std::string& serial) {

@@ -20,6 +20,8 @@ struct IssuerRow {
   std::optional<Time> not_after, crl_this_update, crl_next_update;
 
   bool is_issuing() const noexcept { return kind == "issuing"; }
+  /// Its key is in a profile, which signs its lists; where it moved to a team with that, Vault knows nothing of it.
+  bool is_of_a_profile() const noexcept { return !key_path.empty(); }
   bool is_active() const noexcept { return status == "active"; }
   /// Has a certificate that has not ended.
   bool is_live(Time at) const noexcept { return not_after && *not_after >= at; }

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "base/sha256_sum.hpp"
 #include "base/text.hpp"
 
 namespace ymgr {
@@ -56,6 +57,25 @@ Secret hmac_sha256(std::string_view key, std::string_view first, std::string_vie
 Sha256 sha256(std::string_view data) {
   Sha256 digest;
   crypto_hash_sha256(digest.data(), raw(data), data.size());
+  return digest;
+}
+
+struct Sha256Sum::State {
+  crypto_hash_sha256_state state;
+};
+
+Sha256Sum::Sha256Sum() : state_(std::make_unique<State>()) {
+  crypto_hash_sha256_init(&state_->state);
+}
+Sha256Sum::~Sha256Sum() = default;
+
+void Sha256Sum::add(std::string_view data) {
+  crypto_hash_sha256_update(&state_->state, raw(data), data.size());
+}
+
+Sha256 Sha256Sum::finish() {
+  Sha256 digest;
+  crypto_hash_sha256_final(&state_->state, digest.data());
   return digest;
 }
 

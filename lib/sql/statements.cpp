@@ -28,6 +28,14 @@ std::string_view find_actor(Dialect dialect) noexcept {
   return "SELECT name, role, status FROM users WHERE false";
 }
 
+std::string_view plan_each_run(Dialect dialect) noexcept {
+  switch (dialect) {
+    case Dialect::postgres: return "SET plan_cache_mode = force_custom_plan";
+    case Dialect::sqlite: break;
+  }
+  return {};
+}
+
 std::string table_of_statement(std::string_view statement) {
   std::string_view before;
   while (!statement.empty()) {

@@ -94,12 +94,6 @@ void publish(const Settings& settings, Client& client) {
                .effect = http::Effect::changes});
 }
 
-std::unique_ptr<sql::Connection> open_as_owner(const Settings& settings, const Login& installer) {
-  sql::PostgresSettings as_owner = installer();
-  as_owner.role = settings.roles + "owner";
-  return sql::open_postgres(std::move(as_owner));
-}
-
 /// Its tables would lose what a newer program granted on them.
 void refuse_newer(sql::Connection& db) {
   if (const int found = sql::check_schema(db); found > sql::schema_version())
@@ -110,6 +104,12 @@ void refuse_newer(sql::Connection& db) {
 }
 
 }  // namespace
+
+std::unique_ptr<sql::Connection> open_as_owner(const Settings& settings, const Login& installer) {
+  sql::PostgresSettings as_owner = installer();
+  as_owner.role = settings.roles + "owner";
+  return sql::open_postgres(std::move(as_owner));
+}
 
 vault::Answer send(Client& client, const VaultCall& call) {
   return client.call({.method = call.method,

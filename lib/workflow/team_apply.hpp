@@ -1,6 +1,7 @@
 // `init --team --apply` and `--check`: the plan done, and the servers compared with it.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct Applied {
 };
 /// How to log in to the database: asked for each connection, since a password is in one place only.
 using Login = std::function<sql::PostgresSettings()>;
+/// As the role that has the schema, and may write rows of everybody.
+std::unique_ptr<sql::Connection> open_as_owner(const Settings&, const Login& installer);
 /// A change that is the same done twice. @throws Error those of Client::call
 vault::Answer send(vault::Client&, const VaultCall&);
 /// Roles, schema and grants. `installer`: a superuser, or a role with CREATEROLE that owns the database. May be repeated.

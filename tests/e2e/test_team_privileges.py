@@ -156,6 +156,7 @@ def session(id, who, hours):
 NO_RIGHT = "permission denied"
 NO_ROW = "violates row-level security"
 NOTHING = ""  # no row is there for this role
+OUT_OF_CHAIN = "INSERT INTO ymgr.audit_events (seq, at, actor, request_id, event, target, data, hash) VALUES (9, 0, '', '', '', '', '', '')"
 SQL = {
     "user": [
         ("another's certificates", "SELECT cert_id FROM ymgr.certificates WHERE owner <> 'uma'", NOTHING),
@@ -188,7 +189,7 @@ SQL = {
         ("a changed trail", "UPDATE ymgr.audit_events SET event = 'x'", NO_RIGHT),
         ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
         ("another head", "UPDATE ymgr.audit_head SET hash = ''", NO_RIGHT),
-        ("a row out of the chain", "INSERT INTO ymgr.audit_events (seq, at, actor, request_id, event, target, data, hash) VALUES (9, 0, '', '', '', '', '', '')", NO_RIGHT),
+        ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
         ("a YubiKey of another", "UPDATE ymgr.devices SET owner = 'uma' WHERE serial = '2001'", NO_RIGHT),
         ("another name", "UPDATE ymgr.database_roles SET user_name = 'ada'", NO_RIGHT),
         ("a revocation by way of the next operator", "INSERT INTO ymgr.ca_revocations VALUES ('ca', 'c-oscar', 0, 'superseded', NULL, 0)", NO_RIGHT),
@@ -213,6 +214,7 @@ SQL = {
         ("a file", "SELECT pg_read_file('/etc/passwd')", NO_RIGHT),
     ],
     "operator": [
+        ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
         ("another certificate", "UPDATE ymgr.certificates SET pem = 'x' WHERE cert_id = 'c-uma'", NO_RIGHT),
         ("a certificate by another", certificate("c3", "una", "ada"), NO_ROW),
         ("no revocation", "UPDATE ymgr.certificates SET status = 'active', revoked_at = NULL, revocation_reason = NULL WHERE cert_id = 'c-revoked'", "a revocation stays"),
@@ -231,18 +233,21 @@ SQL = {
         ("another YubiKey", "UPDATE ymgr.devices SET serial = '9' WHERE serial = '1001'", NO_RIGHT),
     ],
     "auditor": [
+        ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
         ("a certificate", certificate("c4", "aude", "aude"), NO_RIGHT),
         ("a status", "UPDATE ymgr.certificates SET status = 'revoked'", NO_RIGHT),
         ("an operation", OPERATION.format(id="o3", who="aude"), NO_RIGHT),
         ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
     ],
     "renewer": [
+        ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
         ("a revocation", "UPDATE ymgr.certificates SET status = 'revoked' WHERE cert_id = 'c-uma'", NO_ROW),
         ("a revocation by way of the next operator", "INSERT INTO ymgr.ca_revocations VALUES ('ca', 'c-oscar', 0, 'superseded', NULL, 0)", NO_RIGHT),
         ("a YubiKey", "UPDATE ymgr.devices SET owner = 'ren'", NO_RIGHT),
         ("a better role", "UPDATE ymgr.users SET role = 'admin' WHERE name = 'ren'", NO_RIGHT),
     ],
     "admin": [
+        ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
         ("a long session", session("s4", "ada", 2), "lives 1 h at most"),
         ("a longer session", "UPDATE ymgr.user_sessions SET expires_at = 9223372036854775807", NO_RIGHT),
         ("another's session", session("s5", "una", 1), NO_ROW),

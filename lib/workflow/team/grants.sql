@@ -41,6 +41,33 @@ END $$;
 CREATE OR REPLACE TRIGGER check_certificate BEFORE UPDATE OF status, revoked_at, revocation_reason ON certificates
 FOR EACH ROW EXECUTE FUNCTION check_certificate();
 
+-- The audit trail of a profile that moves here comes in as it was: rows that have a hash, one after the other behind what is there. Each
+-- hash is computed again. Set-up alone can write place or hash; everybody else's rows get them, time and actor from here.
+CREATE OR REPLACE FUNCTION audit_chain() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE last_seq BIGINT; last_hash TEXT; locked TEXT; comes_in BOOLEAN;
+BEGIN
+  locked := pg_advisory_xact_lock(2037212018)::text;  -- an assignment costs less than a query
+  comes_in := NEW.hash IS NOT NULL AND ymgr.acts_for_all();
+  SELECT e.seq, e.hash INTO last_seq, last_hash FROM ymgr.audit_events e ORDER BY e.seq DESC LIMIT 1;
+  IF comes_in AND NEW.seq IS DISTINCT FROM coalesce(last_seq, 0) + 1 THEN
+    RAISE EXCEPTION 'row % does not follow row %', NEW.seq, coalesce(last_seq, 0) USING ERRCODE = 'check_violation';
+  END IF;
+  IF NOT comes_in THEN
+    NEW.seq := coalesce(last_seq, 0) + 1;
+    NEW.at := floor(extract(epoch FROM clock_timestamp()) * 1000000);
+    NEW.actor := ymgr.actor_of(session_user::text);
+    NEW.hash := NULL;
+  END IF;
+  last_hash := ymgr.audit_hash(coalesce(last_hash, repeat('0', 64)), NEW.seq, NEW.at, NEW.actor, NEW.request_id,
+    NEW.event, NEW.target, NEW.data);
+  IF comes_in AND NEW.hash <> last_hash THEN
+    RAISE EXCEPTION 'the hash of row % is not its own', NEW.seq USING ERRCODE = 'check_violation';
+  END IF;
+  NEW.hash := last_hash;
+  RETURN NEW;
+END $$;
+
 -- Revocation of a person's database role: nobody comes in, whoever is in goes, and what the role may do is taken even if
 -- something that it made elsewhere keeps it from being dropped.
 CREATE OR REPLACE FUNCTION end_login(login TEXT) RETURNS VOID LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
