@@ -1,7 +1,6 @@
 #include "workflow/migrate_profile.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
@@ -10,6 +9,7 @@
 #include "workflow/migrate_secrets.hpp"
 #include "workflow/migrate_trail.hpp"
 #include "workflow/operation.hpp"
+#include "workflow/team_people.hpp"
 
 namespace ymgr::migrate {
 namespace {
@@ -56,8 +56,7 @@ Lefts sealed_keys(sql::Connection& profile) {
 }
 
 std::vector<MissingPerson> missing_people(sql::Connection& profile, sql::Connection& team) {
-  std::set<std::string, std::less<>> known;
-  team.run("SELECT user_name FROM database_roles", {}, [&](const sql::Row& row) { known.emplace(row.text(0)); });
+  const auto known = team::people_with_login(team);
   std::vector<MissingPerson> missing;
   profile.run("SELECT name, role FROM users WHERE status = 'active' ORDER BY name", {}, [&](const sql::Row& row) {
     if (!known.contains(row.text(0))) missing.push_back({std::string(row.text(0)), std::string(row.text(1))});

@@ -342,4 +342,10 @@ PersonView view_person(const PeopleAdmin& admin, std::string_view name) {
   return view;
 }
 
+std::set<std::string, std::less<>> people_with_login(sql::Connection& db) {
+  std::set<std::string, std::less<>> names;
+  db.run("SELECT user_name FROM database_roles", {}, [&](const sql::Row& row) { names.emplace(row.text(0)); });
+  return names;
+}
+
 }  // namespace ymgr::team

@@ -2,6 +2,7 @@
 // doing it again; the database's rows come last, with the audit event.
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,5 +60,8 @@ struct PersonView {
   std::vector<std::string> missing;  // what adding would make
 };
 PersonView view_person(const PeopleAdmin&, std::string_view name);
+
+/// Who has a login at the database.
+std::set<std::string, std::less<>> people_with_login(sql::Connection&);
 
 }  // namespace ymgr::team
