@@ -121,7 +121,7 @@ constexpr ConfigKey keys[] = {
     {"output", "YMGR_OUTPUT", "--output", "table", "form of the answer: table, wide, json, jsonl, csv or name",
      check_format},
     {"timeout", "YMGR_TIMEOUT", "--timeout", "60s", "longest wait for one answer of a backend", check_duration},
-    {"jobs", "YMGR_JOBS", "", "number of processors", "workers of a bulk", check_jobs},
+    {"jobs", "YMGR_JOBS", "", "number of processors, of a team at least 8", "workers of a bulk", check_jobs},
     {"renew_before", "", "", "33% of life, at most 30d", "when a certificate is due: a duration or a share of its life",
      check_renew_before},
     {"agent.socket", "YMGR_AGENT_SOCKET", "", "$XDG_RUNTIME_DIR/ymgr/agent.sock", "Unix socket of the agent",

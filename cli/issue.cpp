@@ -60,7 +60,7 @@ constexpr Option options[] = {
      .value = "FILE",
      .help = "CSV, JSON Lines, JSON or YAML with one certificate a row; - is standard input",
      .complete = "file"},
-    {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
+    {.name = "--jobs", .value = "N", .help = "workers at a time, else `jobs` of the configuration"},
     {.name = "--ensure", .value = "", .help = "nothing to do when a good one is there"},
     {.name = "--another", .value = "", .help = "one more beside an active one of the same name"},
     {.name = "--force",

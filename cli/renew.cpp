@@ -28,7 +28,7 @@ constexpr Option options[] = {
      .value = "FILE",
      .help = "new request for a certificate whose key is not ours",
      .complete = "file"},
-    {.name = "--jobs", .value = "N", .help = "workers at a time; all processors at first"},
+    {.name = "--jobs", .value = "N", .help = "workers at a time, else `jobs` of the configuration"},
     {.name = "--force", .value = "", .help = "also within the minimum interval after the last renewal"},
     card_pin_option,
     request_id_option};

@@ -126,7 +126,7 @@ class Entities {
 };
 
 /// People have certificates signed by roles of their own; admins by anybody's, since Vault lets them.
-VaultCa vault_ca(const TeamServers& servers, const Identity& self) {
+VaultCa vault_ca(const TeamServers& servers, const Identity& self, std::shared_ptr<vault::WorkerClients> workers) {
   auto entities = std::make_shared<Entities>(servers.vault.for_another_thread());
   return {servers.settings.pki,
           [&settings = servers.settings, entities, self, own = servers.entity_id](const SigningRequest& request) {
@@ -135,7 +135,8 @@ VaultCa vault_ca(const TeamServers& servers, const Identity& self) {
             const bool other = self.role == Role::admin && !request.owner.empty() && request.owner != self.user;
             const std::string entity = other ? entities->id_of(std::string(request.owner)) : own;
             return team::pki_role(settings, request.profile, *key.algorithm, {self.role, entity});
-          }};
+          },
+          std::move(workers)};
 }
 
 /// As the policies have it.
@@ -171,6 +172,7 @@ struct Wiring::State {
   ProfilePaths paths;
   std::unique_ptr<team::Link> link{};  // of a team
   std::optional<TeamServers> servers{};
+  std::shared_ptr<vault::WorkerClients> workers{};
   std::optional<bool> is_team{};
   std::unique_ptr<sql::Connection> db{}, looked_at{};
   std::optional<Session> session{};
@@ -307,7 +309,8 @@ const Policy& Wiring::policy() {
 Authority& Wiring::authority() {
   if (state_->authority) return *state_->authority;
   if (const TeamServers* servers = team())
-    state_->authority = open_vault_authority(database(), servers->vault, vault_ca(*servers, session().identity()));
+    state_->authority =
+        open_vault_authority(database(), servers->vault, vault_ca(*servers, session().identity(), workers()));
   else
     state_->authority = open_local_authority(database(), session().data_key(), state_->paths.ca);
   return *state_->authority;
@@ -318,7 +321,7 @@ Stores& Wiring::stores() {
   if (const TeamServers* servers = team()) {
     const auto& settings = servers->settings;
     state_->stores = open_vault_stores(servers->vault, {settings.kv, settings.transit, settings.prefix + "agent",
-                                                        secret_reach(session().identity().role)});
+                                                        secret_reach(session().identity().role), workers()});
   } else {
     state_->stores = open_sealed_stores(database(), session());
   }
@@ -361,6 +364,18 @@ std::shared_ptr<DeviceOwners> Wiring::owners() {
   return servers ? std::make_shared<DeviceOwners>(servers->vault, database()) : nullptr;
 }
 
+std::shared_ptr<vault::WorkerClients> Wiring::workers() {
+  if (!state_->workers) state_->workers = std::make_shared<vault::WorkerClients>(team()->vault);
+  return state_->workers;
+}
+
+/// Workers of a team wait for Vault most of the time.
+std::size_t Wiring::jobs() const {
+  constexpr std::size_t connections = 8;
+  const bool chosen = !state_->config.at("jobs").value.empty();
+  return is_team() && !chosen ? std::max(connections, state_->config.jobs()) : state_->config.jobs();
+}
+
 Workbench& Wiring::workbench() {
   if (!state_->workbench) {
     state_->workbench.reset(new Workbench{.db = database(),
@@ -371,7 +386,7 @@ Workbench& Wiring::workbench() {
                                           .head_signer = head_signer(),
                                           .notices = state_->notices,
                                           .self = this_process(host_name()),
-                                          .jobs = state_->config.jobs(),
+                                          .jobs = jobs(),
                                           .ca_folder = is_team() ? "" : state_->paths.ca,
                                           .installations = state_->paths.installations,
                                           .environment = hook_environment(),

@@ -90,6 +90,8 @@ class Wiring {
 
  private:
   std::shared_ptr<DeviceOwners> owners();
+  std::size_t jobs() const;
+  std::shared_ptr<vault::WorkerClients> workers();
 
   struct State;
   std::unique_ptr<State> state_;

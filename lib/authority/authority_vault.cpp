@@ -36,8 +36,8 @@ std::string difference(const Certificate& certificate, const SigningRequest& wan
 
 class VaultSigner : public Signer {
  public:
-  VaultSigner(vault::Client client, VaultCa ca, std::vector<CaInfo> known)
-      : client_(std::move(client)), pki_(client_, ca.mount), ca_(std::move(ca)), known_(std::move(known)) {}
+  VaultSigner(std::shared_ptr<vault::Client> client, VaultCa ca, std::vector<CaInfo> known)
+      : client_(std::move(client)), pki_(*client_, ca.mount), ca_(std::move(ca)), known_(std::move(known)) {}
 
   IssuedCertificate sign(const SigningRequest& wanted) override {
     const Csr request = parse_csr(wanted.csr.bytes);
@@ -83,7 +83,7 @@ class VaultSigner : public Signer {
     }
   }
 
-  vault::Client client_;
+  std::shared_ptr<vault::Client> client_;
   vault::Pki pki_;
   VaultCa ca_;
   std::vector<CaInfo> known_;
@@ -112,8 +112,12 @@ class VaultAuthority : public Authority {
   CaBooks* books() noexcept override { return &books_; }
 
   std::unique_ptr<Signer> open_signer() override {
-    active_row(db_);
-    return std::make_unique<VaultSigner>(client_.for_another_thread(), ca_, list_cas(db_));
+    auto known = list_cas(db_);
+    if (std::ranges::none_of(known, [](const CaInfo& ca) { return ca.status == "active"; }))
+      throw Error(Code::ca_not_ready, "no CA of Vault is known to the database yet",
+                  "an admin's 'ymgr login' makes known what the PKI engine has");
+    auto client = ca_.workers ? ca_.workers->client() : std::make_shared<vault::Client>(client_.for_another_thread());
+    return std::make_unique<VaultSigner>(std::move(client), ca_, std::move(known));
   }
 
   void record_issued(const IssuedCertificate& issued, std::string_view cert_id) override {

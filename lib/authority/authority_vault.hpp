@@ -15,6 +15,8 @@ struct VaultCa {
   /// The engine's role that signs such a certificate: its limits are whoever's that wrote it. Called on the command's own thread and
   /// on workers. @throws Error ca-refused: there is none for it
   std::function<std::string(const SigningRequest&)> role;
+  /// What signers share with others of their worker; empty: each has a client of its own.
+  std::shared_ptr<vault::WorkerClients> workers = {};
 };
 
 /// Issuers, what was issued and what is to be revoked stand in the database; Vault signs, chooses serial numbers, and has the list.

@@ -16,7 +16,8 @@ constexpr std::string_view prefix = "transit:";
 
 class TransitKeys : public KeyStore {
  public:
-  TransitKeys(vault::Client client, const std::string& mount) : client_(std::move(client)), transit_(client_, mount) {}
+  TransitKeys(std::shared_ptr<vault::Client> client, const std::string& mount)
+      : client_(std::move(client)), transit_(*client_, mount) {}
 
   EnsuredKey ensure(std::string_view name, KeyAlgorithm algorithm, std::string_view) override {
     return keep(transit_.ensure(name, algorithm));
@@ -60,14 +61,14 @@ class TransitKeys : public KeyStore {
     return ensured;
   }
 
-  vault::Client client_;
+  std::shared_ptr<vault::Client> client_;
   vault::Transit transit_;
   std::map<std::string, PublicKey> opened_;  // by reference
 };
 
 }  // namespace
 
-std::unique_ptr<KeyStore> open_transit_keys(vault::Client client, const std::string& mount) {
+std::unique_ptr<KeyStore> open_transit_keys(std::shared_ptr<vault::Client> client, const std::string& mount) {
   return std::make_unique<TransitKeys>(std::move(client), mount);
 }
 

@@ -128,6 +128,26 @@ class Client {
   std::unique_ptr<State> state_;
 };
 
+/// Clients of workers: what is opened for the same one, keys and CA, shares its connections.
+class WorkerClients {
+ public:
+  /// It outlives this.
+  explicit WorkerClients(Client& own) : own_(own) {}
+  /// What is opened from now on is for another worker. `on_this_thread`: one that works where the client itself does.
+  void next(bool on_this_thread) {
+    client_ = on_this_thread ? std::shared_ptr<Client>(std::shared_ptr<void>(), &own_)
+                             : std::make_shared<Client>(own_.for_another_thread());
+  }
+  std::shared_ptr<Client> client() {
+    if (!client_) next(false);
+    return client_;
+  }
+
+ private:
+  Client& own_;
+  std::shared_ptr<Client> client_;
+};
+
 /// Every name below `path`, in the order of the server, `page` at a time where it can; nothing there: empty. Folders end in '/'.
 /// @throws Error as Client::call
 std::vector<std::string> list(Client& client, const Path& path, std::size_t page = 1000);

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/text.hpp"
+#include "base/trace.hpp"
 #include "x509/raw_key.hpp"
 
 namespace ymgr::vault {
@@ -100,6 +101,7 @@ const PublicKey& TransitKey::public_key() const {
 }
 
 TransitKey Transit::ensure(std::string_view name, KeyAlgorithm algorithm) {
+  const TraceSpan span("transit");
   const Call call{.method = "POST",
                   .path = mount_ / "keys" / name,
                   .body = Json::object({{"type", transit_type(algorithm)}}),
@@ -142,6 +144,7 @@ Der Transit::certificate_request(std::string_view name, const RequestedNames& na
                   .path = mount_ / "keys" / name / "csr",
                   .body = Json::object({{"csr", sent}}),
                   .meanings = key_meanings};
+  const TraceSpan span("transit");
   return client_.call(call, [&](const Answer& answer) {
     auto request = from_pem(answer.data().at("csr").text(), "CERTIFICATE REQUEST");
     if (!request) throw Error(Code::csr_invalid, "the request is no PEM");
@@ -164,6 +167,7 @@ std::vector<Signed> Transit::sign(std::string_view name, std::span<const std::st
 
 void Transit::sign_some(std::string_view name, std::span<const std::string> inputs, const SignSettings& settings,
                         std::vector<Signed>& out) {
+  const TraceSpan span("transit");
   const Call call{
       .method = "POST", .path = mount_ / "sign" / name, .body = sign_body(inputs, settings), .meanings = key_meanings};
   client_.call(call, [&](const Answer& answer) {

@@ -35,6 +35,8 @@ class Stores {
   virtual bool keeps(KeyPlace) const noexcept = 0;
   /// True: keys that end in a file are sealed in the journal until then. False: they wait in a file beside their place.
   virtual bool seals_journal() const noexcept = 0;
+  /// What is opened from now on, here and of the CA, is for another worker. `on_this_thread`: which works on the command's own.
+  virtual void next_worker([[maybe_unused]] bool on_this_thread) {}
   /// For one worker, who may use it on a thread of its own. @throws Error usage: no keys are kept there
   virtual std::unique_ptr<KeyStore> keys(KeyPlace) = 0;
   /// What KeyStore::open wants besides the reference. @throws Error key-not-found
@@ -57,6 +59,7 @@ std::unique_ptr<Stores> open_sealed_stores(sql::Connection&, const Session&);
 struct VaultPlaces {
   std::string kv, transit, token_role;
   SecretReach reach = SecretReach::all;
+  std::shared_ptr<vault::WorkerClients> workers = {};  // shared with the CA's signers
 };
 /// Of a team: Vault decides what whoever is logged in may open. The client outlives it.
 std::unique_ptr<Stores> open_vault_stores(vault::Client&, VaultPlaces);

@@ -34,8 +34,11 @@ class PinsAlone : public SecretStore {
 
 class VaultStores : public Stores {
  public:
-  VaultStores(vault::Client& client, VaultPlaces places) : client_(client), places_(std::move(places)) {}
+  VaultStores(vault::Client& client, VaultPlaces places) : client_(client), places_(std::move(places)) {
+    if (!places_.workers) places_.workers = std::make_shared<vault::WorkerClients>(client_);
+  }
   bool is_open() const noexcept override { return true; }
+  void next_worker(bool on_this_thread) override { places_.workers->next(on_this_thread); }
   SecretReach reach() const noexcept override { return places_.reach; }
   std::unique_ptr<SecretStore> secrets() override {
     auto secrets = open_vault_secrets(client_, places_.kv);
@@ -50,7 +53,7 @@ class VaultStores : public Stores {
   std::unique_ptr<KeyStore> keys(KeyPlace place) override {
     require_place(place);
     if (place == KeyPlace::file) return open_pending_keys();
-    return open_transit_keys(client_.for_another_thread(), places_.transit);
+    return open_transit_keys(places_.workers->client(), places_.transit);
   }
   std::string key_box(std::string_view) override { return {}; }
 

@@ -211,7 +211,9 @@ struct TransitBackend final : KeyBackend {
     mount_ = "transit" + std::to_string(++mounts);
     test::mount(mount_, Json::object({{"type", "transit"}}));
   }
-  std::unique_ptr<KeyStore> open() override { return open_transit_keys(client_.for_another_thread(), mount_); }
+  std::unique_ptr<KeyStore> open() override {
+    return open_transit_keys(std::make_shared<vault::Client>(client_.for_another_thread()), mount_);
+  }
   std::string prefix() const override { return "transit:"; }
   void finish(KeyStore&, const EnsuredKey& key) override { CHECK(key.box.empty()); }
   EnsuredKey take_up(KeyStore& store, const std::string& reference) override { return store.open(reference, {}); }

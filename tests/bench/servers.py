@@ -1,0 +1,167 @@
+"""A team's commands against the bare calls that they can't do without, on an OpenBao and a PostgreSQL of this machine."""
+
+import base64
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/support"))
+
+from harness import RELEASE, Box, Ymgr, openssl  # noqa: E402
+from team import Team  # noqa: E402
+
+BARE = TOP / "build/release/bench/bench_vault"
+ROUNDS = 3
+CONNECTIONS = (2, 4, 8)
+DAY = 86_400_000_000
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+class Bench:
+    def __init__(self, team, folder, verdict):
+        self.team, self.folder, self.verdict = team, folder, verdict
+        team.person_box("ada")("login", "--user", "ada")  # which makes the CA known
+        self.ymgr = team.person_box("oscar")
+        self.ymgr("login", "--user", "oscar")
+        self.numbers = iter(range(1000000))
+        [path] = [path for path in (self.ymgr.box.runtime / "ymgr").iterdir() if path.suffix == ""]
+        lines = dict(line.split(" ", 1) for line in path.read_text().splitlines())
+        self.token = folder / "token"
+        self.token.write_text(base64.b64decode(lines["token"]).decode())
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "key.pem"]
+        openssl("req", "-new", *key, "-subj", "/CN=bare.corp.test", "-addext", "subjectAltName=DNS:bare.corp.test", "-out", folder / "csr.pem")
+
+    def ours(self, *words):
+        begin = time.perf_counter()
+        self.ymgr(*words, "-q", timeout=600)
+        return time.perf_counter() - begin
+
+    def bare(self, connections, count, *transit):
+        role = "ymgr-tls-server-" + ("rsa" if transit and transit[0].startswith("rsa") else "ec")
+        words = [BARE, self.team.bao.address, self.team.bao.ca_file, self.token, connections, count, role, self.folder / "csr.pem", *transit]
+        return float(subprocess.check_output([str(word) for word in words], text=True))
+
+    def best(self, measure):
+        """The connections that are quickest, and how quick."""
+        times = {connections: measure(connections) for connections in CONNECTIONS}
+        return min(times, key=times.get)
+
+    def requests(self, count):
+        """A batch of requests by somebody else, each with a key of its own."""
+        batch = self.folder / f"batch-{next(self.numbers)}.csv"
+        stem = batch.stem
+        rows = ["name,csr"]
+        for number in range(count):
+            name, csr = f"{stem}-{number}.corp.test", self.folder / f"{stem}-{number}.csr"
+            openssl("req", "-new", "-key", self.key(number), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-out", csr)
+            rows.append(f"{name},{csr}")
+        batch.write_text("\n".join(rows) + "\n")
+        return batch
+
+    def key(self, number):
+        path = self.folder / f"{number}.key"
+        if not path.exists():
+            openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
+        return path
+
+    def csrs(self):
+        count = 500
+        connections = self.best(lambda connections: self.bare(connections, count))
+        mine, limit = [], []
+        for _ in range(ROUNDS):
+            batch = self.requests(count)
+            mine.append(self.ours("issue", "--batch", batch))
+            limit.append(self.bare(connections, count))
+        text = f"of the rate of bare pki/sign at its best, {connections} connections"
+        self.verdict("500 EC certificates from requests", median(limit) / median(mine), 0.7, text, at_least=True)
+
+    def transit(self):
+        count = 200
+        prefix = lambda: f"bare-{next(self.numbers)}-"  # noqa: E731
+        connections = self.best(lambda connections: self.bare(connections, count, "ecdsa-p256", prefix()))
+        mine, limit = [], []
+        for _ in range(ROUNDS):
+            mine.append(self.ours("issue", f"t{next(self.numbers)}-{{1..{count}}}.corp.test"))
+            limit.append(self.bare(connections, count, "ecdsa-p256", prefix()))
+        text = f"of the rate of the bare calls, {connections} connections"
+        self.verdict("200 EC certificates, keys in transit", median(limit) / median(mine), 0.7, text, at_least=True)
+
+    def rsa(self):
+        run = self.ymgr("issue", f"rsa{next(self.numbers)}-{{1..10}}.corp.test", "--key", "rsa-4096", "--jobs", "1", "-v", timeout=600)
+        begin = time.perf_counter()
+        run = self.ymgr("issue", f"rsa{next(self.numbers)}-{{1..10}}.corp.test", "--key", "rsa-4096", "--jobs", "1", "-v", timeout=600)
+        whole = time.perf_counter() - begin
+        [line] = [line for line in run.stderr.splitlines() if "time: transit:" in line]
+        inside = int(line.split("transit:")[1].split()[0]) / 1e6
+        self.verdict("10 RSA-4096, keys in transit", (whole - inside) / whole, 0.1, "of the time is outside transit's calls")
+
+    def single(self):
+        mine, limit = [], []
+        for _ in range(11):
+            mine.append(self.ours("issue", f"one-{next(self.numbers)}.corp.test"))
+            limit.append(self.ours("whoami") + self.bare(1, 1, "ecdsa-p256", f"one-{next(self.numbers)}-"))
+        self.verdict("one issue", median(mine) / median(limit), 1.3, "of start-up and its bare calls")
+
+    def crowd(self):
+        """10,000 people with a YubiKey each."""
+        self.ymgr("issue", "crowd.corp.test")
+        commands = {"whoami": ["whoami"], "cert show": ["cert", "show", "crowd.corp.test"], "renew": ["renew", "--due", "--dry-run"]}
+        before = {name: median([self.ours(*words) for _ in range(9)]) for name, words in commands.items()}
+        self.team.pg.sql(
+            "INSERT INTO ymgr.users (name, role, status, password_salt, password_cost, password_verifier, box_public, box_private, created_at,"
+            " created_by) SELECT 'p' || n, 'user', 'active', '', '{}', '', '', '', 0, 'bench' FROM generate_series(1, 10000) n;"
+            "INSERT INTO ymgr.devices (serial, owner, status, firmware, form_factor, fips, pin_mode, created_at, updated_at)"
+            " SELECT (5000000 + n)::text, 'p' || n, 'enrolled', '5.7.4', '', 0, 'escrow', 0, 0 FROM generate_series(1, 10000) n; ANALYZE"
+        )
+        for name, words in commands.items():
+            again = median([self.ours(*words) for _ in range(9)])
+            self.verdict(f"{name} with 10,000 people and YubiKeys", again / before[name], 1.1, "of what it takes with a few")
+
+    def million(self):
+        now = int(time.time() * 1e6)
+        names = self.team.pg.sql("SELECT string_agg(column_name, ',' ORDER BY ordinal_position) FROM information_schema.columns"
+                                 " WHERE table_schema = 'ymgr' AND table_name = 'certificates'").split(",")
+        made = {
+            "cert_id": "'cert-20260101000000-' || lpad(to_hex(n), 12, '0')",
+            "name": "'host-' || n || '.corp.test'",
+            "serial_number": "'70:' || lpad(to_hex(n), 6, '0')",
+            "public_key_sha256": "lpad(to_hex(n), 64, '0')",
+            "fingerprint": "lpad(to_hex(n), 64, '0')",
+            "expires_at": f"{now + 40 * DAY} + n * 5000000::bigint",
+            "renew_at": f"CASE WHEN n < 100 THEN {now - DAY} ELSE {now + 10 * DAY} + n * 5000000::bigint END",
+            "host": "NULL", "installation": "NULL", "hook_state": "NULL",
+        }  # fmt: skip
+        values = ", ".join(made.get(name, f"m.{name}") for name in names)
+        self.team.pg.sql(
+            f"INSERT INTO ymgr.certificates ({', '.join(names)}) SELECT {values} FROM generate_series(1, 1000000) n,"
+            " (SELECT * FROM ymgr.certificates WHERE name = 'crowd.corp.test') m; ANALYZE ymgr.certificates",
+            timeout=600,
+        )
+        query = (
+            f"SELECT cert_id, name FROM ymgr.certificates WHERE status = 'active' AND renew_at <= {now}"
+            " ORDER BY renew_at, expires_at, cert_id"
+        )
+        mine, limit = [], []
+        for _ in range(9):
+            mine.append(self.ours("renew", "--due", "--dry-run"))
+            begin = time.perf_counter()
+            self.team.pg.sql(query)
+            limit.append(self.ours("whoami") + time.perf_counter() - begin)
+        self.verdict("renew --due --dry-run over 1,000,000", median(mine) / median(limit), 1.5, "of start-up plus the bare indexed query")
+
+
+def measure(verdict):
+    with tempfile.TemporaryDirectory(prefix="ymgr-bench-") as name:
+        folder = pathlib.Path(name)
+        box = Box(folder / "box")
+        with Team(folder, Ymgr(RELEASE, box)) as team:
+            bench = Bench(team, folder, verdict)
+            for part in (bench.csrs, bench.transit, bench.rsa, bench.single, bench.crowd, bench.million):
+                part()
+        box.remove()
