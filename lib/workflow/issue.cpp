@@ -5,6 +5,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/key_names.hpp"
 
 namespace ymgr {
 namespace {
@@ -159,10 +160,6 @@ void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOpti
               {{"names", dump_json(Json::texts(active))}});
 }
 
-std::string transit_reference(const std::string& name) {
-  return "transit:" + name;
-}
-
 /// A slot that is used is left alone, unless what it holds is what this certificate replaces.
 void plan_slot(Workbench& bench, Wanted& wanted, Time at) {
   auto& item = wanted.item;
@@ -186,15 +183,6 @@ std::string target_of(const NewOperation& op) {
   return op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
 }
 
-/// The plain name, unless there is such a key, or was one whose certificate still names it.
-std::string transit_name(Workbench& bench, const Wanted& wanted) {
-  const auto plain = key_name_for(wanted.item.name, false);
-  const auto names_it = [&](const CertificateRow& row) { return row.key_reference == transit_reference(plain); };
-  const bool taken =
-      wanted.key_name_taken || std::ranges::any_of(inventory::by_name(bench.db, wanted.item.name), names_it);
-  return taken ? own_key_name(wanted.item) : plain;
-}
-
 NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
   NewOperation op;
   op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
@@ -209,7 +197,9 @@ NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const Is
     item.key_created_at = at;
     plan_certificate(item, bench.policy.profile(item.profile), wanted.validity, at);
     if (item.key_place == KeyPlace::sealed || item.key_place == KeyPlace::transit) {
-      item.key_name = item.key_place == KeyPlace::sealed ? free_key_name(bench, item) : transit_name(bench, wanted);
+      item.key_name = item.key_place == KeyPlace::sealed ? free_key_name(bench, item)
+                      : wanted.key_name_taken            ? own_key_name(item)
+                                                         : free_transit_name(bench, item);
       if (!names.insert(item.key_name).second) item.key_name = own_key_name(item);
     } else if (item.key_place == KeyPlace::file) {
       plan_key_file(bench, item);
@@ -300,17 +290,13 @@ void look_at_slots(Workbench& bench, std::vector<Wanted>& all, const IssueOption
   }
 }
 
-/// Which names are taken in transit, asked before the plan, whose transaction waits for nobody. One by one, or all at once for many.
+/// Before the plan, whose transaction waits for nobody.
 void look_at_key_names(Workbench& bench, std::vector<Wanted>& all) {
-  constexpr std::ptrdiff_t few = 8;
-  const auto in_transit = [](const Wanted& wanted) { return wanted.item.key_place == KeyPlace::transit; };
-  const auto count = std::ranges::count_if(all, in_transit);
-  const auto there = count > few ? bench.stores.all_keys() : std::set<std::string>();
-  for (auto& wanted : all) {
-    if (!in_transit(wanted)) continue;
-    const auto reference = transit_reference(key_name_for(wanted.item.name, false));
-    wanted.key_name_taken = count > few ? there.contains(reference) : bench.stores.key_is_there(reference);
-  }
+  std::vector<std::string> names;
+  for (const auto& wanted : all)
+    if (wanted.item.key_place == KeyPlace::transit) names.push_back(wanted.item.name);
+  const auto taken = taken_in_transit(bench.stores, names);
+  for (auto& wanted : all) wanted.key_name_taken = taken.contains(wanted.item.name);
 }
 
 CertificateAnswer planned_answer(const std::vector<CertificateItem>& items) {
@@ -414,23 +400,6 @@ CertificateAnswer carry_out(Workbench& bench, const std::vector<Wanted>& all, co
 }
 
 }  // namespace
-
-std::string free_key_name(Workbench& bench, const CertificateItem& item) {
-  const auto taken = [&](const std::string& name) {
-    bool found = false;
-    bench.db.run("SELECT 1 FROM secrets WHERE path = $1 LIMIT 1", {"keys/" + name},
-                 [&](const sql::Row&) { found = true; });
-    return found;
-  };
-  auto plain = key_name_for(item.name, false);
-  if (!taken(plain)) return plain;
-  const auto longer = key_name_for(item.name, true);
-  return taken(longer) ? own_key_name(item) : longer;
-}
-
-std::string own_key_name(const CertificateItem& item) {
-  return key_name_for(item.name, false) + "-" + item.cert_id.substr(item.cert_id.rfind('-') + 1);
-}
 
 std::string requested_name(const std::string& name, const std::optional<Csr>& csr) {
   if (!name.empty()) return check_certificate_name(name);

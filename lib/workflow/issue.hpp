@@ -62,9 +62,5 @@ std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&,
 /// @return every item of the operation, those done before included
 CertificateAnswer resume_certificates(Workbench&, const std::string& request_id, const std::string& kind,
                                       std::string_view outcome, const std::function<void()>& before_end = {});
-/// The name of a new sealed key that nobody has.
-std::string free_key_name(Workbench&, const CertificateItem&);
-/// The name that no other certificate's key has, whatever their names are.
-std::string own_key_name(const CertificateItem&);
 
 }  // namespace ymgr

@@ -2,7 +2,7 @@
 
 #include "base/text.hpp"
 #include "workflow/explain.hpp"
-#include "workflow/issue.hpp"
+#include "workflow/key_names.hpp"
 
 namespace ymgr {
 namespace {

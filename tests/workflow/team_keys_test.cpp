@@ -73,7 +73,7 @@ struct Team {
  private:
   static std::string new_mount() {
     static int mounts = 0;
-    const auto name = "team" + std::to_string(++mounts);
+    std::string name = "team" + std::to_string(++mounts);
     test::mount(name, Json::object({{"type", "transit"}}));
     return name;
   }
@@ -355,6 +355,7 @@ TEST_CASE("reconcile tells keys in transit that are gone, unused, or somebody el
   REQUIRE(find(answer, "key_unused", "transit:unused-example-com"));
   CHECK(find(answer, "key_unused", "transit:unused-example-com")->action == "reported");
   CHECK_FALSE(find(answer, "key_unused", "transit:busy-example-com"));
+  REQUIRE(find(answer, "key_foreign", "transit"));
   CHECK(find(answer, "key_foreign", "transit")->message.starts_with("1 "));
 
   ReconcileOptions options;
