@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from harness import RELEASE, Box, Ymgr, free_port
+from harness import RELEASE, Box, Ymgr, free_port, wait_for
 from openbao import TlsCa
 from team import Team
 from vault_proxy import VaultProxy
@@ -170,3 +170,42 @@ def test_a_denial_names_path_capability_and_line(team, role, path, words, told):
         team.bao.api("POST", f"sys/policies/acl/ymgr-{role}", {"policy": policy})
     assert refused["code"] == "vault-denied" and told in refused["error"], refused
     assert re.search(r'path "' + re.escape(told) + r'[^"]*" \{ capabilities = \["\w+"\] \}', refused["suggestion"]), refused
+
+
+def database_role(team, name):
+    return f"database/roles/u-{team.member(name).entity}"
+
+
+def test_a_login_that_ends_in_a_long_run_is_renewed_or_replaced(team):
+    """Its lease is of three seconds; the run takes longer."""
+    oscar = through(team, "oscar", team.bao.address)
+    role = team.bao.api("GET", database_role(team, "oscar"))["data"]
+    team.bao.api("POST", database_role(team, "oscar"), {**role, "default_ttl": "3s", "max_ttl": "6s"})
+    try:
+        answer = oscar.json("issue", "long-{1..8}.corp.test", "--key", "rsa-4096", "--jobs", "1", timeout=180)
+    finally:
+        team.bao.api("POST", database_role(team, "oscar"), role)
+    assert answer["summary"]["issued"] == 8, answer
+    assert number(team, "certificates WHERE name LIKE 'long-%'") == 8
+
+
+def test_a_token_that_dies_in_a_run_leaves_it_to_the_next_login(team):
+    team.bao.api("POST", "auth/userpass/users/oscar", {"token_ttl": "3s", "token_max_ttl": "3s"})
+    oscar = through(team, "oscar", team.bao.address)
+    try:
+        answer = oscar.json("issue", "dies-{1..8}.corp.test", "--key", "rsa-4096", "--jobs", "1", exit=None, timeout=180)
+    finally:
+        team.bao.api("POST", "auth/userpass/users/oscar", {"token_ttl": "8h", "token_max_ttl": "8h"})
+    assert answer["success"] is False and answer.get("suggestion"), answer
+    wait_for(lambda: oscar("resume", "--all", exit=None, timeout=180).exit == 0, "what was left", 120)
+    assert number(team, "certificates WHERE name LIKE 'dies-%'") == 8
+    assert number(team, "operations WHERE state = 'open'") == 0
+
+
+def test_no_connection_is_left_at_the_database(team):
+    team.pg.sql("ALTER DATABASE ymgr CONNECTION LIMIT 0", database="postgres")
+    try:
+        refused = through(team, "oscar", team.bao.address).json("cert", "list", "--timeout", "3s", exit=8)
+    finally:
+        team.pg.sql("ALTER DATABASE ymgr CONNECTION LIMIT -1", database="postgres")
+    assert refused["retryable"] is True and refused["suggestion"], refused
