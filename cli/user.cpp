@@ -23,6 +23,10 @@ constexpr Option add_options[] = {
     {.name = "--mail", .value = "ADDRESS", .help = "in a team: the user's certificates may have this address"},
     {.name = "--upn", .value = "NAME", .help = "in a team: and this name of a Windows login"},
 };
+constexpr Option names_options[] = {
+    {.name = "--mail", .value = "ADDRESS", .help = "mail address that certificates may have, - for none"},
+    {.name = "--upn", .value = "NAME", .help = "name of a Windows login, - for none"},
+};
 constexpr Option password_options[] = {
     {.name = "--password-file", .value = "FILE", .help = "the new password, - for standard input", .complete = "file"},
     {.name = "--present-password-file",
@@ -83,6 +87,7 @@ constexpr Example add_examples[] = {
 constexpr Example enable_examples[] = {{"ymgr user enable bob", "let bob log in again, also after wrong passwords"}};
 constexpr Example disable_examples[] = {{"ymgr user disable bob", "end bob's sessions and refuse new ones"}};
 constexpr Example role_examples[] = {{"ymgr user set-role bob auditor", "bob may only read from now on"}};
+constexpr Example names_examples[] = {{"ymgr user set-names bob --mail robert@corp.example", "bob's UPN stays"}};
 constexpr Example password_examples[] = {
     {"ymgr user set-password bob", "asks for the new password"},
     {"ymgr user set-password alice --recovery-key-file recovery.key", "when alice was the only admin and forgot it"},
@@ -202,6 +207,12 @@ Result run_set_role(Invocation& call) {
   return result;
 }
 
+Result run_set_names(Invocation& call) {
+  if (const TeamServers* servers = call.wiring().team()) return people::set_names(call, *servers);
+  throw Error(Code::usage, "names are set for a team: here the policy alone says which are allowed",
+              "ymgr policy show tells");
+}
+
 Result run_set_password(Invocation& call) {
   if (const TeamServers* servers = call.wiring().team()) return people::set_password(call, *servers);
   const std::string name = call.text("NAME");
@@ -237,7 +248,7 @@ Result user_answer(const std::string& name, bool changed, const std::string& don
 }
 
 extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,
-    user_set_role_command, user_set_password_command;
+    user_set_role_command, user_set_names_command, user_set_password_command;
 
 constinit const Command user_list_command = {
     .path = "user list",
@@ -319,6 +330,21 @@ constinit const Command user_set_role_command = {
     .fields = change_fields,
     .examples = role_examples,
     .run = run_set_role,
+    .effect = Effect::changes,
+};
+
+constinit const Command user_set_names_command = {
+    .path = "user set-names",
+    .summary = "change which names a user's certificates may have",
+    .description =
+        "In a team: changes mail address and Windows login that the CA lets stand in a user's certificates, besides "
+        "the "
+        "user's name. What is not named stays. Certificates that were issued stay as they are.",
+    .arguments = name_argument,
+    .options = names_options,
+    .fields = change_fields,
+    .examples = names_examples,
+    .run = run_set_names,
     .effect = Effect::changes,
 };
 

@@ -19,6 +19,7 @@ namespace people {
 Result add(Invocation&, const TeamServers&);
 Result set_enabled(Invocation&, const TeamServers&, bool enabled);
 Result set_role(Invocation&, const TeamServers&);
+Result set_names(Invocation&, const TeamServers&);
 Result set_password(Invocation&, const TeamServers&);
 /// What Vault knows of somebody, for `user show`; `role` becomes the one that it has.
 Json view(Invocation&, const TeamServers&, std::string_view name, std::string& role);

@@ -73,6 +73,25 @@ Result set_role(Invocation& call, const TeamServers& servers) {
   return result;
 }
 
+Result set_names(Invocation& call, const TeamServers& servers) {
+  const UserAdmin rows = admin_of(call);
+  rows.session.require(Right::manage_users);
+  const team::PeopleAdmin admin{servers.settings, servers.vault, rows};
+  const auto present = team::view_person(admin, call.text("NAME"));
+  const auto wanted = [&](std::string_view option, std::string kept) {
+    const std::string given = call.maybe(option).value_or(std::move(kept));
+    return given == "-" ? std::string() : given;
+  };
+  team::NewPerson who;
+  who.name = call.text("NAME");
+  who.mail = wanted("--mail", present.names.size() > 1 ? present.names.back() : std::string());
+  who.upn = wanted("--upn", present.upn);
+  who = team::checked(servers.settings, std::move(who));
+  const bool changed = !call.globals().dry_run && team::set_person_names(admin, who);
+  return user_answer(who.name, changed, "set the names of " + who.name,
+                     "the names of " + who.name + " are these already");
+}
+
 Result set_password(Invocation& call, const TeamServers& servers) {
   if (call.has("--recovery-key-file"))
     throw Error(Code::usage, "a team has no recovery key",

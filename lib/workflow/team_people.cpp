@@ -303,6 +303,20 @@ bool set_person_role(const PeopleAdmin& admin, std::string_view name, std::strin
   return true;
 }
 
+bool set_person_names(const PeopleAdmin& admin, const NewPerson& who) {
+  admin.rows.session.require(Right::manage_users);
+  users::get(admin.rows.db, who.name);
+  const Person person = person_of(who, require_entity(admin, who.name).id);
+  PersonView present;
+  read_names(admin, person.entity_id, present);
+  if (present.names == person.names && present.upn == person.upn) return false;
+  const auto calls = own_roles(admin.settings, person);
+  for (std::size_t i = 1; i < calls.size(); ++i) send(admin.vault, calls[i]);
+  write_rows(admin, event_of("user.names_set", who.name, Json::object({{"mail", who.mail}, {"upn", who.upn}})), [] {});
+  send(admin.vault, calls.front());  // the one that is looked at: doing it again finishes what was interrupted
+  return true;
+}
+
 void set_person_password(const PeopleAdmin& admin, std::string_view name, const Secret& password,
                          const Secret* present) {
   const bool own = name == admin.rows.session.identity().user;

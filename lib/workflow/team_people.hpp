@@ -46,6 +46,9 @@ bool set_person_enabled(const PeopleAdmin&, std::string_view name, bool enabled)
 /// Sessions end, and what Vault lent for them.
 /// @return false: it was so already  @throws Error user-not-found, last-admin, usage: oneself
 bool set_person_role(const PeopleAdmin&, std::string_view name, std::string_view role);
+/// Which names certificates may have besides the user's own: `mail` and `upn` of `who`, empty for none.
+/// @return false: they were these already  @throws Error user-not-found, vault-not-found
+bool set_person_names(const PeopleAdmin&, const NewPerson& who);
 /// Of an account by userpass. One's own: `present` is proved again first, and the token is dead afterwards.
 /// @throws Error usage: accounts are somebody else's; input-needed, wrong-password, role-denied
 void set_person_password(const PeopleAdmin&, std::string_view name, const Secret& password, const Secret* present);

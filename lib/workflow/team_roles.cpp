@@ -146,12 +146,17 @@ VaultCall database_role(const Settings& settings, const Person& person) {
                         {"max_ttl", person.role == "admin" ? "1h" : "8h"}})};
 }
 
-std::vector<VaultCall> person_calls(const Settings& settings, const Person& person) {
+std::vector<VaultCall> own_roles(const Settings& settings, const Person& person) {
   std::vector<VaultCall> calls;
   for (const auto& own : owns)
     calls.push_back({"POST", settings.pki + "/roles/" + own_name(own, person.entity_id),
                      "certificates of the profile " + std::string(own.profile) + " in the own name only",
                      own_role(own, person)});
+  return calls;
+}
+
+std::vector<VaultCall> person_calls(const Settings& settings, const Person& person) {
+  auto calls = own_roles(settings, person);
   calls.push_back(database_role(settings, person));
   return calls;
 }

@@ -20,6 +20,8 @@ struct Asker {
 /// @throws Error ca-refused: there is none for it
 std::string pki_role(const Settings&, std::string_view profile, KeyAlgorithm, const Asker&);
 
+/// The PKI engine's roles of a person's own.
+std::vector<VaultCall> own_roles(const Settings&, const Person&);
 /// The database engine's role of a person's own.
 VaultCall database_role(const Settings&, const Person&);
 

@@ -76,7 +76,7 @@ def test_bash_completes_commands_options_and_what_the_profile_knows(ymgr):
     ymgr("issue", "api.example.com")
     ymgr("logout")  # names are no secret of the session
     assert complete_in_bash(ymgr, "ymgr vers") == ["version"]
-    assert complete_in_bash(ymgr, "ymgr user set-") == ["set-role", "set-password"]
+    assert complete_in_bash(ymgr, "ymgr user set-") == ["set-role", "set-names", "set-password"]
     assert complete_in_bash(ymgr, "ymgr cert show w") == ["web1.example.com"]
     assert complete_in_bash(ymgr, "ymgr issue x --profile tls-c") == ["tls-client"]
     assert complete_in_bash(ymgr, "ymgr issue x --profile=tls-c") == ["tls-client"]

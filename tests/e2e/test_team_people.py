@@ -88,6 +88,19 @@ def test_adding_again_makes_what_is_missing_and_nothing_else(team, admin):
     assert add(admin, "cleo", "--role", "auditor", exit=1)["code"] == "user-exists"
 
 
+def test_names_of_certificates_are_changed_and_what_is_not_named_stays(team, admin):
+    add(admin, "cora", "--mail", "cora@corp.test", "--upn", "cora@ad.corp.test")
+    assert admin.json("user", "set-names", "cora", "--mail", "c@corp.test")["changed"] is True
+    shown = admin.json("user", "show", "cora")["vault"]
+    assert (shown["names"], shown["upn"]) == (["cora", "c@corp.test"], "cora@ad.corp.test")
+    assert admin.json("user", "set-names", "cora", "--mail", "c@corp.test")["changed"] is False
+    admin("user", "set-names", "cora", "--mail", "-", "--upn", "-")
+    for role in ("piv", "email"):
+        kept = team.bao.api("GET", f"pki/roles/{role}-{shown['entity_id']}")["data"]
+        assert (kept["allowed_domains"], kept["allowed_other_sans"]) == (["cora"], [])
+    assert [line.split()[0] for line in trail(team, "user.names_set", "cora")] == ["ada", "ada"]
+
+
 def test_an_account_that_stands_there_keeps_its_password(team, admin):
     team.bao.api("POST", "auth/userpass/users/dora", {"password": PASSWORD})
     team.bao.api("POST", "auth/userpass/login/dora", {"password": PASSWORD})  # which makes an entity of its own
