@@ -183,10 +183,12 @@ constinit const Command login_command = {
         "Where `ymgr-agentd` listens, the login opens a session with it too, which `ymgr logout` ends.\n\n"
         "In a team Vault decides who somebody is, by the auth method that `vault.auth` names or `--method`; the "
         "session "
-        "ends with its token, and with it the login that Vault made at the database. Locking out is Vault's.\n\n"
+        "ends with its token, which `ymgr logout` revokes, and with it the login that Vault made at the database. "
+        "Locking out is Vault's.\n\n"
         "Unattended commands need no session: with `YMGR_USER` and `YMGR_PASSWORD_FILE` a command logs in for itself, "
         "in "
-        "a team also with `BAO_TOKEN` or `VAULT_TOKEN`, or by the files that `vault.jwt_file`, `vault.role_id_file` "
+        "a team also with `BAO_TOKEN` or `VAULT_TOKEN`, which live on, or by the files that `vault.jwt_file`, "
+        "`vault.role_id_file` "
         "and "
         "`vault.certificate_file` name. What was lent for it is given back at its end.",
     .arguments = {},

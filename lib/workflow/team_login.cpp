@@ -100,6 +100,7 @@ struct Link::State {
   vault::Client client;
   VaultLogin login = {};
   std::string session_id = {};  // empty: for one command
+  bool own_token = true;        // false: somebody handed it over, and goes on using it
   std::unique_ptr<sql::Connection> db = {};
   bool is_checked = false;  // its schema
   std::optional<Session> session = {};
@@ -145,7 +146,10 @@ Link::~Link() {
   if (!state_ || !state_->session_id.empty() || state_->client.token().empty()) return;
   state_->db.reset();
   try {
-    vault::revoke_self(state_->client);
+    if (state_->own_token)
+      vault::revoke_self(state_->client);
+    else if (!state_->login.database.lease.id.empty())
+      vault::revoke(state_->client, state_->login.database.lease);
   } catch (const std::exception&) {
     // It ends by its time; the command is done.
   }
@@ -167,8 +171,12 @@ std::unique_ptr<Link> Link::for_one_command(Settings settings, const SessionPlac
                                             const LoginRequest& request) {
   vault::Client client = open_vault(settings, reach);
   auto token = log_in(client, request);
-  auto link = std::make_unique<Link>(std::unique_ptr<State>(
-      new State{.settings = std::move(settings), .place = place, .reach = reach, .client = std::move(client)}));
+  auto link = std::make_unique<Link>(
+      std::unique_ptr<State>(new State{.settings = std::move(settings),
+                                       .place = place,
+                                       .reach = reach,
+                                       .client = std::move(client),
+                                       .own_token = request.method != "token" || request.wrapped}));
   link->state_->login.token = std::move(token);
   link->state_->login.database = link->state_->new_database_login();
   return link;

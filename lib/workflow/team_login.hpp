@@ -43,7 +43,7 @@ class Link {
  public:
   /// Under the session of `place`; contacts nobody yet. @throws Error not-logged-in, file-unsafe
   static std::unique_ptr<Link> resume(Settings, const SessionPlace&, const Reach&);
-  /// For one command: what was lent for it is given back at the end. @throws Error what log_in throws
+  /// For one command: what was lent for it is given back at the end. A token that was handed over lives on; a session takes it over. @throws Error what log_in throws
   static std::unique_ptr<Link> for_one_command(Settings, const SessionPlace&, const Reach&, const LoginRequest&);
   ~Link();
 

@@ -21,3 +21,44 @@ def test_login_makes_a_session_and_logout_ends_it(team):
     assert una("whoami", "--json").json["session"] == "file"
     assert una("logout", "--json").json["ended"] is True
     assert una("whoami", "--json", exit=4).json["code"] == "not-logged-in"
+
+
+def test_for_one_command_nothing_is_left_behind(team):
+    una, entity = team.person_box("una"), team.member("una").entity
+    logins = f"SELECT count(*) FROM pg_roles WHERE rolname LIKE 'u-{entity}.%'"
+    before = team.pg.sql(logins)
+    assert una.json("whoami", env={"YMGR_USER": "una"})["session"] == "command"
+    assert team.pg.sql(logins) == before
+    assert list((una.box.runtime / "ymgr").glob("team-*")) == []
+
+
+def test_a_token_that_was_handed_over_lives_on(team):
+    member = team.member("una")
+    una = team.person_box("una")
+    logins = f"SELECT count(*) FROM pg_roles WHERE rolname LIKE 'u-{member.entity}.%'"
+    before = team.pg.sql(logins)
+    for _ in range(2):
+        assert una.json("whoami", env={"BAO_TOKEN": member.token})["user"] == "una"
+    assert member.vault("GET", "auth/token/lookup-self")[0] == 200
+    assert team.pg.sql(logins) == before
+
+
+def test_a_root_token_is_nobody(team):
+    refused = team.person_box("una").json("whoami", exit=4, env={"VAULT_TOKEN": team.bao.root_token})
+    assert refused["code"] == "login-refused" and "belongs to nobody" in refused["error"]
+    assert team.bao.api("GET", "auth/token/lookup-self")
+
+
+def test_environment_and_flags_choose_between_team_and_profile(team):
+    """Whoever names a profile by YMGR_HOME gets it, also where other programs' variables speak of servers."""
+    box = Box(team.folder / "both")
+    ymgr = Ymgr(RELEASE, box)
+    ymgr.init()
+    ymgr.login()
+    host = {"PGHOST": team.pg.env["PGHOST"], "VAULT_ADDR": team.bao.address}
+    assert ymgr.json("whoami", env=host)["user"] == "alice"
+    assert ymgr.json("whoami", env={"YMGR_CONFIG": str(team.config)})["user"] == "alice"
+    config = box.file("contexts.yaml", "contexts:\n  team:\n" + "".join(f"    {line}\n" for line in team.config.read_text().splitlines()))
+    refused = ymgr.json("whoami", "-c", config, "--context", "team", exit=4)
+    assert refused["code"] == "not-logged-in"
+    box.remove()

@@ -75,9 +75,6 @@ path "sys/leases/lookup/*" {
 path "sys/leases/lookup" {
   capabilities = ["update"]
 }
-path "sys/leases/revoke" {
-  capabilities = ["update"]
-}
 path "auth/token/accessors" {
   capabilities = ["list"]
 }

@@ -32,7 +32,10 @@ path "{{database}}/creds/u-{{identity.entity.id}}" {
   capabilities = ["read"]
 }
 
-# keep that database role during a long command
+# keep that database role during a long command, and give it back after a short one. Leases have names that only their holder knows
 path "sys/leases/renew" {
+  capabilities = ["update"]
+}
+path "sys/leases/revoke" {
   capabilities = ["update"]
 }
