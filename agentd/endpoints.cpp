@@ -68,7 +68,8 @@ void open_session(const Call& call) {
   const auto issuers = read_token_keys(call.agent.settings().token_keys);
   const auto token = agent::verify_token(bearer_of(call.request, Code::token_refused), issuers, now());
   const Json* wanted = call.body.find("expires_at");
-  const Time end = Sessions::end_of(token, wanted ? parse_time(wanted->text()) : Time::max());  // before the key is taken
+  const Time end =
+      Sessions::end_of(token, wanted ? parse_time(wanted->text()) : Time::max());  // before the key is taken
   PrivateKey taken = call.agent.next_key().take(call.body.at("key_id").text());
   const auto opened = call.agent.sessions().open(token.user, std::move(taken), end);
   const PublicKey& key = opened.session->key.public_key();

@@ -69,6 +69,8 @@ Json missing_in(Invocation& call, sql::Connection& db, std::string& text) {
 
 Result run_status(Invocation& call) {
   const bool is_team = call.wiring().is_team();
+  if (!is_team && (call.has("--database-user") || call.has("--database-password-file")))
+    throw Error(Code::usage, "--database-user and --database-password-file are for a team", "leave them out");
   const auto other = is_team && call.has("--database-user") ? open_as_installer(call) : nullptr;
   sql::Connection& db = other ? *other : call.wiring().any_database();
   const auto state = sql::schema_state(db);

@@ -247,7 +247,8 @@ Result run_show(Invocation& call) {
   const bool tells_puk = info && info->device.puk_tries;
   result.json.set("pin_tries_left", info && info->device.pin_tries ? Json(info->device.pin_tries->left) : Json());
   result.json.set("puk_tries_left", tells_puk ? Json(info->device.puk_tries->left) : Json());
-  result.json.set("secrets", stores.reach() != SecretReach::none ? secrets_json(kept_secrets(stores, row.serial)) : Json());
+  result.json.set("secrets",
+                  stores.reach() != SecretReach::none ? secrets_json(kept_secrets(stores, row.serial)) : Json());
   result.json.set("certificates", certificates_json(db, row.serial));
   result.text = show_text(row, result.json);
   return result;

@@ -78,6 +78,9 @@ constexpr Example whoami_examples[] = {
     {"ymgr whoami --identity-token", "for scripts that ask the agent themselves, with curl"},
 };
 
+constexpr const char* team_login_options[] = {"--method",         "--role",       "--jwt-file", "--role-id-file",
+                                              "--secret-id-file", "--token-file", "--wrapped"};
+
 /// Login and logout do not wait longer for an agent than that.
 constexpr Duration agent_patience = std::chrono::seconds(5);
 
@@ -107,6 +110,9 @@ void greet(Invocation& call, const SessionPlace& place, const Session& session, 
 
 const Session& login_to_profile(Invocation& call) {
   Wiring& wiring = call.wiring();
+  for (const char* option : team_login_options)
+    if (call.has(option))
+      throw Error(Code::usage, std::string(option) + " is for a team: a profile has passwords alone", "leave it out");
   sql::Connection& db = wiring.database();
   const SessionPlace place = wiring.session_place();
   std::string user = asked_user(call);

@@ -50,6 +50,21 @@ Secret credential(Invocation& call, std::string_view flag, std::string_view key,
   return call.secret(flag, prompt);
 }
 
+/// What another method takes would be ignored.
+void refuse_other_credentials(const Invocation& call, std::string_view method) {
+  constexpr std::pair<std::string_view, std::string_view> takers[] = {
+      {"--user", "userpass ldap"},    {"--password-file", "userpass ldap"}, {"--jwt-file", "jwt kubernetes"},
+      {"--role-id-file", "approle"},  {"--secret-id-file", "approle"},      {"--token-file", "token"},
+      {"--wrapped", "approle token"},
+  };
+  for (const auto& [option, methods] : takers) {
+    const auto takes = split(methods, ' ');
+    if (call.has(option) && std::ranges::find(takes, method) == takes.end())
+      throw Error(Code::usage, "--method " + std::string(method) + " has no use for " + std::string(option),
+                  std::string(option) + " goes with " + join(takes, " and "));
+  }
+}
+
 }  // namespace
 
 bool is_team(const Config& config, const std::string& embedded_database) {
@@ -144,7 +159,8 @@ std::optional<team::LoginRequest> configured_login(const Config& config) {
   std::string jwt = file("vault.jwt_file");
   if (jwt.empty() && method == "kubernetes") jwt = pod_token;
   if ((method != "jwt" && method != "kubernetes") || jwt.empty()) return std::nullopt;
-  request.jwt = Secret(read_file(jwt, 64 * 1024));
+  std::string text = read_file(jwt, 64 * 1024);
+  request.jwt = Secret::absorb(text);
   return request;
 }
 
@@ -154,6 +170,7 @@ team::LoginRequest asked_login(Invocation& call) {
   const std::string& method = request.method;
   if (const auto role = call.maybe("--role")) request.role = *role;
   request.wrapped = call.has("--wrapped");
+  refuse_other_credentials(call, method);
   if (takes_password(method)) {
     request.user = asked_user(call);
     request.password = asked_password(call, request.user);

@@ -72,6 +72,21 @@ PolicyText first_policy(const Invocation& call) {
   return {default_policy(preset), "the preset " + preset};
 }
 
+/// nullopt: there is no admin to add, or accounts are somebody else's.
+std::optional<Secret> first_admin_password(Invocation& call, const team::Settings& settings) {
+  if (!call.has("--admin")) return std::nullopt;
+  users::check_user_name(call.text("--admin"));
+  if (!team::has_accounts(settings)) {
+    if (call.has("--password-file"))
+      throw Error(Code::usage, "passwords of " + settings.auth + " are kept elsewhere", "leave --password-file out");
+    return std::nullopt;
+  }
+  Secret password =
+      call.new_secret("--password-file", "Password of " + call.text("--admin") + " (12 characters at least):");
+  users::check_password(password);
+  return password;
+}
+
 Result apply(Invocation& call) {
   const auto settings = team_settings(call.wiring().config());
   Result result;
@@ -81,6 +96,7 @@ Result apply(Invocation& call) {
     return result;
   }
   vault::Client client = open_vault(call, settings);
+  const auto password = first_admin_password(call, settings);
   call.confirm("Set up " + settings.address + " and the database " + settings.database_name + " at " + settings.host +
                "?");
   team::Applied applied;
@@ -91,14 +107,10 @@ Result apply(Invocation& call) {
   team::introduce(
       settings, client, [&] { return database_login(call, settings); }, {first_policy(call), call.has("--demo")},
       applied);
-  if (call.has("--admin")) {
-    std::optional<Secret> password;
-    if (team::has_accounts(settings))
-      password = call.new_secret("--password-file", "Password of " + call.text("--admin") + ":");
+  if (call.has("--admin"))
     team::add_first_admin(
         settings, client, [&] { return database_login(call, settings); }, call.text("--admin"),
         password ? &*password : nullptr, applied);
-  }
   result.json = Json::object({{"made", Json::texts(applied.made)}, {"kept", Json::texts(applied.kept)}});
   for (const auto& what : applied.made) result.text += "made: " + what + "\n";
   for (const auto& what : applied.kept) result.text += "is there already: " + what + "\n";

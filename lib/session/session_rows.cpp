@@ -53,7 +53,8 @@ void end_expired(sql::Connection& db, Time at) {
 }
 
 void check_row(const StoredSession& stored, Time at) {
-  if (!stored.enabled) throw Error(Code::user_disabled, "user " + stored.user + " is disabled");
+  if (!stored.enabled)
+    throw Error(Code::user_disabled, "user " + stored.user + " is disabled", "An admin can run: ymgr user enable NAME");
   if (stored.ended) throw not_logged_in("the session was ended");
   if (at < stored.created_at - clock_tolerance) {
     throw Error(Code::clock_set_back,

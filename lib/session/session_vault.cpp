@@ -44,6 +44,15 @@ std::optional<std::string> take_word(std::string_view& rest, std::string_view na
 
 }  // namespace
 
+VaultLogin VaultLogin::kept() const {
+  VaultLogin copy;
+  copy.token.secret = token.secret.clone();
+  copy.token.entity_id = token.entity_id;
+  copy.token.term = token.term;
+  copy.database = {database.username, database.password.clone(), database.lease};
+  return copy;
+}
+
 Secret format_vault_session(const VaultSessionFile& file) {
   const auto& [token, database] = file.login;
   std::string bearer = to_base64(token.secret.reveal()), password = to_base64(database.password.reveal());
@@ -102,7 +111,8 @@ Identity identity_of_login(sql::Connection& db) {
   });
   if (!found)
     throw Error(Code::not_logged_in, "the database does not know whose login this is", "Ask an admin: ymgr user add");
-  if (!enabled) throw Error(Code::user_disabled, "user " + found->user + " is disabled");
+  if (!enabled)
+    throw Error(Code::user_disabled, "user " + found->user + " is disabled", "An admin can run: ymgr user enable NAME");
   return *found;
 }
 
@@ -122,12 +132,7 @@ Session start(sql::Connection& db, const SessionPlace& place, const VaultLogin& 
         [&](const sql::Row& row) { expires_at = from_micros(row.integer(0)); });
     if (also) also(expires_at);
   });
-  const auto& [token, database] = login;
-  VaultSessionFile file{id, place.profile_id, {}};
-  file.login.token.secret = token.secret.clone();
-  file.login.token.entity_id = token.entity_id;
-  file.login.token.term = token.term;
-  file.login.database = {database.username, database.password.clone(), database.lease};
+  const VaultSessionFile file{id, place.profile_id, login.kept()};
   try {
     write_vault_session(place, file);
   } catch (...) {

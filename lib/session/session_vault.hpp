@@ -15,6 +15,8 @@ namespace ymgr {
 struct VaultLogin {
   vault::Token token;  // of an entity
   vault::DatabaseCredentials database;
+  /// What a session keeps of it.
+  VaultLogin kept() const;
 };
 
 /// What the next command needs of a session; all of it dies with the token.

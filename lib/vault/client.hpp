@@ -139,7 +139,7 @@ class WorkerClients {
                              : std::make_shared<Client>(own_.for_another_thread());
   }
   std::shared_ptr<Client> client() {
-    if (!client_) next(false);
+    if (!client_) next(true);
     return client_;
   }
 

@@ -292,7 +292,6 @@ namespace {
 
 std::unique_ptr<CertificatePorts> open_ports(Workbench& bench, std::span<const CertificateItem> items) {
   auto ports = std::make_unique<CertificatePorts>();
-  bench.stores.next_worker(items.size() <= 1);  // as the engine has it
   for (const auto place : {KeyPlace::sealed, KeyPlace::file, KeyPlace::transit})
     if (std::ranges::any_of(items, [&](const auto& item) { return item.key_place == place; }))
       ports->keys.emplace(place, bench.stores.keys(place));

@@ -205,7 +205,11 @@ void run_items(Workbench& bench, const std::string& request_id, std::vector<I>& 
   const std::size_t workers = std::min(std::max<std::size_t>(bench.jobs, 1), items.size());
   within_operation(request_id, [&] {
     std::vector<std::unique_ptr<Ports>> ports;
-    for (std::size_t w = 0; w < workers; ++w) ports.push_back(open_ports());
+    for (std::size_t w = 0; w < workers; ++w) {
+      bench.stores.next_worker(items.size() <= 1);  // a single item runs on this thread
+      ports.push_back(open_ports());
+    }
+    bench.stores.next_worker(true);  // nothing of a worker's outlives its thread
     engine::distribute(
         bench, request_id, items.size(), workers,
         [&](std::size_t worker, std::size_t begin, std::size_t end, Journal& journal) {

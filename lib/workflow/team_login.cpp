@@ -117,16 +117,7 @@ struct Link::State {
   /// For the next command.
   void keep() {
     if (session_id.empty()) return;
-    VaultSessionFile file{session_id, place.profile_id, {}};
-    file.login.token = {.secret = login.token.secret.clone(),
-                        .accessor = {},
-                        .entity_id = login.token.entity_id,
-                        .display_name = {},
-                        .policies = {},
-                        .metadata = {},
-                        .term = login.token.term};
-    file.login.database = {login.database.username, login.database.password.clone(), login.database.lease};
-    session::write_vault_session(place, file);
+    session::write_vault_session(place, {session_id, place.profile_id, login.kept()});
   }
 
   bool tend_lease() {

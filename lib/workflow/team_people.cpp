@@ -29,6 +29,12 @@ void refuse_domain(const Settings& settings, const std::string& name) {
       throw Error(Code::user_invalid, name + " is a name of services", "name people as they log in");
 }
 
+void check_role(std::string_view role) {
+  if (std::ranges::find(role_names, role) != std::end(role_names)) return;
+  throw Error(Code::usage, "no such role: " + printable(role),
+              "roles of a team are admin, operator, user, auditor and renewer");
+}
+
 std::string policy_of(const Settings& settings, std::string_view role) {
   return settings.prefix + std::string(role);
 }
@@ -225,9 +231,7 @@ void read_names(const PeopleAdmin& admin, const std::string& entity_id, PersonVi
 NewPerson checked(const Settings& settings, NewPerson who) {
   users::check_user_name(who.name);
   refuse_domain(settings, who.name);
-  if (std::ranges::find(role_names, who.role) == std::end(role_names))
-    throw Error(Code::usage, "no such role: " + printable(who.role),
-                "roles of a team are admin, operator, user, auditor and renewer");
+  check_role(who.role);
   if (who.login.empty()) who.login = who.name;
   refuse_pattern("login", who.login);
   if (has_accounts(settings) && who.login != who.name)
@@ -282,6 +286,7 @@ bool set_person_enabled(const PeopleAdmin& admin, std::string_view name, bool en
 }
 
 bool set_person_role(const PeopleAdmin& admin, std::string_view name, std::string_view role) {
+  check_role(role);
   refuse_oneself(admin, name);
   const User user = users::get(admin.rows.db, name);
   const vault::Entity entity = require_entity(admin, name);

@@ -92,8 +92,13 @@ class Connection {
 
 int main(int count, char** words) {
   if (count != 8 && count != 10) return 2;
-  const Plan plan{words[1], words[2], read_file(words[3]), words[6], read_file(words[7]),
-                  count == 10 ? words[8] : "", count == 10 ? words[9] : ""};
+  const Plan plan{words[1],
+                  words[2],
+                  read_file(words[3]),
+                  words[6],
+                  read_file(words[7]),
+                  count == 10 ? words[8] : "",
+                  count == 10 ? words[9] : ""};
   const int connections = std::atoi(words[4]), wanted = std::atoi(words[5]);
   curl_global_init(CURL_GLOBAL_DEFAULT);
   const auto begin = std::chrono::steady_clock::now();

@@ -113,3 +113,11 @@ def test_a_killed_issue_is_finished_with_one_certificate_of_each(team, oscar, st
     assert {row["key_reference"].split(":")[0] for row in made} == {store}
     assert not list(oscar.box.work.rglob(".ymgr-*"))
     assert not [one for one in oscar.json("reconcile", exit=None)["items"] if one["kind"].startswith("key_")]
+
+
+def test_keys_of_a_bulk_are_destroyed_by_several_workers(team, oscar):
+    made = oscar.json("issue", "gone-{1..12}.corp.test")["items"]
+    references = [item["key_reference"] for item in made]
+    names = [item["name"] for item in made]
+    oscar.json("revoke", *names, "--reason", "keyCompromise", "--yes")
+    assert [transit_key(team, reference) for reference in references] == [None] * 12

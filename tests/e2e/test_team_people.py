@@ -312,3 +312,11 @@ def test_a_database_that_was_left_behind_is_upgraded_by_its_installer(team):
     assert (done["from_version"], done["version"]) == (0, int(last))
     assert ymgr.json("db", "upgrade", "--yes", *words, env={"YMGR_HOME": ""})["applied"] == []
     assert ymgr.json("db", "status", *words, env={"YMGR_HOME": ""})["missing"] == []
+
+
+def test_a_role_that_is_none_changes_nothing(team):
+    ada = team.person_box("ada")
+    before = team.bao.api("GET", "identity/entity/name/uma")["data"]["policies"]
+    refused = ada.json("user", "set-role", "uma", "oprator", exit=2, env={"YMGR_USER": "ada"})
+    assert "no such role" in refused["error"]
+    assert team.bao.api("GET", "identity/entity/name/uma")["data"]["policies"] == before
