@@ -288,6 +288,9 @@ def test_the_teams_own_commands_go_on_with_it(move, team):
     row = move.there(f"SELECT renewed_from, key_reference FROM ymgr.certificates WHERE cert_id = '{renewed['cert_id']}'")[0]
     assert row["renewed_from"] == old and row["key_reference"].startswith("transit:")
     oscar("revoke", "mail.corp.test", "--reason", "superseded", "--yes")
+    listed = oscar.json("revoke", "db.corp.test", "--reason", "superseded", "--yes", exit=1)  # its CA is in the profile
+    assert (listed["items"][0]["result"], listed["crl_confirmed"]) == ("revoked", False)
+    assert move()["to_be_revoked"]["count"] == 1
 
 
 def test_rows_of_many_batches_arrive_whatever_they_refer_to(move):
