@@ -18,6 +18,10 @@ constexpr Option options[] = {
      .help = "compare this YubiKey with its records instead",
      .times = Option::Times::many,
      .complete = "device"},
+    {.name = "--vault-audit",
+     .value = "FILE",
+     .help = "compare Vault's audit log with the operations, too; a team's",
+     .complete = "file"},
     {.name = "--plugged-in", .value = "", .help = "the same with every enrolled YubiKey that is plugged in"}};
 
 constexpr Field fields[] = {
@@ -39,12 +43,14 @@ constexpr Field fields[] = {
     {"checked.operations", "integer", "operations that nobody works on"},
     {"checked.installations", "integer", "certificates installed on this host"},
     {"checked.devices", "integer", "YubiKeys"},
+    {"checked.vault_requests", "integer", "requests in Vault's log that an operation must stand behind"},
     {"audit_reference", "?string", "request id under which the audit trail has it"}};
 
 constexpr Example examples[] = {
     {"ymgr reconcile", "repairs what has one right answer, reports the rest"},
     {"ymgr reconcile --dry-run", "changes nothing"},
     {"ymgr reconcile --device 12345678", "what is on the card, and what an operation left that was given up"},
+    {"ymgr reconcile --vault-audit /var/log/openbao/audit.log", "what was asked of Vault past ymgr"},
     {"ymgr reconcile --revoke-orphans --yes", "after a restore: certificates that nobody knows any more"}};
 
 constexpr Column columns[] = {{"ACTION", "action"},
@@ -76,6 +82,15 @@ std::string text_of(const ReconcileAnswer& answer) {
   return text;
 }
 
+VaultLog vault_log(Invocation& call) {
+  const auto* servers = call.wiring().team();
+  if (servers == nullptr)
+    throw Error(Code::usage, "--vault-audit is for a team, whose Vault writes such a log", "leave it out");
+  const auto& settings = servers->settings;
+  return {call.text("--vault-audit"), settings.kv, settings.transit, settings.pki, settings.vault_namespace,
+          settings.prefix + "audit"};
+}
+
 void confirm(Invocation& call, const ReconcileOptions& wish) {
   if (wish.dry_run) return;
   if (wish.revoke_orphans) call.confirm("Revoke every certificate that the inventory does not have?");
@@ -90,6 +105,10 @@ Result run(Invocation& call) {
   if (call.has("--plugged-in")) wish.devices = plugged_in_devices(bench);
   if (call.has("--plugged-in") && wish.devices.empty())
     throw Error(Code::device_not_found, "no enrolled YubiKey is plugged in", "ymgr device list");
+  if (call.has("--vault-audit")) wish.vault_log = vault_log(call);
+  if (wish.vault_log && !wish.devices.empty())
+    throw Error(Code::usage, "--vault-audit looks at everything, not at YubiKeys that are named",
+                "leave out one of the two");
   confirm(call, wish);
   const auto answer = reconcile(bench, wish);
   Json items = Json::array();
@@ -105,7 +124,8 @@ Result run(Invocation& call) {
                                     {"keys", answer.keys},
                                     {"operations", answer.operations},
                                     {"installations", answer.installations},
-                                    {"devices", answer.devices}}))
+                                    {"devices", answer.devices},
+                                    {"vault_requests", answer.vault_requests}}))
       .set("audit_reference", answer.request_id.empty() ? Json() : Json(answer.request_id));
   result.items = "items";
   result.columns = columns;
@@ -130,6 +150,12 @@ constinit const Command reconcile_command = {
         "half-way.\n\n"
         "Certificates that the CA signed and the inventory does not have are revoked by `--revoke-orphans` only, keys "
         "that no certificate has are destroyed by `--destroy-unused-keys` only. Repeating it is harmless.\n\n"
+        "Every certificate must be what our CA signed, and each certificate, revocation, operation and YubiKey must "
+        "stand in the audit trail. In a team the CA is Vault's: what it signed, what it revoked and what it never "
+        "heard "
+        "of is compared with the inventory, and `--vault-audit` names every signature, revocation, key and secret in "
+        "Vault's audit log that belongs to no operation of the one who did it, with time, person, address and request. "
+        "It needs an admin, who can read the whole audit trail.\n\n"
         "With `--device` or `--plugged-in` YubiKeys are compared with what is recorded of them: which management key "
         "opens them, which certificates stand in their slots, whether somebody has reset them. A PIN, PUK or "
         "management "

@@ -320,8 +320,9 @@ Stores& Wiring::stores() {
   if (state_->stores) return *state_->stores;
   if (const TeamServers* servers = team()) {
     const auto& settings = servers->settings;
-    state_->stores = open_vault_stores(servers->vault, {settings.kv, settings.transit, settings.prefix + "agent",
-                                                        secret_reach(session().identity().role), workers()});
+    state_->stores = open_vault_stores(servers->vault,
+                                       {settings.kv, settings.transit, settings.prefix + "agent",
+                                        secret_reach(session().identity().role), workers(), settings.prefix + "audit"});
   } else {
     state_->stores = open_sealed_stores(database(), session());
   }
@@ -394,6 +395,10 @@ Workbench& Wiring::workbench() {
                                           .tend =
                                               [this] {
                                                 if (state_->link) state_->link->tend();
+                                              },
+                                          .name_operation =
+                                              [this](const std::string& request_id) {
+                                                if (state_->link) state_->link->vault().name_operation(request_id);
                                               },
                                           .attestation_trust = [this] { return attestation_trust(); },
                                           .owners = owners()});

@@ -33,6 +33,7 @@ void tell_ca(audit::Event& event, const CaInfo& ca) {
 }  // namespace
 
 std::vector<Crl> sign_crls(Workbench& bench, const std::string& request_id, bool force) {
+  bench.begins(request_id);
   return bench.authority.refresh_crls(force, [&](const std::vector<Crl>& made) {
     std::vector<audit::Event> events;
     for (const auto& crl : made) events.push_back({request_id, "ca.crl_signed", crl.issuer, crl_data(crl)});

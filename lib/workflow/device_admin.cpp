@@ -23,6 +23,7 @@ AdminAnswer begin(Workbench& bench, const std::string& serial) {
   AdminAnswer answer;
   answer.row = devices::get(bench.db, serial);
   answer.request_id = new_id("req", now());
+  bench.begins(answer.request_id);
   return answer;
 }
 

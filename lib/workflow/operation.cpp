@@ -227,6 +227,7 @@ void create(Workbench& bench, const NewOperation& op) {
   write_operation(bench, op, "open", true, Json());
   write_items(bench, op, "open");
   append_events(bench, op);
+  bench.begins(op.request_id);
 }
 
 void create_refused(Workbench& bench, const NewOperation& op, const Error& error) {
@@ -243,6 +244,7 @@ void take_over(Workbench& bench, std::string_view id) {
                   "ymgr operation show " + op.request_id);
     require_touch(bench.session, op);
     require_free(op, bench.self);
+    bench.begins(op.request_id);
     const auto at = to_micros(now());
     bench.db.run(
         "UPDATE operations SET state = 'open', lease_holder = $1, lease_until = $2, updated_at = $3 WHERE request_id = "

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "workflow/omitted.hpp"
 #include "workflow/reconciliation.hpp"
 
 namespace ymgr {
@@ -14,7 +15,9 @@ std::int64_t ReconcileAnswer::count(std::string_view action) const noexcept {
 
 Reconciliation::Reconciliation(Workbench& workbench, const ReconcileOptions& wanted)
     : bench(workbench), options(wanted), at(now()), answer{}, issuers(ca::issuer_rows(workbench.db)) {
-  if (!options.dry_run) answer.request_id = new_id("req", at);
+  if (options.dry_run) return;
+  answer.request_id = new_id("req", at);
+  bench.begins(answer.request_id);
 }
 
 const ca::IssuerRow* Reconciliation::issuer_of(std::string_view subject) const noexcept {
@@ -70,10 +73,33 @@ bool Reconciliation::is_in_inventory(std::string_view issuer, std::string_view s
   return there;
 }
 
-void Reconciliation::repair_files(std::string kind, std::string subject, std::string message,
-                                  const std::function<void()>& change) {
+bool Reconciliation::is_recorded(std::string_view issuer_id, std::string_view serial) {
+  bool there = false;
+  bench.db.run("SELECT 1 FROM ca_issued WHERE issuer_id = $1 AND serial_number = $2", {issuer_id, serial},
+               [&](const sql::Row&) { there = true; });
+  return there;
+}
+
+void Reconciliation::record_at_ca(const Certificate& certificate, const std::string& issuer_id,
+                                  const std::string& ca_name, const std::string& cert_id) {
+  if (!is_recorded(issuer_id, certificate.serial))
+    bench.authority.record_issued({certificate, issuer_id, ca_name}, cert_id);
+}
+
+void Reconciliation::revoke_as_row_says(const CertificateRow& row) {
+  bench.authority.revoke(row.issuer,
+                         {row.serial, row.expires_at, reason_of(row.revocation_reason).value_or(Reason::unspecified),
+                          row.revoked_at.value_or(floor_seconds(at)), row.invalidity_at});
+}
+
+void Reconciliation::repair_outside(std::string kind, std::string subject, std::string message,
+                                    const std::function<void()>& change) {
   if (!options.dry_run) change();
   repair(std::move(kind), std::move(subject), std::move(message), [] {});
+}
+
+void Reconciliation::tend() {
+  if (bench.tend) bench.tend();
 }
 
 void Reconciliation::examine(std::string kind, const std::string& subject, const std::function<void()>& look) {
@@ -87,24 +113,27 @@ void Reconciliation::examine(std::string kind, const std::string& subject, const
 
 namespace {
 
+constexpr void (*parts[])(Reconciliation&) = {
+    reconciling::look_at_profile_files, reconciling::adopt_installed,     reconciling::compare_rows,
+    reconciling::compare_issued,        reconciling::compare_revocations, reconciling::compare_crls,
+    reconciling::compare_keys,          reconciling::look_at_operations,  reconciling::compare_installations,
+    reconciling::settle_waiting_keys,   reconciling::end_graces,          reconciling::compare_owners,
+    reconciling::compare_audit,         reconciling::compare_vault_log};
+
 void compare_all(Reconciliation& run) {
-  reconciling::look_at_profile_files(run);
-  reconciling::adopt_installed(run);
-  reconciling::compare_issued(run);
-  reconciling::compare_revocations(run);
-  reconciling::compare_crls(run);
-  reconciling::compare_keys(run);
-  reconciling::look_at_operations(run);
-  reconciling::compare_installations(run);
-  if (!run.bench.stores.seals_journal()) reconciling::settle_waiting_keys(run);
-  reconciling::end_graces(run);
-  reconciling::compare_owners(run);
+  for (const auto part : parts) {
+    run.tend();
+    part(run);
+  }
 }
 
 }  // namespace
 
 ReconcileAnswer reconcile(Workbench& bench, const ReconcileOptions& options) {
   bench.session.require(Right::reconcile);
+  if (options.vault_log && !sees_whole_trail(bench.db))
+    throw Error(Code::role_denied, "this login can't read the whole audit trail, which Vault's log is compared with",
+                "have an admin do it");
   Reconciliation run(bench, options);
   if (options.devices.empty())
     compare_all(run);

@@ -54,7 +54,7 @@ std::vector<std::string> ids_of(sql::Connection& db, std::string_view query) {
 
 void adopt_row(Reconciliation& run, const std::string& cert_id) {
   const auto row = inventory::by_id(run.bench.db, cert_id);
-  if (!row) return;
+  if (!row || run.settled.contains(cert_id)) return;
   const auto certificate = parse_certificate(row->pem);
   const auto* issuer = run.issuer_of(row->issuer);
   if (!issuer || certificate.serial != row->serial || !run.is_ours(certificate)) {
@@ -63,17 +63,10 @@ void adopt_row(Reconciliation& run, const std::string& cert_id) {
                "ymgr cert show " + cert_id);
     return;
   }
-  const auto is_unknown = [&] {
-    const auto known = run.bench.authority.find_by_public_key(certificate.key.sha256);
-    return std::ranges::none_of(
-        known, [&](const auto& one) { return one.issuer_id == issuer->issuer_id && one.serial == certificate.serial; });
-  };
   run.repair(
       "certificate_unrecorded", cert_id, "the CA did not know that it signed the certificate of " + row->name,
-      [&] {
-        run.bench.authority.record_issued({certificate, issuer->issuer_id, issuer->name}, cert_id);
-      },
-      is_unknown);
+      [&] { run.record_at_ca(certificate, issuer->issuer_id, issuer->name, cert_id); },
+      [&] { return !run.is_recorded(issuer->issuer_id, certificate.serial); });
 }
 
 struct Revocation {
@@ -108,14 +101,10 @@ constexpr std::string_view revoked_in_inventory_only =
 /// A revocation is never undone by itself: the side that has it wins.
 void revoke_at_ca(Reconciliation& run, const std::string& cert_id) {
   const auto row = inventory::by_id(run.bench.db, cert_id);
-  if (!row) return;
+  if (!row || run.settled.contains(cert_id)) return;
   run.repair("revocation_unrecorded", cert_id,
-             "the CA did not know that the certificate of " + row->name + " is revoked", [&] {
-               run.bench.authority.revoke(
-                   row->issuer,
-                   {row->serial, row->expires_at, reason_of(row->revocation_reason).value_or(Reason::unspecified),
-                    row->revoked_at.value_or(floor_seconds(run.at)), row->invalidity_at});
-             });
+             "the CA did not know that the certificate of " + row->name + " is revoked",
+             [&] { run.revoke_as_row_says(*row); });
 }
 
 std::set<std::string> revoked_serials(sql::Connection& db, std::string_view issuer_id, Time not_before) {
@@ -152,14 +141,70 @@ std::string crl_fault(sql::Connection& db, const ca::IssuerRow& row, Time at) {
   return ca::is_crl_due(db, row, at) ? "the list is due" : "";
 }
 
+/// What the rows have as revoked and a CA elsewhere never signed.
+std::vector<std::string> invented(Reconciliation& run, const ca::IssuerRow& row) {
+  std::vector<std::string> serials;
+  for (const auto& serial : revoked_serials(run.bench.db, row.issuer_id, run.at))
+    if (!run.kept->find(serial) && !run.bench.authority.books()->read(serial)) serials.push_back(serial);
+  return serials;
+}
+
+/// Why the list of a CA elsewhere must be made anew, in words; empty: it is good.
+std::string fault_elsewhere(Reconciliation& run, const ca::IssuerRow& row, const std::vector<std::string>& but) {
+  const auto crl = run.bench.authority.crl(row.subject);
+  if (!crl) return "there is no list";
+  if (crl->next_update <= run.at) return "the list ended on " + format_time(crl->next_update);
+  for (const auto& serial : revoked_serials(run.bench.db, row.issuer_id, run.at))
+    if (crl->find(serial) == nullptr && std::ranges::find(but, serial) == but.end()) return "the list lacks " + serial;
+  return "";
+}
+
+void compare_crl(Reconciliation& run, const ca::IssuerRow& row) {
+  auto& bench = run.bench;
+  std::string fault;
+  if (run.kept) {
+    const auto unknown = invented(run, row);
+    for (const auto& serial : unknown)
+      run.report("revocation_foreign", serial, "the rows of " + row.name + " have a revocation of what it never signed",
+                 "find out who entered it: ymgr audit list");
+    fault = fault_elsewhere(run, row, unknown);
+  } else {
+    fault = crl_fault(bench.db, row, run.at);
+  }
+  if (fault.empty()) return;
+  run.repair_outside("crl", row.name, fault + ": a new one is signed", [&] {
+    if (!run.kept) ca::mark_crl_stale(bench.db, row.issuer_id);
+    sign_crls(bench, run.answer.request_id, run.kept.has_value());
+  });
+}
+
+/// Of a CA whose lists and OCSP answers are ours to make.
+void compare_ca_files(Reconciliation& run) {
+  auto& bench = run.bench;
+  const auto stale = stale_ca_files(bench.db, bench.ca_folder);
+  if (!stale.empty())
+    run.repair_outside("ca_files", bench.ca_folder, "written anew: " + join(stale, ", "),
+                       [&] { publish_ca_files(bench.db, bench.ca_folder); });
+}
+
+void look_at_ocsp_signer(Reconciliation& run) {
+  auto& bench = run.bench;
+  run.examine("ocsp_signer", bench.ca_folder, [&] {
+    if (!run.options.dry_run && !renew_ocsp_signers(bench, run.answer.request_id, false).empty())
+      run.repair_outside("ocsp_signer", bench.ca_folder, "the OCSP signer was missing or due", [] {});
+  });
+}
+
 }  // namespace
 
 void compare_issued(Reconciliation& run) {
   auto& db = run.bench.db;
-  db.run("SELECT count(*) FROM certificates", {},
-         [&](const sql::Row& row) { run.answer.certificates = row.integer(0); });
-  for (const auto& orphan : without_row(db))
-    run.examine("certificate_orphaned", orphan.serial, [&] { settle_orphan(run, orphan); });
+  if (run.kept) {
+    look_at_strangers(run);
+  } else {
+    for (const auto& orphan : without_row(db))
+      run.examine("certificate_orphaned", orphan.serial, [&] { settle_orphan(run, orphan); });
+  }
   const auto unrecorded = ids_of(
       db,
       "SELECT x.cert_id FROM certificates x WHERE NOT EXISTS (SELECT 1 FROM ca_issued c "
@@ -187,29 +232,17 @@ void compare_revocations(Reconciliation& run) {
 
 void compare_crls(Reconciliation& run) {
   auto& bench = run.bench;
-  const auto stale = stale_ca_files(bench.db, bench.ca_folder);
-  if (!stale.empty())
-    run.repair_files("ca_files", bench.ca_folder, "written anew: " + join(stale, ", "),
-                     [&] { publish_ca_files(bench.db, bench.ca_folder); });
-  bool signed_any = false;
+  if (!run.kept) compare_ca_files(run);
+  const auto before = run.answer.findings.size();
   for (const auto& row : run.issuers) {
     if (!row.is_issuing() || !row.is_live(run.at)) continue;
+    if (run.kept && row.is_of_a_profile()) continue;
     ++run.answer.crls;
-    const auto fault = crl_fault(bench.db, row, run.at);
-    if (fault.empty()) continue;
-    run.examine("crl", row.name, [&] {
-      run.repair("crl", row.name, fault + ": a new one is signed", [&] {
-        ca::mark_crl_stale(bench.db, row.issuer_id);
-        sign_crls(bench, run.answer.request_id, false);
-      });
-      signed_any = true;
-    });
+    run.examine("crl", row.name, [&] { compare_crl(run, row); });
   }
-  if (signed_any && !run.options.dry_run) publish_ca_files(bench.db, bench.ca_folder);
-  run.examine("ocsp_signer", bench.ca_folder, [&] {
-    if (!run.options.dry_run && !renew_ocsp_signers(bench, run.answer.request_id, false).empty())
-      run.repair_files("ocsp_signer", bench.ca_folder, "the OCSP signer was missing or due", [] {});
-  });
+  if (run.kept) return;
+  if (run.answer.findings.size() > before && !run.options.dry_run) publish_ca_files(bench.db, bench.ca_folder);
+  look_at_ocsp_signer(run);
 }
 
 }  // namespace ymgr::reconciling

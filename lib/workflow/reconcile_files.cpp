@@ -39,7 +39,7 @@ void mend_mode(Reconciliation& run, const std::string& path, const FileMode& wan
   const bool other_group = wanted.group && found->st_gid != *wanted.group;
   if ((mode & ~wanted.mode) == 0 && !other_group) return;
   const mode_t mended = other_group ? wanted.mode : (mode & wanted.mode);
-  run.repair_files("file_mode", path, "mode " + octal(mode) + " became " + octal(mended), [&] {
+  run.repair_outside("file_mode", path, "mode " + octal(mode) + " became " + octal(mended), [&] {
     if (other_group && ::chown(path.c_str(), static_cast<uid_t>(-1), *wanted.group) != 0)
       throw system_error("change the group of", path, errno);
     if (::chmod(path.c_str(), mended) != 0) throw system_error("change the mode of", path, errno);
@@ -108,7 +108,7 @@ void deliver_again(Reconciliation& run, const CertificateRow& row, const Install
                "ymgr renew " + row.name + " --new-key");
     return;
   }
-  run.repair_files("installation_differs", row.name, fault + ": delivered again", [&] {
+  run.repair_outside("installation_differs", row.name, fault + ": delivered again", [&] {
     const auto chain = chain_above(list_cas(run.bench.db), certificate);
     deliver_anew(place, {row.cert_id, certificate, chain, key.empty() ? nullptr : &key});
     if (!place.deploy_hook.empty()) inventory::set_hook_result(run.bench.db, row.cert_id, "pending", "", run.at);
@@ -236,6 +236,7 @@ void compare_installations(Reconciliation& run) {
 }
 
 void look_at_profile_files(Reconciliation& run) {
+  if (run.bench.ca_folder.empty()) return;  // a team has no profile here
   const std::string home = run.bench.ca_folder.substr(0, run.bench.ca_folder.rfind('/'));
   std::vector<std::string> paths{home + "/ymgr.db", home + "/policy.yaml"};
   for (const auto& name : list_folder(run.bench.ca_folder))

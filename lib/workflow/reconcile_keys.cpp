@@ -83,8 +83,8 @@ void settle_unused(Reconciliation& run, const std::string& reference) {
     run.repair("key_unused", reference, "destroyed: no certificate has this key",
                [&] { stores.destroy_key(reference); });
   else
-    run.repair_files("key_unused", reference, "destroyed: no certificate has this key",
-                     [&] { stores.destroy_key(reference); });
+    run.repair_outside("key_unused", reference, "destroyed: no certificate has this key",
+                       [&] { stores.destroy_key(reference); });
 }
 
 /// `there` was listed before the journal and the inventory are read, so whatever was made meanwhile is not in it. Vault may keep keys of
@@ -119,8 +119,8 @@ void settle_waiting_key(Reconciliation& run, const Installation& place, const st
   const auto status = status_of(run.bench.db, cert_id);
   if (status == "open" || status == "waiting") return;
   if (status)
-    run.repair_files("key_left", path, "destroyed: the operation that made this key has ended",
-                     [&] { destroy_key_file(path); });
+    run.repair_outside("key_left", path, "destroyed: the operation that made this key has ended",
+                       [&] { destroy_key_file(path); });
   else
     run.report("key_left", path, "a key waits there for a certificate that the journal does not know",
                "remove the file when no other profile of this host uses it");
@@ -141,6 +141,7 @@ void compare_keys(Reconciliation& run) {
 }
 
 void settle_waiting_keys(Reconciliation& run) {
+  if (run.bench.stores.seals_journal()) return;
   std::set<std::string> seen;
   std::vector<Installation> places;
   try {

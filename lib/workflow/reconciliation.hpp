@@ -1,6 +1,8 @@
 // What the parts of reconcile share; nobody else includes it.
 #pragma once
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "inventory/inventory.hpp"
 #include "workflow/installation.hpp"
 #include "workflow/reconcile.hpp"
+#include "workflow/reconcile_books.hpp"
 
 namespace ymgr {
 
@@ -21,6 +24,8 @@ class Reconciliation {
   const Time at;
   ReconcileAnswer answer;
   const std::vector<ca::IssuerRow> issuers;
+  std::optional<reconciling::KeptSerials> kept;  // of a CA elsewhere, as compare_rows read it
+  std::set<std::string> settled;                 // cert_ids that compare_rows dealt with: nothing more is done for them
 
   /// nullptr: not one of ours.
   const ca::IssuerRow* issuer_of(std::string_view subject) const noexcept;
@@ -34,10 +39,19 @@ class Reconciliation {
   /// was quicker.
   void repair(std::string kind, std::string subject, std::string message, const std::function<void()>& change,
               const std::function<bool()>& still_wrong = {});
+  /// The CA's rows have it.
+  bool is_recorded(std::string_view issuer_id, std::string_view serial);
   /// The database has this certificate of that CA.
   bool is_in_inventory(std::string_view issuer, std::string_view serial);
-  /// `change` touches files and may be done twice; its audit event follows.
-  void repair_files(std::string kind, std::string subject, std::string message, const std::function<void()>& change);
+  /// `change` touches files or a CA elsewhere and may be done twice; its audit event follows.
+  void repair_outside(std::string kind, std::string subject, std::string message, const std::function<void()>& change);
+  /// In the caller's transaction: the CA's rows have this certificate from now on, if they did not.
+  void record_at_ca(const Certificate&, const std::string& issuer_id, const std::string& ca_name,
+                    const std::string& cert_id);
+  /// In the caller's transaction: the CA's rows have what the inventory says.
+  void revoke_as_row_says(const CertificateRow&);
+  /// Keeps what was lent for a time: between parts of the run.
+  void tend();
   /// What `look` throws becomes a report about `subject`, unless it may work later.
   void examine(std::string kind, const std::string& subject, const std::function<void()>& look);
 
@@ -49,6 +63,7 @@ class Reconciliation {
 namespace reconciling {
 void look_at_profile_files(Reconciliation&);
 void adopt_installed(Reconciliation&);
+void compare_rows(Reconciliation&);
 void compare_issued(Reconciliation&);
 void compare_revocations(Reconciliation&);
 void compare_crls(Reconciliation&);
@@ -60,6 +75,11 @@ void settle_waiting_keys(Reconciliation&);
 void end_graces(Reconciliation&);
 /// What a team's Vault was told of YubiKeys and their owners.
 void compare_owners(Reconciliation&);
+void compare_audit(Reconciliation&);
+/// Where a log of Vault's is given.
+void compare_vault_log(Reconciliation&);
+/// Of a CA elsewhere: what it signed and the inventory does not have.
+void look_at_strangers(Reconciliation&);
 /// Instead of all of them, where devices are named.
 void compare_devices(Reconciliation&);
 }  // namespace reconciling

@@ -70,7 +70,7 @@ class VaultStores : public Stores {
   std::set<std::string> all_keys() override {
     std::set<std::string> references;
     for (const auto& name : vault::Transit(client_, places_.transit).list())
-      references.insert(std::string(transit_prefix) + name);
+      if (name != places_.audit_key) references.insert(std::string(transit_prefix) + name);
     return references;
   }
 

@@ -39,6 +39,10 @@ agent::Client& Workbench::agent() const {
   return open_agent();
 }
 
+void Workbench::begins(const std::string& request_id) const {
+  if (name_operation) name_operation(request_id);
+}
+
 AttestationTrust Workbench::trust() const {
   return attestation_trust ? attestation_trust() : AttestationTrust{};
 }

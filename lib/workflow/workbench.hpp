@@ -54,6 +54,8 @@ struct Workbench {
       {};  // of this login; nothing is connected before it is used. Empty: none here
   /// Keeps what was lent for a time; called between transactions of a long command, on its own thread. Empty: nothing was lent.
   std::function<void()> tend = {};
+  /// Tells servers elsewhere which operation the requests from now on belong to. Empty: there are none.
+  std::function<void(const std::string& request_id)> name_operation = {};
   std::function<AttestationTrust()> attestation_trust = {};  // asked when needed; empty: Yubico's alone
   std::shared_ptr<DeviceOwners> owners = {};                 // nullptr: no Vault is to know whose YubiKeys are
   /// Asks whoever gave the command for the PIN of that YubiKey. Empty, or nullopt: there is nobody to ask.
@@ -62,6 +64,8 @@ struct Workbench {
   /// @throws Error agent-unreachable: there is none here
   agent::Client& agent() const;
   AttestationTrust trust() const;
+  /// name_operation, where there is one.
+  void begins(const std::string& request_id) const;
 };
 
 }  // namespace ymgr

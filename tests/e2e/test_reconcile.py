@@ -74,6 +74,7 @@ def test_all_is_well_after_ordinary_work(ymgr, box):
     assert answer["items"] == [] and answer["success"] is True
     assert answer["checked"] == {
         "certificates": 5, "revocations": 2, "crls": 1, "keys": 1, "operations": 0, "installations": 1, "devices": 0,
+        "vault_requests": 0,
     }  # fmt: skip
     assert "all is well" in ymgr("reconcile").stdout
     check_end(ymgr, box)

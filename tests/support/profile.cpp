@@ -8,7 +8,8 @@ std::int64_t count(sql::Connection& db, std::string_view what) {
   return n;
 }
 
-Profile::Profile(Role role, std::string user) : policy_(Policy::parse(default_policy("internal"), "policy.yaml")) {
+Profile::Profile(Role role, std::string user, sql::Dialect dialect)
+    : database_(dialect), policy_(Policy::parse(default_policy("internal"), "policy.yaml")) {
   data_key_.key = Secret::random(32);
   const Secret passphrase(std::string_view("root passphrase"));
   make_folder(folder() + "/ca", 0700);

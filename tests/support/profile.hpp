@@ -13,7 +13,7 @@ std::int64_t count(sql::Connection&, std::string_view what);
 
 class Profile {
  public:
-  explicit Profile(Role role = Role::admin, std::string user = "alice");
+  explicit Profile(Role role = Role::admin, std::string user = "alice", sql::Dialect dialect = test_dialect());
   Workbench& bench() { return *bench_; }
   sql::Connection& db() { return *database_; }
   std::string folder() const { return database_.folder(); }
