@@ -1,9 +1,14 @@
 #include "audit/audit.hpp"
 
+#include <algorithm>
+
+#include "audit/checkpoint_vault.hpp"
+
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/invocation.hpp"
+#include "workflow/omitted.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -77,12 +82,29 @@ constexpr Field verify_fields[] = {
     {"head", "string", "hash of the last row"},
     {"findings", "array of object", "what does not fit; empty: the chain holds"},
     {"findings.seq", "integer", "row"},
-    {"findings.kind", "string", "changed, removed, reordered, added, head or signature"},
-    {"findings.message", "string", "in words"}};
+    {"findings.kind", "string",
+     "changed, removed, reordered, added, head, signature, or omitted: what was done and is not told"},
+    {"findings.message", "string", "in words"},
+    {"checkpoint", "?object", "a team's newest, which was compared; null: none"},
+    {"checkpoint.seq", "integer", "row that it names"},
+    {"checkpoint.at", "time", "when it was made"},
+    {"checkpoint.by", "string", "who made it"}};
 constexpr Example verify_examples[] = {
     {"ymgr audit verify", "the whole chain, and the signature of its head"},
     {"ymgr audit verify --checkpoint head.json", "and that nothing before the checkpoint was rewritten"},
     {"ymgr audit verify --file audit.jsonl --checkpoint head.json", "offline, without profile or session"}};
+
+constexpr Duration old_checkpoint = std::chrono::days(7);
+
+audit::CheckpointPlace checkpoint_place(const TeamServers& servers) {
+  const auto& settings = servers.settings;
+  return {settings.transit, settings.prefix + "audit", settings.kv, settings.prefix + "checkpoints"};
+}
+
+struct Verified {
+  Verification chain;
+  std::optional<audit::TeamCheckpoint> checkpoint;
+};
 
 Json to_json(const Verification& verification) {
   Json findings = Json::array();
@@ -95,38 +117,73 @@ Json to_json(const Verification& verification) {
                        {"findings", findings}});
 }
 
-Verification verify_database(Invocation& call) {
+/// Where the database's owner can't change it.
+void compare_with_vault(Invocation& call, TeamServers& servers, Verified& verified) {
+  const auto place = checkpoint_place(servers);
+  verified.checkpoint = audit::newest_checkpoint(servers.vault, place);
+  const auto& newest = verified.checkpoint;
+  if (!newest) {
+    call.notices().warn(
+        "there is no checkpoint yet: who owns the database could have rewritten the whole trail. An admin makes one: "
+        "ymgr audit checkpoint");
+    return;
+  }
+  if (const auto finding = audit::compare(call.wiring().database(), servers.vault, place, *newest))
+    verified.chain.findings.push_back(*finding);
+  if (newest->at + old_checkpoint < now())
+    call.notices().warn("the newest checkpoint is of " + format_time(newest->at) + " and covers " +
+                        std::to_string(newest->seq) + " of " + std::to_string(verified.chain.rows) +
+                        " rows: an admin makes another, ymgr audit checkpoint");
+}
+
+void look_for_omissions(sql::Connection& db, Verification& chain) {
+  if (!sees_whole_trail(db)) return;  // the chain says what is missing
+  for (auto& one : omitted_records(db)) chain.findings.push_back({0, "omitted", one.subject + ": " + one.message});
+}
+
+Verified verify_database(Invocation& call) {
   call.wiring().session().require(Right::read_audit);
   auto& db = call.wiring().database();
-  const auto file = call.maybe("--checkpoint");
-  if (!file) return audit::verify(db, {});
-  const auto checkpoint = audit::parse_checkpoint(read_input(*file));
-  auto verification = audit::verify(db, {});
-  if (const auto finding = audit::compare(db, checkpoint)) verification.findings.push_back(*finding);
-  return verification;
+  auto* servers = call.wiring().team();
+  Verified verified{audit::verify(db, {}, servers ? audit::HeadSignature::may_lack : audit::HeadSignature::expected),
+                    {}};
+  if (const auto file = call.maybe("--checkpoint"))
+    if (const auto finding = audit::compare(db, audit::parse_checkpoint(read_input(*file))))
+      verified.chain.findings.push_back(*finding);
+  if (servers != nullptr) compare_with_vault(call, *servers, verified);
+  look_for_omissions(db, verified.chain);
+  return verified;
+}
+
+Verification verify_file(const std::string& file, const std::optional<std::string>& checkpoint) {
+  if (!checkpoint)
+    throw Error(Code::usage, "--file needs --checkpoint", "ymgr audit checkpoint --out head.json makes one");
+  return audit::verify_export(read_file(file, 1024UL * 1024 * 1024), audit::parse_checkpoint(read_input(*checkpoint)));
 }
 
 Result run_verify(Invocation& call) {
-  Verification verification;
-  if (const auto file = call.maybe("--file")) {
-    const auto checkpoint = call.maybe("--checkpoint");
-    if (!checkpoint)
-      throw Error(Code::usage, "--file needs --checkpoint", "ymgr audit checkpoint --out head.json makes one");
-    verification =
-        audit::verify_export(read_file(*file, 1024UL * 1024 * 1024), audit::parse_checkpoint(read_input(*checkpoint)));
-  } else {
-    verification = verify_database(call);
-  }
+  const auto file = call.maybe("--file");
+  const auto verified = file ? Verified{verify_file(*file, call.maybe("--checkpoint")), {}} : verify_database(call);
+  const auto& chain = verified.chain;
   Result result;
-  result.json = to_json(verification);
-  if (!verification.findings.empty()) {
-    const auto& first = verification.findings.front();
-    throw Error(Code::chain_broken, "the audit chain is broken: " + first.message,
-                "compare with the last checkpoint and backup; ymgr explain chain-broken",
-                {{"rows", std::to_string(verification.rows)}, {"findings", dump_json(*result.json.find("findings"))}});
+  result.json = to_json(chain);
+  if (!chain.findings.empty()) {
+    const auto& first = chain.findings.front();
+    const bool only_omitted =
+        std::ranges::all_of(chain.findings, [](const auto& one) { return one.kind == "omitted"; });
+    throw Error(
+        Code::chain_broken,
+        (only_omitted ? "the audit chain holds, but it leaves out something: " : "the audit chain is broken: ") +
+            first.message,
+        "compare with the last checkpoint and backup; ymgr explain chain-broken",
+        {{"rows", std::to_string(chain.rows)}, {"findings", dump_json(*result.json.find("findings"))}});
   }
-  result.text = "the audit chain holds: " + std::to_string(verification.rows) + " rows, " +
-                std::to_string(verification.signed_rows) + " signed\n";
+  const auto& newest = verified.checkpoint;
+  result.json.set(
+      "checkpoint",
+      newest ? Json::object({{"seq", newest->seq}, {"at", format_time(newest->at)}, {"by", newest->by}}) : Json());
+  result.text = "the audit chain holds: " + std::to_string(chain.rows) + " rows, " +
+                std::to_string(newest ? newest->seq : chain.signed_rows) + " signed\n";
   return result;
 }
 
@@ -165,15 +222,34 @@ constexpr Option checkpoint_options[] = {
      .help = "where to, such as a folder that the profile's owner can't change; - is standard output",
      .complete = "file"},
     {.name = "--force", .value = "", .help = "overwrite the file"}};
-constexpr Field checkpoint_fields[] = {
-    {"seq", "integer", "number of the last row"},   {"hash", "string", "its hash"},
-    {"at", "time", "when the checkpoint was made"}, {"key_id", "string", "key that signed"},
-    {"public_key", "string", "Ed25519, base64"},    {"signature", "string", "Ed25519, base64"}};
+constexpr Field checkpoint_fields[] = {{"seq", "integer", "number of the last row"},
+                                       {"hash", "string", "its hash"},
+                                       {"at", "time", "when the checkpoint was made"},
+                                       {"key_id", "?string", "key that signed; not a team's"},
+                                       {"public_key", "?string", "Ed25519, base64; not a team's"},
+                                       {"signature", "string", "base64: Ed25519; a team's: ECDSA of Vault's key"},
+                                       {"by", "?string", "a team's: who made it"},
+                                       {"key_version", "?integer", "a team's: of Vault's key"}};
 constexpr Example checkpoint_examples[] = {
     {"ymgr audit checkpoint --out /mnt/worm/head.json", "keep the head where it can't be rewritten"}};
 
+Result run_team_checkpoint(Invocation& call, TeamServers& servers) {
+  const auto place = checkpoint_place(servers);
+  if (call.has("--out"))
+    throw Error(Code::usage, "a team's checkpoints stand in Vault, at " + place.kv + "/" + place.path,
+                "leave out --out");
+  const auto made =
+      audit::write_checkpoint(call.wiring().database(), servers.vault, place, call.wiring().session().identity().user);
+  Result result;
+  result.json = audit::to_json(made);
+  result.json.erase("schema");
+  result.text = "checkpoint of row " + std::to_string(made.seq) + " in Vault, at " + place.kv + "/" + place.path + "\n";
+  return result;
+}
+
 Result run_checkpoint(Invocation& call) {
   call.wiring().session().require(Right::checkpoint_audit);
+  if (auto* servers = call.wiring().team()) return run_team_checkpoint(call, *servers);
   const auto* signer = call.wiring().head_signer();
   if (!signer) throw Error(Code::role_denied, "auditors can't sign the audit head", "ask an admin or operator");
   Result result;
@@ -211,7 +287,12 @@ constinit const Command audit_verify_command = {
         "was changed, removed "
         "or moved; the exit status is 1 then. A head that was replaced together with the end of the chain shows only "
         "against a "
-        "checkpoint kept elsewhere.",
+        "checkpoint kept elsewhere.\n\n"
+        "Then it looks for what was done and is not told: certificates, revocations, operations and YubiKeys without "
+        "an event. In a "
+        "team nobody signs the head; the chain is compared with the newest checkpoint in Vault, and a warning says "
+        "when "
+        "there is none, or none of the last 7 days.",
     .arguments = {},
     .options = verify_options,
     .fields = verify_fields,
@@ -236,7 +317,10 @@ constinit const Command audit_checkpoint_command = {
     .description =
         "Signs number and hash of the last row. Kept where the owner of the profile can't change it, it proves later "
         "that nothing before "
-        "it was rewritten.",
+        "it was rewritten.\n\n"
+        "In a team an admin makes it: a key in Vault signs, and Vault keeps it where who owns the database can't "
+        "change it. "
+        "`ymgr audit verify` compares with the newest.",
     .arguments = {},
     .options = checkpoint_options,
     .fields = checkpoint_fields,

@@ -72,9 +72,11 @@ struct Verification {
   std::string head;               // hash of the last row
   std::vector<Finding> findings;  // by seq, a few hundred at most; empty: the chain holds
 };
+/// `may_lack`: nobody signs the head any more, as in a team, whose checkpoints stand in Vault; one that came with a profile must hold.
+enum class HeadSignature { expected, may_lack };
 /// Reads the whole chain, in constant memory. `public_key`: 32 bytes of the head key as the caller knows it, or empty: the
 /// one in settings. Rows cut off together with a return to an older signed head fit; only a checkpoint shows that.
-Verification verify(sql::Connection&, std::string_view public_key);
+Verification verify(sql::Connection&, std::string_view public_key, HeadSignature = HeadSignature::expected);
 
 /// JSON Lines: one row a line ("at_us" is what the hash covers), the last line is the signed head. The query's limit is not
 /// looked at. An export that leaves out rows does not verify, except that it may begin after the row of a checkpoint.

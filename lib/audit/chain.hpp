@@ -38,6 +38,10 @@ Filter filter_of(const Query& query);
 
 /// The checkpoint against the hash that its row has now; empty: no such row.
 std::optional<Finding> compare(const Checkpoint&, std::string_view hash_there);
+/// The same without its signature.
+std::optional<Finding> compare_hash(std::int64_t seq, std::string_view hash, std::string_view hash_there);
+/// 64 digits in lower case.
+bool is_hash(std::string_view text);
 
 /// Follows a chain row by row in constant memory.
 class ChainCheck {
@@ -49,7 +53,7 @@ class ChainCheck {
   /// The same, for what may be wrong with every row: dropped after a hundred findings.
   void note_row(std::int64_t seq, const char* kind, std::string message);
   /// `public_key`: 32 bytes; empty: none known, a finding.
-  Verification finish(std::string_view public_key);
+  Verification finish(std::string_view public_key, HeadSignature = HeadSignature::expected);
 
  private:
   struct Suspect {

@@ -14,17 +14,17 @@ constexpr std::size_t largest = 64 * 1024;
   throw Error(Code::checkpoint_invalid, "checkpoint: " + what, "give a file that `ymgr audit checkpoint` wrote");
 }
 
-bool is_hash(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return ('0' <= c && c <= '9') || ('a' <= c && c <= 'f'); });
-}
-
 bool is_base64_of(std::string_view text, std::size_t size) {
   const auto bytes = from_base64(text);
   return bytes && bytes->size() == size;
 }
 
 }  // namespace
+
+bool is_hash(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return ('0' <= c && c <= '9') || ('a' <= c && c <= 'f'); });
+}
 
 Json to_json(const Checkpoint& checkpoint) {
   return Json::object({{"schema", schema},
@@ -66,16 +66,19 @@ Checkpoint make_checkpoint(sql::Connection& connection, const HeadSigner& signer
           floor_seconds(now())};
 }
 
+std::optional<Finding> compare_hash(std::int64_t seq, std::string_view hash, std::string_view hash_there) {
+  const auto name = "row " + std::to_string(seq);
+  if (hash_there.empty()) return Finding{seq, "removed", name + ", which the checkpoint names, is missing"};
+  if (hash_there != hash) return Finding{seq, "changed", name + " has another hash than the checkpoint names"};
+  return std::nullopt;
+}
+
 std::optional<Finding> compare(const Checkpoint& checkpoint, std::string_view hash_there) {
   const auto seq = checkpoint.seq;
-  const auto name = "row " + std::to_string(seq);
   const auto public_key = from_base64(checkpoint.public_key).value_or("");
   if (!is_signed_by(public_key, seq, checkpoint.hash, checkpoint.signature))
     return Finding{seq, "signature", "the checkpoint is not signed by the key it names"};
-  if (hash_there.empty()) return Finding{seq, "removed", name + ", which the checkpoint names, is missing"};
-  if (hash_there != checkpoint.hash)
-    return Finding{seq, "changed", name + " has another hash than the checkpoint names"};
-  return std::nullopt;
+  return compare_hash(seq, checkpoint.hash, hash_there);
 }
 
 std::optional<Finding> compare(sql::Connection& connection, const Checkpoint& checkpoint) {

@@ -17,7 +17,8 @@ constexpr std::string_view unrecorded_certificates =
     "a.data) "
     "OR (a.event = 'reconcile.repaired' AND replace(a.data, x.serial_number, '') <> a.data))) ORDER BY x.cert_id";
 constexpr std::string_view unrecorded_revocations =
-    "SELECT x.cert_id, x.name FROM certificates x WHERE x.status = 'revoked' AND x.revoked_at > $1 "
+    "SELECT x.cert_id, x.name FROM certificates x WHERE x.status = 'revoked' AND (x.revoked_at IS NULL OR x.revoked_at "
+    "> $1) "
     "AND NOT EXISTS (SELECT 1 FROM audit_events a WHERE a.target = x.cert_id "
     "AND a.event IN ('revoked', 'reconcile.repaired')) "
     "AND NOT EXISTS (SELECT 1 FROM audit_events a WHERE a.target = x.name AND a.event = 'issued' "

@@ -20,7 +20,7 @@ void compare_owners(Reconciliation& run) {
       run.report("user_unknown", user.name, "Vault does not know this user", "ymgr user add " + shell_quote(user.name));
     else if (found.differs())
       run.examine("owner_differs", user.name, [&] {
-        run.repair_files(
+        run.repair_outside(
             "owner_differs", user.name,
             "Vault took these YubiKeys for theirs: " + list_of(found.told) + "; the rows say: " + list_of(found.owned),
             [&] { owners.tell(user.name); });

@@ -21,10 +21,10 @@ struct PolicyParts {
 };
 const PolicyParts policy_parts[] = {
     {"admin", {"admin", "person", "shared"}},
-    {"operator", {"operator", "services", "person", "card", "certificates", "settings", "shared"}},
+    {"operator", {"operator", "services", "audit_key", "person", "card", "certificates", "settings", "shared"}},
     {"user", {"user", "person", "certificates", "settings", "shared"}},
     {"auditor", {"auditor", "person", "certificates", "settings", "shared"}},
-    {"renewer", {"renewer", "services", "certificates", "settings", "shared"}},
+    {"renewer", {"renewer", "services", "audit_key", "certificates", "settings", "shared"}},
 };
 
 /// Where accounts are made here, their owners set their passwords.

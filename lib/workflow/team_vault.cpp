@@ -88,6 +88,9 @@ Plan make_plan(const Settings& settings, const CaPlan& ca) {
   plan.mounts = mounts(settings, ca);
   plan.calls = service_roles(settings);
   for (auto& call : token_calls(settings)) plan.calls.push_back(std::move(call));
+  plan.calls.push_back({"POST", settings.transit + "/keys/" + settings.prefix + "audit",
+                        "signs checkpoints of the audit trail, which the database's owner can't change",
+                        Json::object({{"type", "ecdsa-p256"}})});
   if (settings.vault_namespace.empty())  // only the root namespace takes it
     plan.calls.push_back({"POST", "sys/config/auditing/request-headers/X-Ymgr-Op",
                           "Vault's audit log names the operation that a request belongs to",

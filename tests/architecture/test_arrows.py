@@ -23,7 +23,7 @@ ARROWS = {
     "policy": "x509",
     "secrets": "agent sql vault",
     "keys": "secrets sql vault x509",
-    "audit": "secrets sql",
+    "audit": "secrets sql vault x509",
     "inventory": "sql x509",
     "authority": "secrets sql vault x509",
     "session": "agent audit secrets sql vault x509",

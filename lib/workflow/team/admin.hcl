@@ -22,6 +22,28 @@ path "{{transit}}/sign/+" {
   capabilities = ["update"]
 }
 
+# the key of checkpoints signs, and stays as it is
+path "{{transit}}/keys/{{prefix}}audit" {
+  capabilities = ["read"]
+}
+path "{{transit}}/keys/{{prefix}}audit/config" {
+  capabilities = ["deny"]
+}
+
+# checkpoints of the audit trail: new ones; the former stay
+path "{{kv}}/data/{{prefix}}checkpoints" {
+  capabilities = ["create", "read", "update"]
+}
+path "{{kv}}/metadata/{{prefix}}checkpoints" {
+  capabilities = ["read"]
+}
+path "{{kv}}/delete/{{prefix}}checkpoints" {
+  capabilities = ["deny"]
+}
+path "{{kv}}/destroy/{{prefix}}checkpoints" {
+  capabilities = ["deny"]
+}
+
 # the CA: its roles, issuers and settings. Whoever writes roles has certificates in every name
 path "{{pki}}/*" {
   capabilities = ["create", "read", "update", "delete", "list"]

@@ -8,6 +8,11 @@ path "{{kv}}/config" {
   capabilities = ["read"]
 }
 
+# checkpoints of the audit trail, which 'ymgr audit verify' compares with the database
+path "{{kv}}/data/{{prefix}}checkpoints" {
+  capabilities = ["read"]
+}
+
 # which keys there are, with their public halves
 path "{{transit}}/keys" {
   capabilities = ["list"]

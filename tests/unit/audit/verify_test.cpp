@@ -199,3 +199,15 @@ TEST_CASE("verify keeps the first findings and those about the head, however man
   CHECK(result.findings.back().kind == "signature");
   CHECK(result.findings.front().seq == 1);
 }
+
+TEST_CASE("where nobody signs the head any more, one that is there must hold") {
+  const test::Chain chain;
+  chain.append("later", nullptr);
+  const auto check = [&] { return test::names(audit::verify(*chain.db, {}, audit::HeadSignature::may_lack)); };
+  CHECK(check() == "");
+  chain.attack("UPDATE audit_head SET signature = substr(signature, 2)");
+  CHECK(check() == "signature 50");
+  chain.attack("UPDATE audit_head SET signed_seq = 0, signed_hash = '', signature = '', key_id = ''");
+  CHECK(check() == "");
+  CHECK(test::names(audit::verify(*chain.db, {})) == "signature 0");
+}
