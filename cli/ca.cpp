@@ -1,6 +1,7 @@
 #include "workflow/ca.hpp"
 #include "base/files.hpp"
 #include "cli/certificates.hpp"
+#include "cli/config.hpp"
 #include "cli/inventory.hpp"
 #include "cli/output/table.hpp"
 
@@ -230,6 +231,10 @@ bool refresh_crl(Invocation& call, bool of_root) {
 }
 
 Result run_crl(Invocation& call) {
+  call.wiring().require_embedded(
+      "lists of revoked certificates",
+      "Vault serves them without a login: " + call.wiring().config().at("vault.address").value + "/v1/" +
+          call.wiring().config().at("vault.pki").value + "/crl/pem");
   const bool of_root = call.has("--root");
   if (!of_root && (call.has("--root-key") || call.has("--root-passphrase-file")))
     throw Error(Code::usage, "a root key signs the root's CRL only", "add --root");

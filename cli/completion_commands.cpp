@@ -66,6 +66,7 @@ class ProfileValues {
 
  private:
   sql::Connection& database() {
+    if (wiring_.is_team()) return wiring_.database();
     if (!db_) db_ = sql::open_sqlite({.path = wiring_.paths().database, .read_only = true, .busy_milliseconds = 100});
     return *db_;
   }

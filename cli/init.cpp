@@ -77,6 +77,10 @@ constexpr Option options[] = {
     {.name = "--join",
      .value = "URL",
      .help = "write the configuration of a team whose Vault is there: https://vault.example.com:8200"},
+    {.name = "--ca-file",
+     .value = "FILE",
+     .help = "with --join: the CAs that both servers' certificates may be from, else those of the configuration",
+     .complete = "file"},
     {.name = "--user",
      .value = "NAME",
      .help = "with --join: log in by name and password (--password-file), else by token"},
@@ -278,6 +282,7 @@ void check_kind(const Invocation& call) {
     throw Error(Code::usage, "--password-file goes with --admin", "Leave it out");
   if (call.has("--vault-token-file") && !team && !join)
     throw Error(Code::usage, "--vault-token-file goes with --team or --join", "Leave it out");
+  if (call.has("--ca-file") && !join) throw Error(Code::usage, "--ca-file goes with --join", "Leave it out");
   if (call.has("--user") && !join) throw Error(Code::usage, "--user goes with --join", "The first admin is --admin");
 }
 

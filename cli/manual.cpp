@@ -227,9 +227,10 @@ ManualPage config_page() {
     if (!key.flag.empty()) text.append("; flag: `").append(key.flag).append("`");
     keys.entries.push_back({std::string(key.name), std::move(text)});
   }
-  keys.entries.push_back({"contexts.NAME",
-                          "a mapping with `home`, `output`, `timeout`, `jobs` and `renew_before`, which stand above "
-                          "those of the files when `context` names it"});
+  keys.entries.push_back(
+      {"contexts.NAME",
+       "a mapping with `home`, `output`, `timeout`, `jobs`, `renew_before`, `vault` and `database`, which stand above "
+       "those of the files when `context` names it"});
   page.sections.push_back(std::move(keys));
   page.sections.push_back({"EXAMPLE", {}, {}, std::string(config_example)});
   page.sections.push_back({"SEE ALSO", "`ymgr`(1), `ymgr-config-show`(1), `ymgr-config-validate`(1)", {}});

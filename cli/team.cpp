@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/certificates.hpp"
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
 #include "cli/servers.hpp"
@@ -207,6 +208,7 @@ Result join_team(Invocation& call) {
     throw Error(Code::file_exists, file + " exists already", "Overwrite it with --force");
   team::Settings known = known_team_settings(config);
   known.address = url;
+  if (call.has("--ca-file")) known.vault_ca_file = known.database_ca_file = absolute_path(call.text("--ca-file"));
   vault::Client client = team::open_vault(known, team_reach(config));
   log_in(call, client);
   const auto settings = checked(team::read_published(known, client));

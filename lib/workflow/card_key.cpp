@@ -124,7 +124,11 @@ std::vector<std::string> plugged_in(Workbench& bench) {
 }
 
 DeviceRow usable_device(Workbench& bench, const std::string& serial) {
-  return enrolled_row(bench, serial.empty() ? only_device(bench) : serial);
+  auto row = enrolled_row(bench, serial.empty() ? only_device(bench) : serial);
+  if (bench.stores.reach() != SecretReach::pins) return row;
+  throw Error(Code::role_denied,
+              "writing to the YubiKey " + row.serial + " takes its management key, which a person does not read",
+              "ask an admin: it is issued and renewed in your name, with --owner or by itself");
 }
 
 piv::Algorithm piv_algorithm(KeyAlgorithm algorithm) noexcept {
@@ -176,10 +180,6 @@ bool is_absence(const Error& error) noexcept {
 piv::ManagementKey management_key(Workbench& bench, const std::string& serial) {
   auto card = secrets_of(bench, serial).card();
   if (card.management_key) return std::move(*card.management_key);
-  if (bench.stores.reach() == SecretReach::pins)
-    throw Error(Code::role_denied,
-                "writing to the YubiKey " + serial + " takes its management key, which a person does not read",
-                "an admin issues in the name of its owner: --owner " + bench.session.identity().user);
   throw Error(Code::credentials_unknown, "the management key of YubiKey " + serial + " is not kept here",
               "ymgr enroll --adopt --device " + serial);
 }

@@ -300,9 +300,23 @@ std::unique_ptr<CertificatePorts> open_ports(Workbench& bench, std::span<const C
   return ports;
 }
 
+/// A key in transit for a certificate that the CA refuses would be of no use to anybody. Best effort: `reconcile` finds what stays.
+void drop_refused_keys(Workbench& bench, std::vector<CertificateItem>& items) {
+  for (const auto& item : items) {
+    const bool refused = item.error && !item.error->retryable() && !item.error->outcome_unknown() && !is_issued(item);
+    if (!refused || item.key_place != KeyPlace::transit || item.key_reused || !item.key) continue;
+    try {
+      bench.stores.destroy_key(item.key_reference);
+    } catch (const Error& error) {
+      bench.notices.detail("the key " + item.key_reference + " stays: " + error.what());
+    }
+  }
+}
+
 void run_on_workers(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
   run_items<CertificateItem, CertificatePorts>(bench, request_id, items, steps,
                                                [&] { return open_ports(bench, items); });
+  drop_refused_keys(bench, items);
 }
 
 void run_on_card(Workbench& bench, const std::string& request_id, CertificateItem& item) {

@@ -236,6 +236,20 @@ void create_refused(Workbench& bench, const NewOperation& op, const Error& error
   append_events(bench, op);
 }
 
+/// In a team, where servers know whose rights are used: somebody else's operation may ask for what its actor may not do.
+/// @throws Error role-denied
+void require_same_rights(Workbench& bench, const StoredOperation& op) {
+  const Identity& self = bench.session.identity();
+  if (bench.session.has_data_key() || op.actor == self.user) return;
+  Role role = Role::user;
+  bench.db.run("SELECT role FROM users WHERE name = $1", {op.actor},
+               [&](const sql::Row& row) { role = parse_role(row.text(0)); });
+  if (role == Role::operator_ && self.role == Role::operator_) return;
+  throw Error(Code::role_denied,
+              "the operation " + op.request_id + " was begun by " + op.actor + ", whose rights are other than yours",
+              op.actor + " goes on with it; or give it up: ymgr operation abandon " + op.request_id);
+}
+
 void take_over(Workbench& bench, std::string_view id) {
   bench.db.transaction(sql::Access::write, [&] {
     const auto op = get(bench.db, id);
@@ -243,6 +257,7 @@ void take_over(Workbench& bench, std::string_view id) {
       throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
                   "ymgr operation show " + op.request_id);
     require_touch(bench.session, op);
+    require_same_rights(bench, op);
     require_free(op, bench.self);
     bench.begins(op.request_id);
     const auto at = to_micros(now());

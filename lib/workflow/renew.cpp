@@ -222,8 +222,10 @@ void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged
     try {
       operations::take_over(bench, op.request_id);
     } catch (const Error& error) {
-      if (error.code() != Code::operation_running && error.code() != Code::operation_ended) throw;
-      continue;  // somebody lives who does it
+      if (error.code() != Code::operation_running && error.code() != Code::operation_ended &&
+          error.code() != Code::role_denied)
+        throw;
+      continue;  // somebody lives who does it, or it is somebody else's
     }
     RenewAnswer resumed;
     try {

@@ -135,6 +135,13 @@ bool wants_transit(const RevokeItem& item) {
   return item.destroy_key && place_of(item.key_reference) == KeyPlace::transit;
 }
 
+/// Vault revokes by serial number alone and can't tell whose it is.
+void require_revocation(Workbench& bench) {
+  bench.session.require(Right::revoke);
+  if (bench.stores.reach() != SecretReach::pins) return;
+  throw Error(Code::role_denied, "a person of a team does not revoke", "ask an operator, who revokes in Vault");
+}
+
 /// Keys on cards are destroyed one after the other on this thread, which has the secrets.
 void settle_keys(Workbench& bench, const std::string& request_id, std::vector<RevokeItem>& items, std::mutex& files) {
   std::vector<RevokeItem> others;
@@ -412,7 +419,7 @@ void check_options(const RevokeOptions& options) {
 }
 
 RevokeAnswer revoke(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
-  bench.session.require(Right::revoke);
+  require_revocation(bench);
   check_options(options);
   if (options.dry_run) return planned(bench, targets, options);
   const auto gone = look_for_keys(bench, targets.rows, options);
@@ -450,7 +457,7 @@ RevokeAnswer resume_revoke(Workbench& bench, const std::string& request_id) {
 }
 
 RevokeAnswer unhold(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
-  bench.session.require(Right::revoke);
+  require_revocation(bench);
   RevokeAnswer answer;
   answer.request_id = options.request_id.empty() ? new_id("req", now()) : options.request_id;
   answer.state = options.dry_run ? "planned" : "done";

@@ -61,6 +61,15 @@ void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Appli
   applied.made.emplace_back("CA");
 }
 
+void write_policy(Client& client, const Policy& policy, Applied& applied) {
+  const Path path("sys/policies/acl/" + policy.name);
+  const auto there = client.call({.path = path, .missing = vault::Missing::answers});
+  if (there.status != 404 && there.data().text_or("policy", "") == policy.text)
+    return applied.kept.push_back("policy " + policy.name);
+  send(client, {"POST", "sys/policies/acl/" + policy.name, "", Json::object({{"policy", policy.text}})});
+  applied.made.push_back("policy " + policy.name);
+}
+
 /// Its first password lives until Vault has changed it, a moment later.
 void connect_engine(const Settings& settings, Client& client, const Login& installer, Applied& applied) {
   const std::string name = settings.prefix + "postgres";
@@ -136,19 +145,17 @@ void apply_database(const Settings& settings, const Login& installer, Applied& a
   run(*sql::open_postgres(installer()), make_roles_sql(settings, privileges));
   const auto owner = open_as_owner(settings, installer);
   refuse_newer(*owner);
+  const bool current = sql::check_schema(*owner) == sql::schema_version();
   sql::migrate(*owner);
   run(*owner, make_grants_sql(settings, privileges));
-  applied.made.push_back("database schema " + std::to_string(sql::schema_version()));
+  (current ? applied.kept : applied.made).push_back("database schema " + std::to_string(sql::schema_version()));
 }
 
 void apply_vault(const Settings& settings, const CaPlan& ca, Client& client, const Login& installer, Applied& applied) {
   const Plan plan = make_plan(settings, ca);
   for (const VaultMount& mount : plan.mounts) make_mount(client, mount, applied);
   if (ca.ca == Ca::create) make_ca(settings, ca, client, applied);
-  for (const Policy& policy : plan.policies) {
-    send(client, {"POST", "sys/policies/acl/" + policy.name, "", Json::object({{"policy", policy.text}})});
-    applied.made.push_back("policy " + policy.name);
-  }
+  for (const Policy& policy : plan.policies) write_policy(client, policy, applied);
   for (const VaultCall& call : plan.calls) send(client, call);
   publish(settings, client);
   connect_engine(settings, client, installer, applied);

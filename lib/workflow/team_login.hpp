@@ -61,7 +61,7 @@ class Link {
   void tend();
   /// Makes a session of a login for one command: row, audit event and file. @throws Error disk-unusable, file-unsafe
   void begin_session();
-  /// Row, token, database login and file. A row that can't be ended is a warning. @throws Error Vault can't be asked: it stands
+  /// Row, token, database login and file. A row or a token that can't be ended is a warning: it ends by its time.
   void end_session(Notices&);
 
   struct State;
@@ -76,7 +76,7 @@ std::string profile_id(const Settings&);
 
 /// Opens a session, in place of the one of `place`. @throws Error as Link::for_one_command and Link::session
 std::unique_ptr<Link> login(const Settings&, const SessionPlace&, const Reach&, const LoginRequest&, Notices&);
-/// @return false: there was no session   @throws Error as Link::end_session
+/// @return false: there was no session
 bool logout(const Settings&, const SessionPlace&, const Reach&, Notices&);
 
 }  // namespace ymgr::team

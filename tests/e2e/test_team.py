@@ -62,3 +62,32 @@ def test_environment_and_flags_choose_between_team_and_profile(team):
     refused = ymgr.json("whoami", "-c", config, "--context", "team", exit=4)
     assert refused["code"] == "not-logged-in"
     box.remove()
+
+
+def test_nobody_goes_on_with_what_others_may_not_do(team):
+    """An operation of a person, as a modified client would write it: an operator's `resume --all` leaves it alone."""
+    member = team.member("una")
+    text = (
+        "INSERT INTO ymgr.operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, created_at, updated_at)"
+        " VALUES ('req-20260101000000-000000000001', 'issue', 'una', 'open', '{}', '', 'una', 0, 1, 1)"
+    )
+    assert member.sql(text)[0]
+    for name in ("oscar", "ada"):
+        refused = team.person_box(name).json("resume", "req-20260101000000-000000000001", exit=4, env={"YMGR_USER": name})
+        assert refused["code"] == "role-denied" and "una" in refused["error"]
+        all_of_them = team.person_box(name).json("resume", "--all", exit=4, env={"YMGR_USER": name})
+        assert [one["code"] for one in all_of_them["operations"]] == ["role-denied"]
+    team.pg.sql("UPDATE ymgr.operations SET state = 'abandoned' WHERE actor = 'una'")
+
+
+def test_a_refused_name_leaves_no_key(team):
+    team.person_box("ada")("login", "--user", "ada")  # which makes the CA known
+    refused = team.person_box("oscar").json("issue", "www.bank.test", exit=1, env={"YMGR_USER": "oscar"})
+    assert "not allowed by this role" in refused["error"]
+    assert team.member("operator").vault("GET", "transit/keys/www-bank-test")[0] == 404
+
+
+def test_a_person_asks_others_for_what_takes_more(team):
+    una = team.person_box("una")
+    refused = una.json("ca", "crl", exit=2, env={"YMGR_USER": "una"})
+    assert "/v1/pki/crl/pem" in refused["suggestion"]

@@ -193,6 +193,7 @@ SQL = {
         ("a session again", "UPDATE ymgr.user_sessions SET ended_at = NULL WHERE session_id = 's-ended'", "begins again"),
         ("another's session's end", "UPDATE ymgr.user_sessions SET ended_at = 1 WHERE session_id = 's-oscar' RETURNING 1", NOTHING),
         ("an operation of another", OPERATION.format(id="o1", who="ada"), NO_ROW),
+        ("a revocation that the next operator carries out", OPERATION.replace("'issue'", "'revoke'").format(id="o4", who="uma"), NO_ROW),
         ("other inputs", "UPDATE ymgr.operations SET inputs = '{}' WHERE request_id = 'op-uma'", NO_RIGHT),
         ("no operation", "DELETE FROM ymgr.operations", NO_RIGHT),
         ("another's step", "UPDATE ymgr.operation_items SET state = 'x' WHERE request_id = 'op-oscar' RETURNING 1", NOTHING),
@@ -254,6 +255,8 @@ SQL = {
         ("a revocation", "UPDATE ymgr.certificates SET status = 'revoked' WHERE cert_id = 'c-uma'", NO_ROW),
         ("a revocation by way of the next operator", "INSERT INTO ymgr.ca_revocations VALUES ('ca', 'c-oscar', 0, 'superseded', NULL, 0)", NO_RIGHT),
         ("a YubiKey", "UPDATE ymgr.devices SET owner = 'ren'", NO_RIGHT),
+        ("a revocation that the next operator carries out", OPERATION.replace("'issue'", "'revoke'").format(id="o5", who="ren"), NO_ROW),
+        ("another step of an operator's revocation", "UPDATE ymgr.operation_items SET data = '{}' WHERE request_id = 'op-revoke' RETURNING 1", NOTHING),
         ("a better role", "UPDATE ymgr.users SET role = 'admin' WHERE name = 'ren'", NO_RIGHT),
     ],
     "admin": [
@@ -296,6 +299,8 @@ def fill(team):
         team.pg.sql(f"INSERT INTO ymgr.operation_items VALUES ('op-{name}', 0, 'issue', '{name}', 'open', 'planned', '{{}}', NULL, 0)")
         done(team.member(name), session(f"s-{name}", name, 8))
         done(team.member(name), AUDIT.format(name))
+    team.pg.sql(OPERATION.replace("'issue'", "'revoke'").format(id="op-revoke", who="oscar"))
+    team.pg.sql("INSERT INTO ymgr.operation_items VALUES ('op-revoke', 0, 'revoke', 'c-uma', 'open', 'planned', '{}', NULL, 0)")
     done(team.member("user"), session("s-ended", "uma", 1))
     done(team.member("user"), "UPDATE ymgr.user_sessions SET ended_at = 5 WHERE session_id = 's-ended'")
 

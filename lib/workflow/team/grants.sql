@@ -151,7 +151,7 @@ CREATE POLICY {{policy}} ON user_sessions FOR SELECT TO {{to}} USING (true);
 -- [admin] end anybody's session
 CREATE POLICY {{policy}} ON user_sessions FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
 
--- [admin operator renewer] begin operations in the own name, finish everybody's
+-- [admin operator] begin operations in the own name, finish everybody's
 GRANT SELECT, INSERT, UPDATE (state, lease_holder, lease_until, updated_at, result) ON operations TO {{to}};
 CREATE POLICY {{policy}} ON operations FOR SELECT TO {{to}} USING (true);
 CREATE POLICY {{policy}} ON operations FOR INSERT TO {{to}} WITH CHECK (actor = (SELECT actor()));
@@ -161,10 +161,21 @@ CREATE POLICY {{policy}} ON operation_items FOR SELECT TO {{to}} USING (true);
 CREATE POLICY {{policy}} ON operation_items FOR INSERT TO {{to}} WITH CHECK (EXISTS (
   SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
 CREATE POLICY {{policy}} ON operation_items FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+-- [renewer] begin issues and renewals in the own name, finish everybody's: an operator may go on with these, and with nothing that a renewer may not do
+GRANT SELECT, INSERT, UPDATE (state, lease_holder, lease_until, updated_at, result) ON operations TO {{to}};
+CREATE POLICY {{policy}} ON operations FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON operations FOR INSERT TO {{to}} WITH CHECK (actor = (SELECT actor()) AND kind IN ('issue', 'renew'));
+CREATE POLICY {{policy}} ON operations FOR UPDATE TO {{to}} USING (kind IN ('issue', 'renew')) WITH CHECK (kind IN ('issue', 'renew'));
+GRANT SELECT, INSERT, UPDATE (status, state, data, error, updated_at) ON operation_items TO {{to}};
+CREATE POLICY {{policy}} ON operation_items FOR SELECT TO {{to}} USING (true);
+CREATE POLICY {{policy}} ON operation_items FOR INSERT TO {{to}} WITH CHECK (EXISTS (
+  SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
+CREATE POLICY {{policy}} ON operation_items FOR UPDATE TO {{to}} USING (EXISTS (
+  SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.kind IN ('issue', 'renew'))) WITH CHECK (true);
 -- [user] begin and finish operations of one's own
 GRANT SELECT, INSERT, UPDATE (state, lease_holder, lease_until, updated_at, result) ON operations TO {{to}};
 CREATE POLICY {{policy}} ON operations FOR ALL TO {{to}}
-  USING (actor = (SELECT actor())) WITH CHECK (actor = (SELECT actor()));
+  USING (actor = (SELECT actor())) WITH CHECK (actor = (SELECT actor()) AND kind IN ('issue', 'renew', 'device'));
 GRANT SELECT, INSERT, UPDATE (status, state, data, error, updated_at) ON operation_items TO {{to}};
 CREATE POLICY {{policy}} ON operation_items FOR ALL TO {{to}} USING (EXISTS (
   SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
