@@ -22,6 +22,7 @@ constexpr Field fields[] = {
     {"operations.hooks", "?object", "of a renewal: run, failed, messages"},
     {"operations.error", "?string", "why it could not be resumed, or why its first item stopped again"},
     {"operations.code", "?string", "code of the failure"},
+    {"operations.retryable", "?boolean", "whether the same command may get further later"},
     {"operations.suggestion", "?string", "what to do"}};
 constexpr Example examples[] = {
     {"ymgr resume resume-20260315143200-7f3a91c04be2", "finish what a killed command began"},

@@ -75,7 +75,8 @@ bool is_team(const Config& config, const std::string& embedded_database) {
                   "A team needs both: nothing would control who issues what");
     return false;
   }
-  if (config.at("context").origin.starts_with("flag ") || !exists(embedded_database)) return true;
+  const std::string& context = config.at("context").origin;
+  if (context.starts_with("flag ") || context.starts_with("environment ") || !exists(embedded_database)) return true;
   const bool named = is_of_environment(config.at("home")) || (is_of_environment(vault) && is_of_environment(database));
   return !named;
 }

@@ -281,8 +281,14 @@ SessionPlace Wiring::session_place() {
   return {folder, *profile_id};
 }
 
+const Session& Wiring::team_session() {
+  const Session& session = state_->link->session();
+  if (const auto user = environment("YMGR_USER")) check_user(session, *user);
+  return session;
+}
+
 const Session& Wiring::session() {
-  if (team()) return state_->link->session();
+  if (team()) return team_session();
   if (state_->session) return *state_->session;
   sql::Connection& db = database();
   const auto user = environment("YMGR_USER"), file = environment("YMGR_PASSWORD_FILE");

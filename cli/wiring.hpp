@@ -91,6 +91,7 @@ class Wiring {
  private:
   std::shared_ptr<DeviceOwners> owners();
   std::size_t jobs() const;
+  const Session& team_session();
   std::shared_ptr<vault::WorkerClients> workers();
 
   struct State;

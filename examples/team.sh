@@ -14,6 +14,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/ymgr-team-XXXXXX")
 tmpfs=/dev/shm
 [ -w "$tmpfs" ] || tmpfs=$work
 runtime=$(mktemp -d "$tmpfs/ymgr-team-XXXXXX")
+export HOME=$work
 unset YMGR_HOME YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE BAO_ADDR VAULT_ADDR BAO_TOKEN VAULT_TOKEN PGHOST PGPORT 2>/dev/null || true
 unset PGUSER PGDATABASE 2>/dev/null || true
 

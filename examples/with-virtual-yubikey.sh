@@ -90,7 +90,7 @@ until [ -S "$PCSCLITE_CSOCK_NAME" ] && [ -S "$folder/control" ]; do
   sleep 0.05
 done
 tries=0
-until timeout 10 opensc-tool --atr >/dev/null 2>&1; do
+until HOME=$place timeout 10 opensc-tool --atr >/dev/null 2>&1; do
   tries=$((tries + 1))
   [ $tries -le 100 ] || fail "the virtual YubiKey is not seen"
   sleep 0.1

@@ -50,11 +50,13 @@ VaultLogin VaultLogin::kept() const {
   copy.token.entity_id = token.entity_id;
   copy.token.term = token.term;
   copy.database = {database.username, database.password.clone(), database.lease};
+  copy.own_token = own_token;
   return copy;
 }
 
 Secret format_vault_session(const VaultSessionFile& file) {
-  const auto& [token, database] = file.login;
+  const auto& token = file.login.token;
+  const auto& database = file.login.database;
   std::string bearer = to_base64(token.secret.reveal()), password = to_base64(database.password.reveal());
   const std::string token_term = term_text(token.term), lease_term = term_text(database.lease.term);
   Secret text = session::write_lines(heading, {{"id", file.session_id},
@@ -62,6 +64,7 @@ Secret format_vault_session(const VaultSessionFile& file) {
                                                {"entity", token.entity_id},
                                                {"token", bearer},
                                                {"token-term", token_term},
+                                               {"token-is", file.login.own_token ? "own" : "lent"},
                                                {"login", database.username},
                                                {"password", password},
                                                {"lease", database.lease.id},
@@ -77,17 +80,19 @@ std::optional<VaultSessionFile> parse_vault_session(std::string_view text) {
   const auto entity = take_word(text, "entity");
   auto token = session::take_secret(text, "token");
   const auto token_term = take_term(text, "token-term");
+  const auto whose = take_word(text, "token-is");
   const auto user = take_word(text, "login");
   auto password = session::take_secret(text, "password");
   const auto lease = take_word(text, "lease");
   const auto lease_term = take_term(text, "lease-term");
   if (!id || !session::is_session_id(*id) || !profile || !is_profile_id(*profile) || !entity || !token || !token_term ||
-      !user || !password || !lease || !lease_term || !text.empty())
+      (whose != "own" && whose != "lent") || !user || !password || !lease || !lease_term || !text.empty())
     return std::nullopt;
   VaultSessionFile file{std::string(*id), std::string(*profile), {}};
   file.login.token.secret = std::move(*token);
   file.login.token.entity_id = *entity;
   file.login.token.term = *token_term;
+  file.login.own_token = whose == "own";
   file.login.database = {*user, std::move(*password), {*lease, *lease_term}};
   return file;
 }

@@ -15,6 +15,7 @@ namespace ymgr {
 struct VaultLogin {
   vault::Token token;  // of an entity
   vault::DatabaseCredentials database;
+  bool own_token = true;  // false: somebody handed it over, and goes on using it
   /// What a session keeps of it.
   VaultLogin kept() const;
 };

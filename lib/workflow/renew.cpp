@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "workflow/device_replace.hpp"
 #include "workflow/explain.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/issue.hpp"
 #include "workflow/renew_plan.hpp"
 
@@ -125,6 +126,7 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOption
   }
   auto item = renewal_of(row);
   try {
+    require_genuine(bench, row);
     find_place(bench, item, row);
     if (const auto failed = cards.failed.find(row.cert_id); failed != cards.failed.end()) throw Error(failed->second);
     const auto look = cards.looks.find(row.cert_id);
@@ -354,6 +356,7 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
     op = NewOperation{options.request_id, "renew", row.name, inputs, {{row.name, Json()}}, {}};
     if (!options.dry_run && (earlier = find_earlier_renewal(bench, op))) return;
     require_renewable(bench, row, options, at);
+    require_genuine(bench, row);
     if (needs_request(bench, item, options))
       throw Error(Code::certificate_state, "the key of " + row.name + " is not ours, and its policy wants a new one",
                   "ymgr renew " + shell_quote(row.name) + " --csr FILE");

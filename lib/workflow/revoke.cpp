@@ -8,6 +8,7 @@
 #include "workflow/ca.hpp"
 #include "workflow/card_key.hpp"
 #include "workflow/crl_check.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/revoke_item.hpp"
 #include "workflow/set_pin.hpp"
 
@@ -253,6 +254,7 @@ Plan make_plan(Workbench& bench, const RevokeTargets& targets, const RevokeOptio
     bench.session.require_touch(target.owner, "the certificate of " + target.name);
     const auto row = inventory::by_id(bench.db, target.cert_id);
     if (!row) throw Error(Code::certificate_not_found, "no certificate " + target.cert_id, "ymgr cert list");
+    require_signed(bench, *row);
     if (is_settled(gone, *row, options)) {
       plan.settled.push_back(*row);
       continue;

@@ -100,7 +100,6 @@ struct Link::State {
   vault::Client client;
   VaultLogin login = {};
   std::string session_id = {};  // empty: for one command
-  bool own_token = true;        // false: somebody handed it over, and goes on using it
   std::unique_ptr<sql::Connection> db = {};
   bool is_checked = false;  // its schema
   std::optional<Session> session = {};
@@ -117,7 +116,17 @@ struct Link::State {
   /// For the next command.
   void keep() {
     if (session_id.empty()) return;
+    const auto there = session::find_vault_session(place);  // another login may have taken its place, or a logout
+    if (!there || there->session_id != session_id) return;
     session::write_vault_session(place, {session_id, place.profile_id, login.kept()});
+  }
+
+  /// What was lent; a token that is not our own lives on.
+  void give_back() {
+    if (login.own_token)
+      vault::revoke_self(client);
+    else if (!login.database.lease.id.empty())
+      vault::revoke(client, login.database.lease);
   }
 
   bool tend_lease() {
@@ -137,10 +146,7 @@ Link::~Link() {
   if (!state_ || !state_->session_id.empty() || state_->client.token().empty()) return;
   state_->db.reset();
   try {
-    if (state_->own_token)
-      vault::revoke_self(state_->client);
-    else if (!state_->login.database.lease.id.empty())
-      vault::revoke(state_->client, state_->login.database.lease);
+    state_->give_back();
   } catch (const std::exception&) {
     // It ends by its time; the command is done.
   }
@@ -162,13 +168,10 @@ std::unique_ptr<Link> Link::for_one_command(Settings settings, const SessionPlac
                                             const LoginRequest& request) {
   vault::Client client = open_vault(settings, reach);
   auto token = log_in(client, request);
-  auto link = std::make_unique<Link>(
-      std::unique_ptr<State>(new State{.settings = std::move(settings),
-                                       .place = place,
-                                       .reach = reach,
-                                       .client = std::move(client),
-                                       .own_token = request.method != "token" || request.wrapped}));
+  auto link = std::make_unique<Link>(std::unique_ptr<State>(
+      new State{.settings = std::move(settings), .place = place, .reach = reach, .client = std::move(client)}));
   link->state_->login.token = std::move(token);
+  link->state_->login.own_token = request.method != "token" || request.wrapped;
   link->state_->login.database = link->state_->new_database_login();
   return link;
 }
@@ -258,7 +261,7 @@ void Link::end_session(Notices& notices) {
   }
   state.db.reset();
   try {
-    vault::revoke_self(state.client);
+    state.give_back();
   } catch (const Error& error) {  // whoever finds this host later shall not find the token
     notices.warn(std::string("the token ends by its time: ") + error.what());
   }

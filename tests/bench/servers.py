@@ -134,7 +134,7 @@ class Bench:
             "public_key_sha256": "lpad(to_hex(n), 64, '0')",
             "fingerprint": "lpad(to_hex(n), 64, '0')",
             "expires_at": f"{now + 40 * DAY} + n * 5000000::bigint",
-            "renew_at": f"CASE WHEN n < 100 THEN {now - DAY} ELSE {now + 10 * DAY} + n * 5000000::bigint END",
+            "renew_at": f"{now + 10 * DAY} + n * 5000000::bigint",
             "host": "NULL", "installation": "NULL", "hook_state": "NULL",
         }  # fmt: skip
         values = ", ".join(made.get(name, f"m.{name}") for name in names)

@@ -181,6 +181,7 @@ SQL = {
         ("sealed rows", "SELECT box FROM ymgr.secrets", NO_RIGHT),
         ("a certificate for another", certificate("c1", "una", "uma"), NO_ROW),
         ("a certificate by another", certificate("c2", "uma", "ada"), NO_ROW),
+        ("a server's certificate that others renew", certificate("c9", "uma", "uma"), NO_ROW),
         ("another owner", "UPDATE ymgr.certificates SET owner = 'una' WHERE cert_id = 'c-uma'", NO_RIGHT),
         ("another key", "UPDATE ymgr.certificates SET pem = 'x' WHERE cert_id = 'c-uma'", NO_RIGHT),
         ("another's status", "UPDATE ymgr.certificates SET status = 'superseded' WHERE cert_id = 'c-oscar' RETURNING 1", NOTHING),
@@ -423,7 +424,7 @@ def test_everybody_does_the_own_work(team):
     own_usages(user, "email", {"alt_names": "uma@corp.test"}, [ExtendedKeyUsageOID.EMAIL_PROTECTION])
     own_usages(user, "client", {}, [ExtendedKeyUsageOID.CLIENT_AUTH])
     own_usages(operator, "card", {}, [ExtendedKeyUsageOID.CLIENT_AUTH, x509.ObjectIdentifier("2.16.840.1.101.3.6.8")])
-    done(user, certificate("own", "uma", "uma"))
+    done(user, certificate("own", "uma", "uma").replace("'tls-server'", "'piv-auth'"))
     for member in (operator, renewer):
         request = member.vault("POST", "transit/keys/web1/csr", {"csr": CSR})[1]["data"]["csr"]
         body = {"csr": request, "common_name": "www.corp.test", "ip_sans": "10.1.2.3", "ttl": "24h"}

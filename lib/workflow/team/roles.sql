@@ -20,6 +20,8 @@ BEGIN
 END $$;
 
 REVOKE ALL ON DATABASE "{{dbname}}" FROM PUBLIC;
+-- Nobody makes functions or tables that others would come upon.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 -- [owner] make the schema, and have everything in it: nobody logs in as this role
 GRANT CREATE, CONNECT ON DATABASE "{{dbname}}" TO {{to}};
 -- [admin operator user auditor renewer vault] use the database

@@ -19,7 +19,7 @@ VaultSessionFile example() {
 }
 
 const std::string whole = "ymgr-vault-session 1\nid " + id + "\nprofile team-1\nentity " + entity + "\ntoken " +
-                          to_base64("s.token") + "\ntoken-term 100 28900 1\nlogin u-" + entity + ".x1\npassword " +
+                          to_base64("s.token") + "\ntoken-term 100 28900 1\ntoken-is own\nlogin u-" + entity + ".x1\npassword " +
                           to_base64("pass word") + "\nlease database/creds/u/1\nlease-term 101 0 0\n";
 
 TEST_CASE("a team's session file is read as it was written") {
@@ -57,6 +57,7 @@ TEST_CASE("anything else is not a team's session file") {
       with("token-term 100 28900 1", "token-term 100 28900 2"),
       with("token-term 100", "token-term -1"),
       with("28900", "253402300800"),
+      with("token-is own", "token-is mine"),
       with("login u-", "login u "),
       with("password ", "password !"),
       with("database/creds/u/1", std::string(513, 'x')),

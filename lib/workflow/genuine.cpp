@@ -1,0 +1,78 @@
+#include "workflow/genuine.hpp"
+
+#include <algorithm>
+
+#include "authority/authority.hpp"
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace ymgr {
+namespace {
+
+bool is_believed(const Workbench& bench) noexcept {
+  return bench.session.has_data_key();
+}
+
+std::vector<std::string> texts_of(const std::vector<San>& sans) {
+  std::vector<std::string> texts;
+  for (const auto& san : sans) texts.push_back(to_string(san));
+  std::ranges::sort(texts);
+  return texts;
+}
+
+bool is_name_of(const Certificate& certificate, const std::string& name) {
+  return certificate.common_name == name ||
+         std::ranges::any_of(certificate.sans, [&](const San& san) { return san.value == name; });
+}
+
+/// What of the row is not the certificate's; empty: it is all there.
+std::string difference(const CertificateRow& row, const Certificate& certificate) {
+  if (certificate.serial != row.serial || certificate.issuer != row.issuer) return "serial number or issuer";
+  if (certificate.not_after != row.expires_at) return "end";
+  if (hex(certificate.key.sha256) != row.public_key_sha256) return "key";
+  return {};
+}
+
+std::string renewed_difference(Workbench& bench, const CertificateRow& row, const Certificate& certificate) {
+  if (!is_name_of(certificate, row.name) || texts_of(row.sans) != texts_of(certificate.sans)) return "names";
+  for (const auto& usage : bench.policy.profile(row.profile).eku)
+    if (std::ranges::find(certificate.eku, usage) == certificate.eku.end()) return "profile";
+  if (!row.csr.empty() && parse_csr(row.csr).key.sha256 != certificate.key.sha256) return "request";
+  return {};
+}
+
+[[noreturn]] void refuse(const CertificateRow& row, const std::string& why) {
+  throw Error(Code::certificate_state,
+              "the inventory's row " + row.cert_id + " (" + printable(row.name) + ") is not genuine: " + why,
+              "ymgr reconcile tells what is wrong with the inventory");
+}
+
+bool is_ours(const std::vector<CaInfo>& cas, const Certificate& certificate) {
+  return std::ranges::any_of(cas, [&](const CaInfo& ca) {
+    if (!ca.certificate || ca.subject != certificate.issuer) return false;
+    const Certificate own[] = {*ca.certificate};
+    return ChainChecker({}, own).check(certificate, certificate.not_before).empty();
+  });
+}
+
+Certificate signed_one(Workbench& bench, const CertificateRow& row) {
+  auto certificate = parse_certificate(row.pem);
+  if (!is_ours(list_cas(bench.db), certificate)) refuse(row, "no CA of ours signed its certificate");
+  if (const auto what = difference(row, certificate); !what.empty())
+    refuse(row, "another " + what + " than its certificate's");
+  return certificate;
+}
+
+}  // namespace
+
+void require_signed(Workbench& bench, const CertificateRow& row) {
+  if (!is_believed(bench)) signed_one(bench, row);
+}
+
+void require_genuine(Workbench& bench, const CertificateRow& row) {
+  if (is_believed(bench)) return;
+  const auto what = renewed_difference(bench, row, signed_one(bench, row));
+  if (!what.empty()) refuse(row, "other " + what + " than its certificate's");
+}
+
+}  // namespace ymgr

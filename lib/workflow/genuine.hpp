@@ -1,0 +1,14 @@
+// Rows of a team's inventory are written by whoever owns them; what a CA signed is not.
+#pragma once
+#include "inventory/inventory.hpp"
+#include "workflow/workbench.hpp"
+
+namespace ymgr {
+
+/// That the certificate of a row is one that a CA of ours signed, and that serial number, end and key of the row are its own. Rows of an
+/// embedded profile are believed: who writes them can do everything.  @throws Error certificate-state: it is not
+void require_signed(Workbench&, const CertificateRow&);
+/// Also what a renewal takes from the row: names, usages of the profile, the request of somebody else's key.
+void require_genuine(Workbench&, const CertificateRow&);
+
+}  // namespace ymgr
