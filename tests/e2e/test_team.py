@@ -91,3 +91,23 @@ def test_a_person_asks_others_for_what_takes_more(team):
     una = team.person_box("una")
     refused = una.json("ca", "crl", exit=2, env={"YMGR_USER": "una"})
     assert "/v1/pki/crl/pem" in refused["suggestion"]
+
+
+def test_a_row_that_no_ca_signed_is_neither_renewed_nor_revoked(team):
+    """A modified client enters a certificate for whoever renews next to sign."""
+    pem = open(team.bao.ca_file).read()
+    worked, said = team.member("una").sql(
+        "INSERT INTO ymgr.certificates (cert_id, name, subject, sans, serial_number, issuer, ca_name, key_reference, key_algorithm,"
+        " public_key_sha256, key_created_at, profile, owner, labels, policy_version, status, issued_at, not_before, expires_at, renew_at,"
+        f" fingerprint, pem, request_id, issued_by) VALUES ('planted', 'portal.corp.test', '', '[]', '01', 'ca', 'ca', 'external', 'ec-p256',"
+        f" 'k', 0, 'tls-client', 'una', '{{}}', 'v1', 'active', 0, 0, 9000000000000000, 1, '', '{pem}', 'r', 'una')"
+    )
+    assert worked, said
+    for name, words in [("ren", ["renew", "--due"]), ("oscar", ["renew", "portal.corp.test", "--force"])]:
+        refused = team.person_box(name).json(*words, exit=1, env={"YMGR_USER": name})
+        told = refused["items"][0] if "items" in refused else refused
+        assert told["code"] == "certificate-state" and "no CA of ours signed" in told["error"], refused
+    refused = team.person_box("oscar").json("revoke", "portal.corp.test", "--reason", "superseded", "--yes", exit=1, env={"YMGR_USER": "oscar"})
+    assert "no CA of ours signed" in refused["error"]
+    assert team.pg.sql("SELECT count(*) FROM ymgr.certificates WHERE name = 'portal.corp.test'") == "1"
+    team.pg.sql("UPDATE ymgr.certificates SET status = 'superseded' WHERE cert_id = 'planted'")
