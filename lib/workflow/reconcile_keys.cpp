@@ -62,7 +62,8 @@ Journaled look_into_journal(sql::Connection& db, KeyPlace place, const std::set<
   // A person of a team makes no keys there: what a row of one says of them is a lie.
   constexpr const char* of_makers =
       "SELECT i.data, i.status FROM operation_items i JOIN operations o ON o.request_id = i.request_id "
-      "JOIN users u ON u.name = o.actor WHERE i.kind IN ('issue', 'renew') AND u.role <> 'user'";
+      "LEFT JOIN users u ON u.name = o.actor WHERE i.kind IN ('issue', 'renew') AND (u.role IS NULL OR u.role <> "
+      "'user')";
   constexpr const char* of_all = "SELECT data, status FROM operation_items WHERE kind IN ('issue', 'renew')";
   db.run(place == KeyPlace::transit ? of_makers : of_all, {}, [&](const sql::Row& row) {
     const auto reference = reference_in(parse_json(row.text(0)));

@@ -8,6 +8,7 @@
 #include "vault/audit_log.hpp"
 #include "workflow/omitted.hpp"
 #include "workflow/reconciliation.hpp"
+#include "workflow/team_people.hpp"
 
 namespace ymgr::reconciling {
 namespace {
@@ -145,11 +146,7 @@ class LogComparison {
 
   const std::string& user_of(const std::string& entity) {
     const auto [place, is_new] = users_.try_emplace(entity);
-    if (is_new && !entity.empty()) {
-      const std::string role = "u-" + entity;
-      db_.run("SELECT user_name FROM database_roles WHERE role_name = $1", {role},
-              [&](const sql::Row& row) { place->second = row.text(0); });
-    }
+    if (is_new && !entity.empty()) place->second = team::person_of_entity(db_, entity);
     return place->second;
   }
 

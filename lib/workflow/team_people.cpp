@@ -361,6 +361,14 @@ PersonView view_person(const PeopleAdmin& admin, std::string_view name) {
   return view;
 }
 
+std::string person_of_entity(sql::Connection& db, std::string_view entity_id) {
+  std::string name;
+  const std::string role = "u-" + std::string(entity_id);
+  db.run("SELECT user_name FROM database_roles WHERE role_name = $1", {role},
+         [&](const sql::Row& row) { name = row.text(0); });
+  return name;
+}
+
 std::set<std::string, std::less<>> people_with_login(sql::Connection& db) {
   std::set<std::string, std::less<>> names;
   db.run("SELECT user_name FROM database_roles", {}, [&](const sql::Row& row) { names.emplace(row.text(0)); });

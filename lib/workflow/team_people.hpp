@@ -64,6 +64,8 @@ struct PersonView {
 };
 PersonView view_person(const PeopleAdmin&, std::string_view name);
 
+/// Whose database logins belong to an entity of Vault; empty: nobody's.
+std::string person_of_entity(sql::Connection&, std::string_view entity_id);
 /// Who has a login at the database.
 std::set<std::string, std::less<>> people_with_login(sql::Connection&);
 

@@ -29,7 +29,7 @@ TEST_CASE("completion offers what fits under the cursor") {
     const char* offered;
   };
   const Row rows[] = {{{"vers"}, "version"},
-                      {{"user", "set-"}, "set-role set-password"},
+                      {{"user", "set-"}, "set-role set-names set-password"},
                       {{"--json", "user", "li"}, "list"},
                       {{"--context", "user", "vers"}, "version"},
                       {{"user", "disable", ""}, "alice bob"},
