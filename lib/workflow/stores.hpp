@@ -60,7 +60,7 @@ struct VaultPlaces {
   std::string kv, transit, token_role;
   SecretReach reach = SecretReach::all;
   std::shared_ptr<vault::WorkerClients> workers = {};  // shared with the CA's signers
-  std::string audit_key = {};  // in transit, too, and none of Stores::all_keys
+  std::string audit_key = {};                          // in transit, too, and none of Stores::all_keys
 };
 /// Of a team: Vault decides what whoever is logged in may open. The client outlives it.
 std::unique_ptr<Stores> open_vault_stores(vault::Client&, VaultPlaces);

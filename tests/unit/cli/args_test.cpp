@@ -109,10 +109,12 @@ TEST_CASE("a wrong command line is refused with the nearest right one") {
       {"version --dry-run", "unknown option '--dry-run' # Run 'ymgr version --help'"},
       {"user add", "missing argument NAME # Run 'ymgr user add --help'"},
       {"user add bob carol", "unexpected argument 'carol' # Run 'ymgr user add --help'"},
-      {"user add bob --role", "option --role needs a value: admin|operator|user|auditor|renewer # Run 'ymgr user add --help'"},
+      {"user add bob --role",
+       "option --role needs a value: admin|operator|user|auditor|renewer # Run 'ymgr user add --help'"},
       {"user add bob --role=", "'--role=' has no value # Run 'ymgr user add --help'"},
       {"user add bob --role usr",
-       "option --role can't be 'usr': it is one of admin|operator|user|auditor|renewer # Did you mean 'user'? Run 'ymgr user "
+       "option --role can't be 'usr': it is one of admin|operator|user|auditor|renewer # Did you mean 'user'? Run "
+       "'ymgr user "
        "add --help'"},
       {"user add bob --role user --role admin", "option --role was given twice # Run 'ymgr user add --help'"},
       {"version --json=yes", "option --json takes no value # Run 'ymgr version --help'"},

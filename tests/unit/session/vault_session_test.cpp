@@ -19,8 +19,9 @@ VaultSessionFile example() {
 }
 
 const std::string whole = "ymgr-vault-session 1\nid " + id + "\nprofile team-1\nentity " + entity + "\ntoken " +
-                          to_base64("s.token") + "\ntoken-term 100 28900 1\ntoken-is own\nlogin u-" + entity + ".x1\npassword " +
-                          to_base64("pass word") + "\nlease database/creds/u/1\nlease-term 101 0 0\n";
+                          to_base64("s.token") + "\ntoken-term 100 28900 1\ntoken-is own\nlogin u-" + entity +
+                          ".x1\npassword " + to_base64("pass word") +
+                          "\nlease database/creds/u/1\nlease-term 101 0 0\n";
 
 TEST_CASE("a team's session file is read as it was written") {
   const Secret text = format_vault_session(example());
