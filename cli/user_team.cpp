@@ -111,8 +111,10 @@ Result set_password(Invocation& call, const TeamServers& servers) {
   const bool changed = !call.globals().dry_run;
   if (changed)
     team::set_person_password({servers.settings, servers.vault, rows}, name, password, present ? &*present : nullptr);
-  return user_answer(name, changed, "set the password of " + name + ", whose sessions are ended",
-                     "would set the password of " + name);
+  const char* ended =
+      own ? "; this session is over, and tokens of other logins end by their time (an admin ends them at once)"
+          : ", whose sessions, tokens and database logins are ended";
+  return user_answer(name, changed, "set the password of " + name + ended, "would set the password of " + name);
 }
 
 Json view(Invocation& call, const TeamServers& servers, std::string_view name, std::string& role) {

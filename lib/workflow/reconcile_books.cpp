@@ -69,7 +69,7 @@ class Strangers {
     if (foreign_ > told_at_most)
       run_.report("certificate_orphaned", "the CA",
                   "it signed " + std::to_string(foreign_ - told_at_most) + " more that nobody asked for by ymgr",
-                  hint_);
+                  advice);
   }
 
  private:
@@ -81,7 +81,7 @@ class Strangers {
 
   void settle(const Certificate& certificate, const CaInfo* issuer) {
     const auto key = hex(certificate.key.sha256);
-    const auto& requested = requested_();
+    const auto& requested = asked_keys();
     const auto found = requested.find(key);
     if (found != requested.end() && (found->second.status == "open" || found->second.status == "waiting")) {
       run_.note("certificate_waiting", certificate.serial,
@@ -90,7 +90,7 @@ class Strangers {
       settle_orphan(certificate, *issuer);
     } else if (++foreign_ <= told_at_most) {
       run_.report("certificate_orphaned", certificate.serial,
-                  "the CA signed " + name_of(certificate) + ", which nobody asked for by ymgr", hint_);
+                  "the CA signed " + name_of(certificate) + ", which nobody asked for by ymgr", advice);
     }
   }
 
@@ -107,7 +107,7 @@ class Strangers {
     });
   }
 
-  const RequestedKeys& requested_() {
+  const RequestedKeys& asked_keys() {
     if (!keys_) keys_ = requested_keys(run_.bench.db);
     return *keys_;
   }
@@ -119,7 +119,7 @@ class Strangers {
            format_time(certificate.not_after) + ")";
   }
 
-  static constexpr auto hint_ =
+  static constexpr auto advice =
       "find out who did: reconcile --vault-audit tells it. To end it, an operator revokes that serial number in Vault";
 
   Reconciliation& run_;

@@ -80,7 +80,7 @@ class LogComparison {
       if (summary.names_operations || !has_own_operation(entry)) tell(entry, deed, "no operation of ymgr is named");
     if (told_ > told_at_most)
       run_.report("vault_unrecorded", log_.file,
-                  std::to_string(told_ - told_at_most) + " more requests without an operation", hint_);
+                  std::to_string(told_ - told_at_most) + " more requests without an operation", advice);
     if (!summary.first || !summary.names_operations) return;
     // What a profile did before it moved here was not done in Vault.
     const auto first = std::max(*summary.first, arrival_of_profile(db_, "profile.migrated").value_or(*summary.first));
@@ -176,7 +176,7 @@ class LogComparison {
                     (entry.entity_id.empty() ? "none" : entry.entity_id) + ") " + std::string(deed) + " at " +
                     format_time(entry.at) + " from " + entry.remote_address + " by " + entry.operation + " of " +
                     entry.path + ": " + why,
-                hint_);
+                advice);
   }
 
   void tell_of_file(const vault::AuditLogSummary& summary) {
@@ -227,7 +227,7 @@ class LogComparison {
         });
   }
 
-  static constexpr auto hint_ =
+  static constexpr auto advice =
       "ask them; whoever went past ymgr may have left more: Vault's log has all requests of that entity";
 
   Reconciliation& run_;

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from harness import RELEASE, Box, Ymgr, free_port, wait_for
-from openbao import TlsCa
+from openbao import OpenBao, TlsCa
 from team import Team
 from vault_proxy import VaultProxy
 
@@ -209,3 +209,10 @@ def test_no_connection_is_left_at_the_database(team):
     finally:
         team.pg.sql("ALTER DATABASE ymgr CONNECTION LIMIT -1", database="postgres")
     assert refused["retryable"] is True and refused["suggestion"], refused
+
+
+def test_a_server_that_was_never_initialised_says_so(team, tmp_path):
+    with OpenBao(tmp_path, "fresh") as fresh:
+        fresh.launch()
+        refused = through(team, "uma", fresh.address, vault={"ca_file": fresh.ca_file}).json("whoami", "--timeout", "3s", exit=8)
+    assert refused["code"] == "vault-uninitialised" and "init" in refused["suggestion"], refused

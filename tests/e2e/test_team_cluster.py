@@ -77,7 +77,7 @@ def test_the_leader_is_killed_in_a_bulk(team, oscar):
 
 
 def test_the_primary_is_restarted_in_a_bulk(team, oscar):
-    bulk_with(team, oscar, "restart", 60, lambda: team.pg.crash().serve())
+    bulk_with(team, oscar, "restart", MANY, lambda: team.pg.crash().serve())
 
 
 def test_the_standby_is_promoted_in_a_bulk(team, oscar):
@@ -85,13 +85,13 @@ def test_the_standby_is_promoted_in_a_bulk(team, oscar):
         team.pg.crash()
         team.standby.promote()
 
-    bulk_with(team, oscar, "promote", 60, fault)
+    bulk_with(team, oscar, "promote", MANY, fault)
 
 
 def test_orphans_are_revoked_and_the_rest_is_in_the_inventory(team):
     ada = team.person_box("ada")
     known = set(primary(team).sql("SELECT serial_number FROM ymgr.ca_issued").split())
-    assert len(known) == MANY + 120
+    assert len(known) == 3 * MANY
     orphans = {serial for serial in serials_of_ca(team) if serial not in known}
     ada.json("reconcile", exit=None, timeout=180)
     for serial in orphans:
