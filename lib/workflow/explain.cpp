@@ -58,7 +58,7 @@ void tell_times(Case& c) {
 void tell_installation(Case& c) {
   const auto& row = c.row;
   if (row.installation.empty()) {
-    c.because("installed on no host: its key is kept where every host can use it, and `ymgr renew --due` takes it");
+    c.because("installed on no host: its key lives in this profile, and `ymgr renew --due` takes it");
   } else if (row.host != c.here.host) {
     c.because("installed on host " + row.host + ": `ymgr renew --due` renews it there");
   } else if (!c.told.check.place) {
