@@ -108,12 +108,13 @@ std::unique_ptr<team::Link> open_link(const Config& config, const SessionPlace& 
 /// Ids of people, asked for by whoever signs in their names. Used by several threads.
 class Entities {
  public:
-  explicit Entities(vault::Client client) : client_(std::move(client)) {}
+  explicit Entities(vault::Client model) : model_(std::move(model)) {}
 
   std::string id_of(const std::string& name) {
     const std::lock_guard lock(mutex_);
     if (const auto known = ids_.find(name); known != ids_.end()) return known->second;
-    const auto entity = vault::entity_by_name(client_, name);
+    vault::Client client = model_.for_another_thread();  // ends here: what a worker's thread made must not outlive it
+    const auto entity = vault::entity_by_name(client, name);
     if (!entity)
       throw Error(Code::user_not_found, "Vault knows nobody of the name " + printable(name), "ymgr user list");
     return ids_[name] = entity->id;
@@ -121,7 +122,7 @@ class Entities {
 
  private:
   std::mutex mutex_;
-  vault::Client client_;
+  const vault::Client model_;  // asks nothing itself
   std::map<std::string, std::string> ids_;
 };
 
