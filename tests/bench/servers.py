@@ -10,7 +10,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/support"))
 
-from harness import RELEASE, Box, Ymgr, openssl  # noqa: E402
+from harness import openssl  # noqa: E402
 from team import Team  # noqa: E402
 
 BARE = TOP / "build/release/bench/bench_vault"
@@ -159,9 +159,7 @@ class Bench:
 def measure(verdict):
     with tempfile.TemporaryDirectory(prefix="ymgr-bench-") as name:
         folder = pathlib.Path(name)
-        box = Box(folder / "box")
-        with Team(folder, Ymgr(RELEASE, box)) as team:
+        with Team(folder) as team:
             bench = Bench(team, folder, verdict)
             for part in (bench.csrs, bench.transit, bench.rsa, bench.single, bench.crowd, bench.million):
                 part()
-        box.remove()

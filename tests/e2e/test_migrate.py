@@ -29,12 +29,9 @@ SET_UP = "SET ROLE ymgr_owner; SET search_path = ymgr;"
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("team")) as team:
         team.pg.sql("ALTER ROLE installer PASSWORD 'installer'", database="postgres")
         yield team
-    box.remove()
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,8 @@ from team import Team
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("team")) as team:
         yield team
-    box.remove()
 
 
 def test_login_makes_a_session_and_logout_ends_it(team):

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from harness import RELEASE, Box, Ymgr, free_port, wait_for
+from harness import Ymgr, free_port, wait_for
 from openbao import OpenBao, TlsCa
 from team import Team
 from vault_proxy import VaultProxy
@@ -14,13 +14,10 @@ from vault_proxy import VaultProxy
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bad")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("bad")) as team:
         for name in ("ada", "oscar", "uma"):
             team.person_box(name)("login", "--user", name)
         yield team
-    box.remove()
 
 
 @pytest.fixture

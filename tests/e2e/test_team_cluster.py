@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from harness import RELEASE, Box, Ymgr, wait_for
+from harness import wait_for
 from team import Team
 
 MANY = 200
@@ -12,13 +12,10 @@ MANY = 200
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cluster")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box), nodes=3, standby=True) as team:
+    with Team(tmp_path_factory.mktemp("cluster"), nodes=3, standby=True) as team:
         team.person_box("ada")("login", "--user", "ada")
         team.person_box("oscar")("login", "--user", "oscar")
         yield team
-    box.remove()
 
 
 @pytest.fixture

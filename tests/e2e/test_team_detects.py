@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from harness import RELEASE, Box, Ymgr
 from team import Team
 
 FAR = int(time.time() + 30 * 86400) * 1_000_000
@@ -17,11 +16,8 @@ FAR = int(time.time() + 30 * 86400) * 1_000_000
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("team")) as team:
         yield team
-    box.remove()
 
 
 @pytest.fixture(scope="module")

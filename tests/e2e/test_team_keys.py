@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
+from harness import FAILPOINT, Ymgr, openssl
 from team import Team
 
 ALGORITHMS = {
@@ -17,15 +17,12 @@ ALGORITHMS = {
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("team")) as team:
         team.pg.sql("ALTER ROLE installer PASSWORD 'installs'")
-        token, password = box.secret("root.token", team.bao.root_token), box.secret("installer.password", "installs")
+        token, password = team.ymgr.box.secret("root.token", team.bao.root_token), team.ymgr.box.secret("installer.password", "installs")
         asked = ["--vault-token-file", token, "--database-user", "installer", "--database-password-file", password, "--yes"]
         team.ymgr("init", "--team", "--apply", *asked, "-c", team.config)
         yield team
-    box.remove()
 
 
 @pytest.fixture(scope="module")

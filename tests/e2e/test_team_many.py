@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import FAILPOINT, RELEASE, Box, Ymgr
+from harness import FAILPOINT, Ymgr
 from team import Team
 
 DUE = 12
@@ -12,13 +12,10 @@ RENEW = ["renew", "--due", "--scope", "all", "--renew-before", "47h59m59s"]
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("many")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("many")) as team:
         for name in ("ada", "oscar", "ren"):
             team.person_box(name)("login", "--user", name)
         yield team
-    box.remove()
 
 
 def at_once(people, count, *args):

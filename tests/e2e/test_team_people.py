@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from harness import RELEASE, Box, Ymgr, wait_for
+from harness import wait_for
 from openbao import Refused
 from team import PASSWORD, Member, Team
 
@@ -17,11 +17,8 @@ DEVICE = (
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("team")) as team:
         yield team
-    box.remove()
 
 
 @pytest.fixture(scope="module")

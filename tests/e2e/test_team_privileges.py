@@ -276,12 +276,9 @@ SQL = {
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("team")) as team:
         fill(team)
         yield team
-    box.remove()
 
 
 def fill(team):

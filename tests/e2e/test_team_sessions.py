@@ -9,7 +9,7 @@ import time
 
 import pytest
 from agent import Agent
-from harness import RELEASE, Box, Ymgr, wait_for
+from harness import Ymgr, wait_for
 from openbao import Refused
 from team import PSQL, ROLES, Team
 
@@ -20,11 +20,8 @@ LIFE = 12  # seconds of a session that expires; logging in four people must be q
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team")
-    box = Box(folder / "box")
-    with Team(folder, Ymgr(RELEASE, box)) as team:
+    with Team(tmp_path_factory.mktemp("team")) as team:
         yield team
-    box.remove()
 
 
 @dataclasses.dataclass

@@ -1,6 +1,6 @@
 """A team's servers, OpenBao and PostgreSQL, set up from the files of `ymgr init --team --plan`, and one person for each role.
 
-    with Team(folder, ymgr) as team:
+    with Team(folder) as team:
         team.member("user").vault("GET", "sys/mounts")          # (status, answer), with that person's own token
         team.member("user").sql("SELECT name FROM ymgr.users")  # (whether it worked, output) as that person's own role
 """
@@ -93,10 +93,11 @@ class Member:
 class Team:
     """`nodes`: of OpenBao, one Raft cluster; `standby`: another PostgreSQL follows the first (self.standby)."""
 
-    def __init__(self, folder, ymgr, nodes=1, standby=False):
-        self.folder, self.ymgr = folder, ymgr
+    def __init__(self, folder, nodes=1, standby=False):
+        self.folder = folder
         self.members = {}
-        self.boxes = {}
+        self.boxes = {"set-up": Box(folder / "box")}
+        self.ymgr = Ymgr(RELEASE, self.boxes["set-up"])
         self.cluster = Cluster(folder, nodes) if nodes > 1 else None
         self.bao, self.pg = OpenBao(folder), Postgres(replicas=standby)
         self.standby = None
