@@ -8,6 +8,7 @@ import threading
 import pytest
 from harness import Ymgr, free_port, wait_for
 from openbao import OpenBao, TlsCa
+from postgres import Pooler
 from team import Team
 from vault_proxy import VaultProxy
 
@@ -213,3 +214,40 @@ def test_a_server_that_was_never_initialised_says_so(team, tmp_path):
         fresh.launch()
         refused = through(team, "uma", fresh.address, vault={"ca_file": fresh.ca_file}).json("whoami", "--timeout", "3s", exit=8)
     assert refused["code"] == "vault-uninitialised" and "init" in refused["suggestion"], refused
+
+
+@pytest.fixture(scope="module")
+def pooled(team):
+    """Where the database is behind PgBouncer of that mode, for Vault's own login, too."""
+    team.pg.sql(Pooler.SQL)
+    connection = "database/config/ymgr-postgres"
+    direct = team.bao.api("GET", connection)["data"]["connection_details"]["connection_url"]
+    with Pooler(team.pg, "session") as session, Pooler(team.pg, "transaction") as transaction:
+        behind = f"postgresql://{{{{username}}}}:{{{{password}}}}@/ymgr?host={session.folder}&port={Pooler.PORT}"
+        team.bao.api("POST", connection, {"connection_url": behind})
+        yield {pooler.mode: {"host": str(pooler.folder), "port": int(Pooler.PORT)} for pooler in (session, transaction)}
+        team.bao.api("POST", connection, {"connection_url": direct})
+
+
+def test_a_team_works_through_a_pooler_that_keeps_sessions(team, pooled):
+    oscar = through(team, "oscar", team.bao.address, database=pooled["session"])
+    oscar.json("login")
+    login = f"u-{team.member('oscar').entity}.%"
+    logins = int(team.pg.sql(f"SELECT count(*) FROM pg_roles WHERE rolname LIKE '{login}'"))
+    issued = oscar.json("issue", "pooled-{1..20}.corp.test", "--jobs", "4")
+    assert issued["summary"]["issued"] == 20, issued
+    assert oscar.json("renew", "pooled-1.corp.test", "--force")["success"] is True
+    assert oscar.json("report")["active"] >= 20
+    assert number(team, "certificates WHERE name LIKE 'pooled-%' AND issued_by = 'oscar'") == 21
+    assert number(team, f"audit_events WHERE target LIKE 'pooled-%' AND actor <> 'oscar'") == 0
+    oscar("logout")  # the role goes although the pooler has kept its connections
+    ends = f"SELECT count(*) FROM pg_roles WHERE rolname LIKE '{login}'"
+    wait_for(lambda: int(team.pg.sql(ends)) == logins - 1, "the login's end", 5)
+
+
+def test_a_pooler_that_gives_every_transaction_another_session_is_refused(team, pooled):
+    oscar = through(team, "oscar", team.bao.address, database=pooled["transaction"])
+    for words in (["login"], ["issue", "unfit.corp.test"], ["report"]):
+        refused = oscar.json(*words, exit=2)
+        assert refused["code"] == "pooler-unfit" and "pool_mode = session" in refused["suggestion"], refused
+    assert number(team, "operations WHERE target = 'unfit.corp.test'") == 0

@@ -7,6 +7,8 @@
 
 With tls=True it listens on 127.0.0.1, too, as "localhost" (pg.tls: what a client needs for verify-full). With replicas=True a
 standby may follow it: pg.standby(), and take over: promote().
+
+    with Pooler(pg, "session") as pooler:                     # PgBouncer before it, at pooler.folder and Pooler.PORT
 """
 
 import glob
@@ -19,6 +21,8 @@ import tempfile
 
 from harness import PATH, free_port, openssl, run, wait_for
 
+NOBODY = pwd.getpwnam("nobody") if os.getuid() == 0 else None  # PostgreSQL and PgBouncer refuse root
+
 PROGRAMS = pathlib.Path(max(glob.glob("/usr/lib/postgresql/*/bin"), default="/PostgreSQL is not installed"))
 ALONE = {"wal_level": "minimal", "max_wal_senders": "0"}
 QUICK = {
@@ -28,6 +32,20 @@ QUICK = {
     "autovacuum": "off",
     "shared_buffers": "32MB",
 }
+
+
+def start_server(words, folder):
+    """As nobody when we are root; it dies with us."""
+    user = ["--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups"] if NOBODY else []
+    with open(folder / "log", "ab") as log:
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "QUIT", *user, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            start_new_session=True,
+        )
 
 
 class Postgres:
@@ -42,10 +60,9 @@ class Postgres:
         self.settings = dict(QUICK) if replicas else QUICK | ALONE
         self.process = None
         self.owner = {}
-        if os.getuid() == 0:  # PostgreSQL refuses root
-            nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-            self.owner = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        if NOBODY:
+            os.chown(self.folder, NOBODY.pw_uid, NOBODY.pw_gid)
+            self.owner = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
 
     def __enter__(self):
         return self
@@ -77,16 +94,7 @@ class Postgres:
         (self.folder / "data/postmaster.pid").unlink(missing_ok=True)  # of the one before
         settings = {"port": self.env["PGPORT"], **self.settings}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        user = ["--reuid", str(self.owner["user"]), "--regid", str(self.owner["group"]), "--clear-groups"] if self.owner else []
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "QUIT", *user, PROGRAMS / "postgres", "-D", "data", "-k", self.folder, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                start_new_session=True,
-            )
+        self.process = start_server([PROGRAMS / "postgres", "-D", "data", "-k", self.folder, *options], self.folder)
         wait_for(self._ready, f"PostgreSQL: {self.folder}/log")
         return self
 
@@ -122,4 +130,43 @@ class Postgres:
 
     def kill(self):
         self.crash()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Pooler:
+    """PgBouncer as README says: roles that come and go show it their own password, whose verifier it asks the server for."""
+
+    PORT = "6432"
+    SQL = """
+CREATE ROLE pooler LOGIN PASSWORD 'pooler';
+GRANT CONNECT ON DATABASE ymgr TO pooler;
+CREATE FUNCTION public.verifier(login TEXT) RETURNS TABLE (name NAME, verifier TEXT) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS
+$$ SELECT rolname, rolpassword FROM pg_authid WHERE rolname = login AND rolcanlogin AND NOT rolsuper $$;
+REVOKE ALL ON FUNCTION public.verifier FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.verifier TO pooler;
+"""
+
+    def __init__(self, server, mode):
+        self.mode = mode
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-pool-"))
+        os.chown(self.folder, *((NOBODY.pw_uid, NOBODY.pw_gid) if NOBODY else (-1, -1)))
+        (self.folder / "users").write_text('"pooler" "pooler"\n')
+        (self.folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host={server.env['PGHOST']} port={server.env['PGPORT']}\n[pgbouncer]\n"
+            f"unix_socket_dir = {self.folder}\nlisten_port = {self.PORT}\npool_mode = {mode}\nauth_type = scram-sha-256\n"
+            f"auth_file = {self.folder}/users\nauth_user = pooler\nauth_query = SELECT name, verifier FROM public.verifier($1)\n"
+        )
+        self.process = None
+
+    def __enter__(self):
+        self.process = start_server(["/usr/sbin/pgbouncer", self.folder / "pgbouncer.ini"], self.folder)
+        socket = self.folder / f".s.PGSQL.{self.PORT}"
+        wait_for(lambda: self.process.poll() is not None or socket.exists(), "PgBouncer")
+        assert self.process.poll() is None, (self.folder / "log").read_text()
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(3)
+        self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
