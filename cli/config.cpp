@@ -124,6 +124,8 @@ constexpr ConfigKey keys[] = {
     {"jobs", "YMGR_JOBS", "", "number of processors, of a team at least 8", "workers of a bulk", check_jobs},
     {"renew_before", "", "", "33% of life, at most 30d", "when a certificate is due: a duration or a share of its life",
      check_renew_before},
+    {"renew.heartbeat", "", "", "26h", "how old the last scheduled renewal that succeeded may be before it is an alarm",
+     check_duration},
     {"agent.socket", "YMGR_AGENT_SOCKET", "", "$XDG_RUNTIME_DIR/ymgr/agent.sock", "Unix socket of the agent",
      check_folder},
     {"session.folder", "", "", "$XDG_RUNTIME_DIR/ymgr", "folder of session files, best on a tmpfs", check_folder},
@@ -182,6 +184,7 @@ class FileReader {
     YamlReader reader(document, path_, Code::config_invalid, "configuration");
     take(reader, "context", "context", file.settings);
     take_common(reader, file.settings);
+    take_section(reader, "renew", {"heartbeat"}, file.settings);
     take_section(reader, "agent", {"socket"}, file.settings);
     take_section(reader, "session", {"folder"}, file.settings);
     take_section(reader, "secrets", {"pin", "pin_tries", "puk_tries"}, file.settings);
@@ -398,6 +401,10 @@ Duration Config::timeout() const {
 std::size_t Config::jobs() const {
   const auto jobs = parse_number(at("jobs").value);
   return jobs ? static_cast<std::size_t>(*jobs) : processor_count();
+}
+
+Duration Config::heartbeat() const {
+  return parse_duration(at("renew.heartbeat").value);
 }
 
 PinMode Config::pin_mode() const {

@@ -53,6 +53,8 @@ struct Config {
   std::size_t jobs() const;
   /// nullopt: the default rule (33% of life or 30 days).
   std::optional<RenewBefore> renew_before() const;
+  /// After which a host whose scheduled renewal has not succeeded counts as stale.
+  Duration heartbeat() const;
   PinMode pin_mode() const;
   /// @param key  "secrets.pin_tries" or "secrets.puk_tries"
   int tries(std::string_view key) const;

@@ -8,6 +8,7 @@
 #include "workflow/device_replace.hpp"
 #include "workflow/explain.hpp"
 #include "workflow/genuine.hpp"
+#include "workflow/heartbeat.hpp"
 #include "workflow/issue.hpp"
 #include "workflow/renew_plan.hpp"
 
@@ -399,9 +400,9 @@ RenewAnswer resume_renewal(Workbench& bench, const std::string& request_id) {
   return answer;
 }
 
-RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
-  bench.session.require(Right::renew);
-  if (options.dry_run) return plan_only(bench, due, options);
+namespace {
+
+RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   supersede_replaced(bench);
   RenewAnswer answer, orphans;
   PluggedIn plugged(bench);
@@ -430,6 +431,31 @@ RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOption
   answer.next_expiry = next_expiry(bench.db);
   set_exit(answer);
   return answer;
+}
+
+/// Why a run did not do all it had to, for whoever looks at its heartbeat.
+std::string fault_of(const RenewAnswer& answer) {
+  for (const auto& item : answer.items)
+    if (const auto* error = item.find("error")) return item.text_or("name", "") + ": " + error->text();
+  if (!answer.hooks.messages.empty()) return answer.hooks.messages.front();
+  return answer.upkeep.failures.empty() ? std::string() : answer.upkeep.failures.front().what();
+}
+
+}  // namespace
+
+RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+  bench.session.require(Right::renew);
+  if (options.dry_run) return plan_only(bench, due, options);
+  if (!due.selection.empty() || due.limit > 0) return run_due(bench, due, options);
+  heartbeat::begin(bench);
+  try {
+    auto answer = run_due(bench, due, options);
+    heartbeat::end(bench, answer.exit, fault_of(answer));
+    return answer;
+  } catch (const Error& error) {
+    heartbeat::note_failure(bench, error);
+    throw;
+  }
 }
 
 }  // namespace ymgr

@@ -261,6 +261,15 @@ GRANT INSERT, UPDATE (status, subject, certificate, chain, not_before, not_after
 CREATE POLICY {{policy}} ON issuers FOR INSERT TO {{to}} WITH CHECK (true);
 CREATE POLICY {{policy}} ON issuers FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
 
+-- [admin operator user auditor renewer] see when each host last ran its scheduled renewal, and how it ended
+GRANT SELECT ON heartbeats TO {{to}};
+CREATE POLICY {{policy}} ON heartbeats FOR SELECT TO {{to}} USING (true);
+-- [admin operator user renewer] record the own runs
+GRANT INSERT, UPDATE (started_at, ended_at, exit_status, message, succeeded_at) ON heartbeats TO {{to}};
+CREATE POLICY {{policy}} ON heartbeats FOR INSERT TO {{to}} WITH CHECK (actor = (SELECT actor()));
+CREATE POLICY {{policy}} ON heartbeats FOR UPDATE TO {{to}}
+  USING (actor = (SELECT actor())) WITH CHECK (actor = (SELECT actor()));
+
 -- [admin operator user auditor renewer] the same rows with times that people can read
 GRANT SELECT ON readable_certificates, readable_operations, readable_sessions, readable_devices,
   readable_audit_events TO {{to}};
