@@ -1,4 +1,4 @@
-// The functions of libcurl that the client calls. Few commands need them: see base/shared_library.hpp.
+// The functions of libcurl that are called. Few commands need them: see base/shared_library.hpp.
 #pragma once
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
@@ -20,6 +20,7 @@ class Curl {
   decltype(curl_easy_init)* easy_init = find<decltype(curl_easy_init)>("curl_easy_init");
   decltype(curl_easy_cleanup)* easy_cleanup = find<decltype(curl_easy_cleanup)>("curl_easy_cleanup");
   decltype(curl_easy_reset)* easy_reset = find<decltype(curl_easy_reset)>("curl_easy_reset");
+  decltype(curl_easy_perform)* easy_perform = find<decltype(curl_easy_perform)>("curl_easy_perform");
   decltype(curl_easy_setopt)* easy_setopt = find<decltype(curl_easy_setopt)>("curl_easy_setopt");
   decltype(curl_easy_getinfo)* easy_getinfo = find<decltype(curl_easy_getinfo)>("curl_easy_getinfo");
   decltype(curl_easy_strerror)* easy_strerror = find<decltype(curl_easy_strerror)>("curl_easy_strerror");

@@ -27,7 +27,7 @@ ARROWS = {
     "inventory": "sql x509",
     "authority": "secrets sql vault x509",
     "session": "agent audit secrets sql vault x509",
-    "report": "inventory sql x509",
+    "report": "http inventory sql x509",
     "workflow": "agent audit authority inventory keys policy report secrets session sql vault http x509",
     "cli": "workflow agent audit authority inventory keys policy report secrets session sql vault http x509",
     "agentd": "agent http x509",
