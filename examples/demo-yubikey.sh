@@ -46,31 +46,13 @@ ymgr ca export --what chain >issuers.pem
 write_crls() { { ymgr ca crl && ymgr ca crl --root; } >crls.pem; }
 write_crls
 port=$(free_port)
-mkdir temporary
-cat >nginx.conf <<END
-pid $PWD/nginx.pid;
-error_log $PWD/nginx.log info;
-events {}
-http {
-  access_log off;
-  client_body_temp_path $PWD/temporary; proxy_temp_path $PWD/temporary; fastcgi_temp_path $PWD/temporary;
-  uwsgi_temp_path $PWD/temporary; scgi_temp_path $PWD/temporary;
-  server {
-    listen 127.0.0.1:$port ssl;
-    server_name localhost;
-    ssl_certificate $PWD/server/fullchain.pem;
-    ssl_certificate_key $PWD/server/privkey.pem;
-    ssl_client_certificate $PWD/issuers.pem;
+write_nginx "$PWD/nginx" "$port" "$PWD/server" "ssl_client_certificate $PWD/issuers.pem;
     ssl_crl $PWD/crls.pem;
     ssl_verify_client on;
-    ssl_verify_depth 2;
-    location / { return 200 "hello \$ssl_client_s_dn\n"; }
-  }
-}
-END
-serve() { nginx -p "$PWD" -c "$PWD/nginx.conf" -e "$PWD/nginx.log" "$@"; }
+    ssl_verify_depth 2;" "hello \$ssl_client_s_dn"
+serve() { nginx -p "$PWD/nginx" -c nginx.conf -e error.log "$@"; }
 serve
-nginx=$(cat nginx.pid)
+nginx=$(cat nginx/pid)
 wait_for_port "$port" https
 # What the card shows for itself: the certificate that was written to it.
 log_in() {
@@ -96,8 +78,8 @@ while log_in >refused.txt && grep -q '^hello' refused.txt; do
   [ "$tries" -lt 50 ] || fail 'the server still lets alice in'
   sleep 0.1
 done
-grep -o 'The SSL certificate error' refused.txt | head -n 1
-grep -o 'certificate revoked' nginx.log | head -n 1 || fail 'the server does not say why'
+grep -o -m 1 'The SSL certificate error' refused.txt | head -n 1
+grep -o -m 1 'certificate revoked' nginx/error.log || fail 'the server does not say why'
 
 say 'What is known of the YubiKey'
 show ymgr device show 1001

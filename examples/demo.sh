@@ -3,42 +3,21 @@
 # of `./ymgr-dev build`. Everything stands in a temporary folder that is removed at the end.
 set -eu
 
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-bin=${YMGR_DEMO_BIN:-$top/build/release/bin}
-failpoint=${YMGR_DEMO_FAILPOINT:-$top/build/release/tests/ymgr-failpoint}
-PATH=$bin:/usr/sbin:/sbin:$PATH
-export PATH
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/ymgr-demo-XXXXXX")
-tmpfs=/dev/shm
-[ -w "$tmpfs" ] || tmpfs=$work
-XDG_RUNTIME_DIR=$(mktemp -d "$tmpfs/ymgr-demo-XXXXXX")
-YMGR_HOME=$work/profile
-XDG_CONFIG_HOME=$work/config
-export work YMGR_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR
-unset YMGR_CONFIG YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE 2>/dev/null || true
+# shellcheck source=examples/scratch.sh
+. "$(dirname -- "$0")/scratch.sh" demo
 
 server=
 responder=
-end() {
-  status=$?
+failpoint=${YMGR_DEMO_FAILPOINT:-$top/build/release/tests/ymgr-failpoint}
+stop_all() {
   for pid in $server $responder; do kill "$pid" 2>/dev/null || true; done
-  rm -rf "$work" "$XDG_RUNTIME_DIR"
-  [ "$status" -eq 0 ] || echo "demo: FAILED (exit $status)" >&2
 }
-trap end EXIT
-trap 'exit 130' INT TERM
-
-# shellcheck source=examples/demo-tools.sh
-. "$top/examples/demo-tools.sh"
 served_serial() {
   echo | openssl s_client -connect "127.0.0.1:$https" -servername localhost 2>/dev/null | openssl x509 -noout -serial
 }
 
 say 'A profile: database, sealed keys, root and issuing CA, policy, first admin'
-(umask 077 && head -c 18 /dev/urandom | base64 >"$work/password")
-show ymgr init --admin alice --password-file "$work/password"
-show ymgr login --user alice --password-file "$work/password"
+make_profile
 show ymgr whoami
 
 say 'A certificate for localhost, with the hook that reloads the server after a renewal'
@@ -48,30 +27,12 @@ exec $work/server reload
 END
 https=$(free_port)
 if command -v nginx >/dev/null 2>&1; then
-  mkdir -p "$work/nginx"
-  cat >"$work/nginx/nginx.conf" <<END
-daemon on;
-pid $work/nginx/pid;
-error_log $work/nginx/error.log;
-events {}
-http {
-  access_log off;
-  client_body_temp_path $work/nginx/body; proxy_temp_path $work/nginx/proxy; fastcgi_temp_path $work/nginx/fastcgi;
-  uwsgi_temp_path $work/nginx/uwsgi; scgi_temp_path $work/nginx/scgi;
-  server {
-    listen 127.0.0.1:$https ssl;
-    server_name localhost;
-    ssl_certificate $work/tls/fullchain.pem;
-    ssl_certificate_key $work/tls/privkey.pem;
-    location / { return 200 "hello over TLS\n"; }
-  }
-}
-END
+  write_nginx "$work/nginx" "$https" "$work/tls"
   cat >"$work/server" <<END
 #!/bin/sh
 case \$1 in
-start) exec nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" -e "$work/nginx/error.log" ;;
-reload) exec nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" -e "$work/nginx/error.log" -s reload ;;
+start) exec nginx -p "$work/nginx" -c nginx.conf -e error.log ;;
+reload) exec nginx -p "$work/nginx" -c nginx.conf -e error.log -s reload ;;
 esac
 END
 else
@@ -94,15 +55,8 @@ before=$(served_serial)
 
 say 'Renewed: the hook reloads the server, and curl sees the new serial number'
 show ymgr renew localhost
-tries=0
-while after=$(served_serial) && [ "$after" = "$before" ]; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 100 ] || fail 'the server still serves the old certificate'
-  sleep 0.1
-done
+other_than "$before" served_serial
 [ -f "$work/server.pid" ] && server=$(cat "$work/server.pid")
-echo "before: $before"
-echo "after:  $after"
 show curl -sS -o /dev/null -w 'verified by curl: %{ssl_verify_result}, HTTP %{http_code}\n' --cacert "$work/root.pem" "https://localhost:$https/"
 
 say 'Revoked: the CRL and an OCSP responder without any key of the CA say so'
