@@ -11,7 +11,8 @@ extern const Command enroll_command, set_pin_command;
 extern const Command device_list_command, device_show_command, device_attest_command, device_unblock_command,
     device_set_puk_command, device_rotate_secrets_command, device_reveal_command, device_assign_command,
     device_lost_command, device_found_command, device_retire_command, device_replace_command, device_reset_command;
-extern const Command policy_show_command, policy_check_command, policy_validate_command, policy_set_command;
+extern const Command policy_show_command, policy_check_command, policy_validate_command, policy_simulate_command,
+    policy_set_command;
 extern const Command operation_list_command, operation_show_command, operation_abandon_command;
 extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
     ca_rotate_command;
@@ -38,7 +39,8 @@ constexpr const Command* table[] = {
     &device_rotate_secrets_command, &device_reveal_command, &device_attest_command, &device_assign_command,
     &device_lost_command, &device_found_command, &device_replace_command, &device_retire_command, &device_reset_command,
     &agent_status_command, &agent_start_command, &agent_register_command,
-    &policy_show_command, &policy_check_command, &policy_validate_command, &policy_set_command,
+    &policy_show_command, &policy_check_command, &policy_validate_command, &policy_simulate_command,
+    &policy_set_command,
     &operation_list_command, &operation_show_command, &operation_abandon_command,
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,

@@ -106,6 +106,18 @@ void due(sql::Connection&, const DueQuery&, const std::function<void(const Certi
 /// Without reading them whole: how many.
 std::int64_t count_due(sql::Connection&, const DueQuery&);
 
+/// What an active certificate brings to its next renewal.
+struct ComingRenewal {
+  std::string cert_id, name, profile, owner, serial;
+  std::vector<San> sans;
+  std::string key_algorithm, public_key_sha256, key_reference;
+  Time key_created_at, renew_at, expires_at;
+  bool key_denied = false;
+};
+/// Streams all active certificates, the one that is due first first. Index certificates_due.
+void coming_renewals(sql::Connection&, const Selection&, Time at,
+                     const std::function<void(const ComingRenewal&)>& each);
+
 /// Where it is active; a revoked one stays revoked.
 void supersede(sql::Connection&, std::string_view cert_id);
 /// Revoked already: date stays, reason becomes the new one, invalidity date too when there is one.

@@ -30,6 +30,7 @@ class Reader {
  public:
   explicit Reader(const sql::Row& row) : row_(row) {}
   std::string text() { return std::string(row_.text(column_++)); }
+  std::vector<San> sans() { return inventory::read_sans(row_.text(column_++)); }
   Time time() { return from_micros(row_.integer(column_++)); }
   std::optional<Time> time_or_none() {
     const bool none = row_.is_null(column_);
@@ -57,12 +58,6 @@ San read_san(std::string_view text) {
   throw Error(Code::database_corrupt, "a certificate has a name of unknown kind: " + printable(text));
 }
 
-std::vector<San> read_sans(const Json& json) {
-  std::vector<San> sans;
-  for (const auto& item : json.items()) sans.push_back(read_san(item.text()));
-  return sans;
-}
-
 std::map<std::string, std::string> read_labels(const Json& json) {
   std::map<std::string, std::string> labels;
   for (const auto& [name, value] : json.members()) labels.emplace(name, value.text());
@@ -78,13 +73,20 @@ std::string_view to_string(CertificateStatus status) noexcept {
 
 namespace inventory {
 
+std::vector<San> read_sans(std::string_view json) {
+  std::vector<San> sans;
+  const Json list = parse_json(json);
+  for (const auto& item : list.items()) sans.push_back(read_san(item.text()));
+  return sans;
+}
+
 CertificateRow read_row(const sql::Row& source) {
   Reader in(source);
   CertificateRow row;
   row.cert_id = in.text();
   row.name = in.text();
   row.subject = in.text();
-  row.sans = read_sans(in.json());
+  row.sans = in.sans();
   row.serial = in.text();
   row.issuer = in.text();
   row.ca_name = in.text();

@@ -1,6 +1,8 @@
 // One row of `certificates` between SQL and CertificateRow.
 #pragma once
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "inventory/inventory.hpp"
 
@@ -14,5 +16,7 @@ inline constexpr const char* columns =
     "installation, hook_state, hook_message, hook_at, request_id, issued_by, device, slot, attestation";
 
 CertificateRow read_row(const sql::Row&);
+/// The column `sans`. @throws Error database-corrupt
+std::vector<San> read_sans(std::string_view json);
 
 }  // namespace ymgr::inventory

@@ -29,13 +29,7 @@ PolicyRequest request_of(sql::Connection& db, const CertificateRow& row) {
 
 Decision decision_on(sql::Connection& db, const Policy& policy, const CertificateRow& row) {
   if (policy.profiles().contains(row.profile)) return policy.decide(request_of(db, row), row.issued_at);
-  Violation gone{"profile",
-                 row.profile,
-                 "a profile of the policy",
-                 "Profile " + row.profile + " does not exist any more",
-                 "Issue it again under another profile",
-                 "--profile"};
-  return {policy.version(), {std::move(gone)}};
+  return {policy.version(), {profile_gone(row.profile)}};
 }
 
 /// Whether its compliance counts, now or after its hold.
@@ -57,6 +51,15 @@ std::string measure_group(sql::Connection& db, const Policy& policy, const std::
 }
 
 }  // namespace
+
+Violation profile_gone(const std::string& profile) {
+  return {"profile",
+          profile,
+          "a profile of the policy",
+          "Profile " + profile + " does not exist any more",
+          "Issue it again under another profile",
+          "--profile"};
+}
 
 Json violations_of(sql::Connection& db, const Policy& policy, const CertificateRow& row) {
   auto violations = decision_on(db, policy, row).violations;

@@ -11,6 +11,9 @@ namespace ymgr {
 /// who issued it and not whether its key was used before. @return null: nothing
 Json violations_of(sql::Connection&, const Policy&, const CertificateRow&);
 
+/// That a policy has no such profile.
+Violation profile_gone(const std::string& profile);
+
 /// Notes in the caller's transaction that every certificate is to be measured.
 void begin_measuring(sql::Connection&, Time at);
 /// Something is left to measure.

@@ -148,3 +148,65 @@ def test_measuring_goes_on_after_a_kill(ymgr, failpoint, box, step):
     assert ymgr.json("report")["offending"] == 3
     assert ymgr.json("audit", "verify")["findings"] == []
     assert len(ymgr.json("audit", "list", "--event", "policy.changed")["events"]) == 1
+
+
+def test_simulate_tells_what_another_policy_would_refuse(ymgr, box):
+    ymgr("issue", "good.example.com", "--key", "ec-p384")
+    ymgr("issue", "bad-{1..3}.example.com")
+    ymgr("issue", "soon.example.com", "--validity", "20d")
+    ymgr("issue", "client", "--profile", "tls-client", "--key", "ec-p384")
+    before, same = snapshot_of(ymgr), box.profile / "policy.yaml"
+    told = ymgr.json("policy", "simulate", same)
+    assert (told["checked"], told["failing"], told["rules"], told["first_failure_at"]) == (6, 0, [], None)
+    assert "would renew all of 6 certificates" in ymgr("policy", "simulate", same).stdout
+    text = same.read_text().replace("v2.3", "v3")
+    for old, new in (*ONLY_P384.values(), ("  tls-client:", "  tls-clients:")):
+        assert old in text
+        text = text.replace(old, new)
+    stricter = box.file("stricter.yaml", text)
+    told = ymgr.json("policy", "simulate", stricter, exit=11)
+    assert (told["success"], told["policy_version"], told["in_force"]) == (True, "v3", "v2.3")
+    assert (told["checked"], told["failing"], told["already_failing"], told["truncated"]) == (6, 5, 0, False)
+    assert {rule["rule"]: rule["certificates"] for rule in told["rules"]} == {"key.algorithms": 4, "profile": 1}
+    assert told["rules"][0]["message"] == "Key algorithm ec-p256 not allowed in profile tls-server"
+    items = told["certificates"]
+    assert items[0]["name"] == "soon.example.com" and items[0]["renew_at"] == told["first_failure_at"]
+    assert [item["renew_at"] for item in items] == sorted(item["renew_at"] for item in items)
+    assert {item["name"] for item in items} == {f"bad-{n}.example.com" for n in (1, 2, 3)} | {
+        "soon.example.com",
+        "client",
+    }
+    limited = ymgr("policy", "simulate", stricter, "--limit", "2", exit=11).stdout
+    assert "would refuse 5 of 6" in limited and "and 3 more" in limited
+    assert ymgr.json("policy", "simulate", stricter, "--limit", "2", exit=11)["truncated"]
+    only = ymgr.json("policy", "simulate", "-", "--select", "name=client", input=text, exit=11)
+    assert (only["checked"], only["failing"]) == (1, 1)
+    rows = ymgr("policy", "simulate", stricter, "-o", "csv", exit=11).stdout.splitlines()
+    assert rows[0].startswith("renew_at,name,owner,profile,rules") and len(rows) == 6
+    assert snapshot_of(ymgr) == before and ymgr.json("policy", "show")["version"] == "v2.3"
+    tighten(box, **ONLY_P384)
+    told = ymgr.json("policy", "simulate", stricter, exit=11)
+    assert (told["failing"], told["already_failing"]) == (5, 4)
+
+
+def test_simulate_asks_on_the_day_of_the_renewal(ymgr, box):
+    """A key is made anew where it is ours; whoever holds another has to bring a new request."""
+    key = ("-newkey", "rsa:3072", "-nodes", "-keyout", box.work / "key.pem")
+    openssl("req", "-new", *key, "-subj", "/CN=csr.example.com", "-out", box.work / "request.pem")
+    ymgr("issue", "--csr", "request.pem")
+    ymgr("issue", "ours.example.com")
+    ymgr("issue", "denied.example.com")
+    text = (box.profile / "policy.yaml").read_text()
+    ours = ymgr.json("cert", "show", "denied.example.com")["public_key_sha256"]
+    assert "  denied: []\n" in text
+    box.file("denied.yaml", text.replace("  denied: []\n", f"  denied: [{ours}]\n", 1))
+    assert ymgr.json("policy", "simulate", "denied.yaml")["failing"] == 0
+    box.file("no-reuse.yaml", text.replace("key: true", "key: false"))
+    told = ymgr.json("policy", "simulate", "no-reuse.yaml", exit=11)
+    assert [(item["name"], item["rules"]) for item in told["certificates"]] == [("csr.example.com", ["reuse.key"])]
+    box.file("old-keys.yaml", text.replace("max_key_age: 2y", "max_key_age: 30d"))
+    told = ymgr.json("policy", "simulate", "old-keys.yaml", exit=11)  # due in 60 days
+    assert [(item["name"], item["rules"]) for item in told["certificates"]] == [
+        ("csr.example.com", ["reuse.max_key_age"])
+    ]
+    assert ymgr.json("policy", "simulate", "missing.yaml", exit=None)["code"] == "file-not-found"
