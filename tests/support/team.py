@@ -91,15 +91,16 @@ class Member:
 
 
 class Team:
-    """`nodes`: of OpenBao, one Raft cluster; `standby`: another PostgreSQL follows the first (self.standby)."""
+    """`nodes`: of OpenBao, one Raft cluster; `standby`: another PostgreSQL follows the first (self.standby); `disk`: neither server's
+    data have more room than that."""
 
-    def __init__(self, folder, nodes=1, standby=False):
+    def __init__(self, folder, nodes=1, standby=False, disk=None):
         self.folder = folder
         self.members = {}
         self.boxes = {"set-up": Box(folder / "box")}
         self.ymgr = Ymgr(RELEASE, self.boxes["set-up"])
         self.cluster = Cluster(folder, nodes) if nodes > 1 else None
-        self.bao, self.pg = OpenBao(folder), Postgres(replicas=standby)
+        self.bao, self.pg = OpenBao(folder, disk=disk), Postgres(replicas=standby, disk=disk)
         self.standby = None
         self.wants_standby = standby
         self.pool = ThreadPoolExecutor(3)  # a server dies with the thread that started it
@@ -126,6 +127,8 @@ class Team:
             member.close()
         for server in [*(self.cluster.nodes if self.cluster else [self.bao]), self.pg, *filter(None, [self.standby])]:
             server.kill()
+        if self.bao.disk:
+            self.bao.disk.__exit__()
         self.pool.shutdown()
         for box in self.boxes.values():
             box.remove()
