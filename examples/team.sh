@@ -6,52 +6,12 @@ set -eu
 
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 if [ -z "${VIRTUAL_YUBIKEY_FOLDER:-}" ]; then exec "$top/examples/with-virtual-yubikey.sh" "$0"; fi
-bin=${YMGR_DEMO_BIN:-$top/build/release/bin}
-PATH=$bin:/usr/sbin:/sbin:$PATH
-export PATH
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/ymgr-team-XXXXXX")
-tmpfs=/dev/shm
-[ -w "$tmpfs" ] || tmpfs=$work
-runtime=$(mktemp -d "$tmpfs/ymgr-team-XXXXXX")
-export HOME=$work
-unset YMGR_HOME YMGR_CONTEXT YMGR_USER YMGR_PASSWORD_FILE BAO_ADDR VAULT_ADDR BAO_TOKEN VAULT_TOKEN PGHOST PGPORT 2>/dev/null || true
-unset PGUSER PGDATABASE 2>/dev/null || true
-
-# shellcheck source=examples/demo-tools.sh
-. "$top/examples/demo-tools.sh"
+# shellcheck source=examples/scratch.sh
+. "$top/examples/scratch.sh" team
 agents=
-# shellcheck disable=SC2317  # by the trap
-end() {
-  status=$?
+stop_all() {
   stop_agents
   end_servers
-  rm -rf "$work" "$runtime"
-  [ "$status" -eq 0 ] || echo "team: FAILED (exit $status)" >&2
-}
-# shellcheck disable=SC2317  # by the trap, until team-servers.sh has its own
-end_servers() { :; }
-trap end EXIT
-trap 'exit 130' INT TERM
-
-# as NAME COMMAND...: on that person's machine, with a home and a runtime folder of its own.
-as() {
-  local who=$1
-  shift
-  mkdir -p "$work/$who" "$runtime/$who"
-  (cd "$work/$who" && HOME=$work/$who XDG_CONFIG_HOME=$work/$who/config YMGR_HOME=$work/$who/ymgr XDG_RUNTIME_DIR=$runtime/$who \
-    YMGR_CONFIG=$work/team.yaml "$@")
-}
-tell() {
-  printf '%s$ %s\n' "$1" "${*:2}"
-  as "$@"
-}
-# refused STATUS NAME COMMAND...: it must end with that exit status.
-refused() {
-  local wanted=$1 status=0
-  shift
-  tell "$@" || status=$?
-  [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted: $*"
 }
 
 # start_agent NAME: the agent beside that person's YubiKey.
@@ -68,16 +28,8 @@ stop_agents() {
 say 'The servers: OpenBao with TLS and Raft, PostgreSQL with TLS'
 # shellcheck source=examples/team-servers.sh
 . "$top/examples/team-servers.sh"
-cat >"$work/team.yaml" <<END
-vault:
-  address: $bao_address
-  ca_file: $servers_ca
-  domains: [corp.test, 10.0.0.0/8]
-database:
-  host: localhost
-  port: $pg_port
-  name: ymgr
-  ca_file: $servers_ca
+write_team_yaml
+cat >>"$work/team.yaml" <<END
 attestation:
   roots: [$VIRTUAL_YUBIKEY_FOLDER/virtual-yubikey-root.pem]
 END
@@ -88,9 +40,8 @@ tell ada ymgr init --team --plan plan --create-ca
 as ada sed -n 1,20p plan/REVIEW.md
 
 say 'Set up, by whoever may: a token that writes mounts and policies, a database role that makes roles'
-for name in ada oscar uma aude; do (umask 077 && head -c 18 /dev/urandom | base64 >"$work/$name.password"); done
-tell ada ymgr init --team --apply --create-ca --demo --yes --vault-token-file "$work/root.token" \
-  --database-user installer --database-password-file "$work/installer.password" --admin ada --password-file "$work/ada.password"
+make_passwords ada oscar uma aude
+set_up_team --demo
 say 'Again: nothing is done twice'
 tell ada ymgr init --team --apply --create-ca --yes --vault-token-file "$work/root.token" \
   --database-user installer --database-password-file "$work/installer.password"

@@ -14,7 +14,20 @@ namespace {
 using vault::Client;
 using vault::Path;
 
-/// A login or a UPN stands in patterns of Vault's.
+/// Whether the login stands in paths of Vault's: with a password, by name.
+bool logs_in_by_name(const Settings& settings) {
+  return settings.auth == "userpass" || settings.auth == "ldap";
+}
+
+/// Subjects of tokens look like repo:corp/shop:ref:refs/heads/main; they are compared as they are, and stand in no path.
+void refuse_subject(std::string_view login) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@:/|=+~";
+  if (login.size() <= 512 && login.find_first_not_of(letters) == std::string_view::npos) return;
+  throw Error(Code::name_invalid, "that can't be a login: " + printable(login),
+              "512 letters, digits and . _ - @ : / | = + ~ at most");
+}
+
+/// A login by name, an address and a UPN stand in patterns of Vault's.
 void refuse_pattern(std::string_view what, std::string_view text) {
   if (text.find_first_of("*+/;, \\") == std::string_view::npos) return;
   throw Error(Code::name_invalid,
@@ -190,8 +203,7 @@ void end_leases(const PeopleAdmin& admin, const Path& below) {
 /// What Vault lent somebody: database logins with their connections, and tokens where the path of the login names the person.
 void end_logins(const PeopleAdmin& admin, const vault::Entity& entity) {
   end_leases(admin, Path(admin.settings.database) / "creds" / ("u-" + entity.id));
-  const bool by_name = has_accounts(admin.settings) || admin.settings.auth == "ldap";
-  const std::string login = by_name ? login_of(entity, mount_accessor(admin)) : std::string();
+  const std::string login = logs_in_by_name(admin.settings) ? login_of(entity, mount_accessor(admin)) : std::string();
   if (!login.empty()) end_leases(admin, Path("auth/" + admin.settings.auth_mount) / "login" / login);
 }
 
@@ -205,7 +217,7 @@ void refuse_oneself(const PeopleAdmin& admin, std::string_view name) {
 /// After wrong passwords.
 void unlock(const PeopleAdmin& admin, const vault::Entity& entity) {
   const std::string accessor = mount_accessor(admin), login = login_of(entity, accessor);
-  if (!login.empty() && (has_accounts(admin.settings) || admin.settings.auth == "ldap"))
+  if (!login.empty() && logs_in_by_name(admin.settings))
     send(admin.vault, {"POST", "sys/locked-users/" + accessor + "/unlock/" + login, "", Json::object({})});
 }
 
@@ -233,7 +245,10 @@ NewPerson checked(const Settings& settings, NewPerson who) {
   refuse_domain(settings, who.name);
   check_role(who.role);
   if (who.login.empty()) who.login = who.name;
-  refuse_pattern("login", who.login);
+  if (logs_in_by_name(settings))
+    refuse_pattern("login", who.login);
+  else
+    refuse_subject(who.login);
   if (has_accounts(settings) && who.login != who.name)
     throw Error(Code::usage, "where accounts are made by userpass everybody's has the own name", "leave out --login");
   if (!who.mail.empty()) who.mail = make_san(SanKind::email, who.mail).value;

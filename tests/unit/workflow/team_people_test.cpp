@@ -38,6 +38,19 @@ TEST_CASE("a new person has names that no pattern of Vault's takes for more than
   CHECK_CODE(checked(settings, {"bob", "user", "ada", "", ""}), Code::usage);
 }
 
+TEST_CASE("the subject of a token is a login as it is, where it stands in no path") {
+  Settings settings;
+  settings.auth = "jwt";
+  for (const std::string subject :
+       {"repo:corp/shop:ref:refs/heads/main", "auth0|5f7c8ec7c33c6c004bbafe82", "ci/renewer"})
+    CHECK(checked(settings, {"bob", "renewer", subject, "", ""}).login == subject);
+  for (const std::string subject : {"two words", "quote\"d", "back\\slash", "new\nline", "star*"}) {
+    CAPTURE(subject);
+    CHECK_CODE(checked(settings, {"bob", "renewer", subject, "", ""}), Code::name_invalid);
+  }
+  CHECK_CODE(checked(settings, {"bob", "renewer", std::string(513, 'a'), "", ""}), Code::name_invalid);
+}
+
 TEST_CASE("a renewer is an operator in the table of users, and everybody else what the role says") {
   CHECK(row_role("renewer") == Role::operator_);
   CHECK(row_role("admin") == Role::admin);
