@@ -28,8 +28,9 @@ ARROWS = {
     "authority": "secrets sql vault x509",
     "session": "agent audit secrets sql vault x509",
     "report": "http inventory sql x509",
+    "plain": "x509",
     "workflow": "agent audit authority inventory keys policy report secrets session sql vault http x509",
-    "cli": "workflow agent audit authority inventory keys policy report secrets session sql vault http x509",
+    "cli": "workflow agent audit authority inventory keys plain policy report secrets session sql vault http x509",
     "agentd": "agent http x509",
 }
 
