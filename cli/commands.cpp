@@ -22,7 +22,7 @@ extern const Command reconcile_command, migrate_command;
 extern const Command backup_create_command, backup_verify_command, backup_restore_command;
 extern const Command db_status_command, db_upgrade_command;
 extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,
-    user_set_role_command, user_set_names_command, user_set_password_command;
+    user_offboard_command, user_set_role_command, user_set_names_command, user_set_password_command;
 extern const Command config_show_command, config_validate_command;
 extern const Command explain_command, schema_command, completion_command, help_command, version_command;
 extern const Command complete_command, docs_command;
@@ -47,7 +47,7 @@ constexpr const Command* table[] = {
     &backup_create_command, &backup_verify_command, &backup_restore_command,
     &migrate_command,
     &user_list_command, &user_show_command, &user_add_command, &user_enable_command, &user_disable_command,
-    &user_set_role_command, &user_set_names_command, &user_set_password_command,
+    &user_offboard_command, &user_set_role_command, &user_set_names_command, &user_set_password_command,
     &db_status_command, &db_upgrade_command,
     &config_show_command, &config_validate_command,
     &explain_command, &schema_command, &completion_command, &help_command, &version_command,

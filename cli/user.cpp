@@ -164,20 +164,6 @@ Result run_add(Invocation& call) {
   return result;
 }
 
-Result set_enabled(Invocation& call, bool enabled) {
-  if (const TeamServers* servers = call.wiring().team()) return people::set_enabled(call, *servers, enabled);
-  const UserAdmin admin = admin_of(call);
-  const std::string name = call.text("NAME"), word = enabled ? "enabled" : "disabled";
-  if (call.globals().dry_run) {
-    admin.session.require(Right::manage_users);
-    const bool differs = users::get(admin.db, name).enabled != enabled;
-    return user_answer(name, false, "",
-                       differs ? "user " + name + " would be " + word : "user " + name + " is " + word + " already");
-  }
-  const bool changed = set_user_enabled(admin, name, enabled);
-  return user_answer(name, changed, word + " user " + name, "user " + name + " is " + word + " already");
-}
-
 Result run_enable(Invocation& call) {
   return set_enabled(call, true);
 }
@@ -245,6 +231,20 @@ Result user_answer(const std::string& name, bool changed, const std::string& don
                 .text = changed ? done + "\n" : nothing + "\n"};
   result.changed = changed;
   return result;
+}
+
+Result set_enabled(Invocation& call, bool enabled) {
+  if (const TeamServers* servers = call.wiring().team()) return people::set_enabled(call, *servers, enabled);
+  const UserAdmin admin = admin_of(call);
+  const std::string name = call.text("NAME"), word = enabled ? "enabled" : "disabled";
+  if (call.globals().dry_run) {
+    admin.session.require(Right::manage_users);
+    const bool differs = users::get(admin.db, name).enabled != enabled;
+    return user_answer(name, false, "",
+                       differs ? "user " + name + " would be " + word : "user " + name + " is " + word + " already");
+  }
+  const bool changed = set_user_enabled(admin, name, enabled);
+  return user_answer(name, changed, word + " user " + name, "user " + name + " is " + word + " already");
 }
 
 extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,

@@ -12,6 +12,9 @@ UserAdmin admin_of(Invocation&);
 /// "user" and "changed", and the line that fits.
 Result user_answer(const std::string& name, bool changed, const std::string& done, const std::string& nothing);
 
+/// What `user enable` and `user disable` do to NAME. @throws Error last-admin; usage: oneself in a team
+Result set_enabled(Invocation&, bool enabled);
+
 inline constexpr std::string_view password_prompt_end = " (12 characters at least):";
 
 /// The same as the embedded profile's, at a team's servers.

@@ -10,7 +10,7 @@ from harness import PATH, RELEASE, TOP, run
 # What the others source or run beside them.
 PARTS = {"demo-tools.sh", "demo-yubikey.sh", "scratch.sh", "team-servers.sh", "with-virtual-yubikey.sh"}
 TOURS = {"demo.sh", "team.sh"}
-USES = ("mtls", "nginx", "pipeline", "postgres-tls", "ssh-yubikey")
+USES = ("mtls", "nginx", "offboard", "pipeline", "postgres-tls", "ssh-yubikey")
 ELSEWHERE = {"agent-set-pin.sh": "test_agent_client.py"}
 
 

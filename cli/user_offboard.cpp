@@ -1,0 +1,179 @@
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "cli/revocation.hpp"
+#include "cli/user.hpp"
+#include "inventory/devices.hpp"
+
+namespace ymgr::cli {
+namespace {
+
+constexpr Argument arguments[] = {{"NAME", "name of the user", Argument::Count::one, "user"}};
+constexpr Option options[] = {
+    {.name = "--reason",
+     .value = "NAME",
+     .help = "why the certificates are revoked; cessationOfOperation at first",
+     .complete = "unspecified|keyCompromise|affiliationChanged|superseded|cessationOfOperation|privilegeWithdrawn"},
+    {.name = "--keep",
+     .value = "PROFILE",
+     .help = "certificates of that profile stay: servers that the user looked after",
+     .times = Option::Times::many,
+     .complete = "profile"},
+    {.name = "--note", .value = "TEXT", .help = "free text for the audit trail"},
+    request_id_option};
+constexpr Field fields[] = {{"user", "string", "name of the user"},
+                            {"disabled", "boolean", "whether the user can log in no more; false with --dry-run"},
+                            {"items", "array of object", "one for each certificate of the user, superseded ones too"},
+                            {"items.cert_id", "string", "id of the certificate"},
+                            {"items.name", "string", "name of the lineage"},
+                            {"items.serial_number", "string", "upper-case hex with colons"},
+                            {"items.success", "boolean", "whether it is revoked now"},
+                            {"items.result", "?string", "revoked, already_revoked or planned"},
+                            {"items.revocation_reason", "?string", "as RFC 5280 names it"},
+                            {"items.revoked_at", "?time", "when"},
+                            {"items.expired", "?boolean", "it had expired before, so no CRL will list it"},
+                            {"items.key_destroyed", "?boolean", "with --reason keyCompromise"},
+                            {"items.key_note", "?string", "why a key could not be destroyed"},
+                            {"items.error", "?string", "why it failed"},
+                            {"items.code", "?string", "code of the failure"},
+                            {"items.suggestion", "?string", "what to do"},
+                            {"items.state", "?string", "how far it came"},
+                            {"kept", "array of object", "certificates that --keep leaves as they are"},
+                            {"kept.cert_id", "string", "id of the certificate"},
+                            {"kept.name", "string", "name of the lineage"},
+                            {"kept.profile", "string", "certificate profile"},
+                            {"devices", "array of object", "YubiKeys that the user has to give back"},
+                            {"devices.serial", "string", "serial number"},
+                            {"devices.status", "string", "enrolled, factory or lost"},
+                            {"devices.next", "string", "what to run when it is back"},
+                            {"crl_confirmed", "?boolean", "the new CRL was read back and lists them"},
+                            {"crl_number", "?integer", "number of that CRL"},
+                            {"state", "string", "of the revocation: done, open, planned"},
+                            {"changed", "boolean", "false: all of it was so already, or --dry-run"},
+                            {"audit_reference", "?string", "request id of the revocation"},
+                            {"resume_id", "?string", "set when something is left to do"}};
+constexpr Example examples[] = {
+    {"ymgr user offboard bob --dry-run", "what bob has, and what would be revoked"},
+    {"ymgr user offboard bob --yes", "bob's sessions and certificates end; lists the keys to give back"},
+    {"ymgr user offboard bob --keep tls-server --keep service", "the servers that bob looked after go on"}};
+
+/// What of the user's is meant: all, but for the profiles that are kept.
+Selection owned_by(const std::string& name, const std::vector<std::string>& keep) {
+  Selection selection;
+  selection.conditions.push_back({"owner", name});
+  for (const auto& profile : keep) selection.conditions.push_back({"profile", profile, true});
+  return selection;
+}
+
+/// Those on hold count as revoked, and would come back.
+std::vector<std::string> on_hold(sql::Connection& db, const Selection& selection) {
+  std::vector<std::string> ids;
+  inventory::ListQuery query;
+  query.selection = selection;
+  query.status = CertificateStatus::revoked;
+  inventory::list(db, query, now(), [&](const CertificateRow& row) {
+    if (row.expires_at > now() && row.revocation_reason == to_string(Reason::certificate_hold))
+      ids.push_back(row.cert_id);
+  });
+  return ids;
+}
+
+Json kept_json(sql::Connection& db, const std::string& name, const std::vector<std::string>& keep) {
+  Json kept = Json::array();
+  for (const auto& profile : keep) {
+    inventory::ListQuery query;
+    query.selection.conditions = {{"owner", name}, {"profile", profile}};
+    query.status = CertificateStatus::active;
+    inventory::list(db, query, now(), [&](const CertificateRow& row) {
+      kept.push(Json::object({{"cert_id", row.cert_id}, {"name", row.name}, {"profile", row.profile}}));
+    });
+  }
+  return kept;
+}
+
+Json devices_json(sql::Connection& db, const std::string& name) {
+  Json list = Json::array();
+  devices::ListQuery query;
+  query.owner = name;
+  for (const auto& row : devices::list(db, query)) {
+    if (row.status == DeviceStatus::retired) continue;
+    const bool lost = row.status == DeviceStatus::lost;
+    list.push(Json::object({{"serial", row.serial},
+                            {"status", to_string(row.status)},
+                            {"next", (lost ? "ymgr device found " : "ymgr device reset ") + row.serial}}));
+  }
+  return list;
+}
+
+std::string question_for(const std::string& name, std::size_t count) {
+  return "Refuse " + name + "'s logins and revoke " + std::to_string(count) +
+         (count == 1 ? " certificate?" : " certificates?");
+}
+
+std::string text_of(const Json& answer, bool planned) {
+  const std::string name = answer.at("user").text();
+  std::string text = name + (planned ? " could log in no more\n" : " can log in no more\n");
+  for (const Json& item : answer.at("items").items())
+    text += "  " + item.text_or("result", "failed") + ": " + item.at("name").text() + ", " +
+            item.at("serial_number").text() + "\n";
+  for (const Json& kept : answer.at("kept").items())
+    text += "  kept: " + kept.at("name").text() + " (" + kept.at("profile").text() + ")\n";
+  for (const Json& device : answer.at("devices").items())
+    text += "to give back: YubiKey " + device.at("serial").text() + " (" + device.at("status").text() + "); then " +
+            device.at("next").text() + "\n";
+  return text;
+}
+
+Result run(Invocation& call) {
+  auto& bench = call.wiring().workbench();
+  bench.session.require(Right::manage_users);
+  bench.session.require(Right::revoke);
+  const std::string name = users::get(bench.db, call.text("NAME")).name;
+  if (name == bench.session.identity().user)
+    throw Error(Code::usage, "nobody leaves by the own hand: the command would lose its session half-way",
+                "ask another admin");
+  const auto keep = call.list("--keep");
+  for (const auto& profile : keep) call.wiring().policy().profile(profile);
+  RevokeOptions wish;
+  wish.request_id = call.request_id();
+  wish.note = call.text("--note");
+  const auto reason = call.maybe("--reason");
+  wish.reason = reason ? parse_reason(*reason) : Reason::cessation_of_operation;
+  if (wish.reason == Reason::certificate_hold)
+    throw Error(Code::usage, "who leaves does not come back: certificateHold is for a while", "ymgr user disable NAME");
+  wish.dry_run = call.globals().dry_run;
+  const Selection selection = owned_by(name, keep);
+  const auto targets = revocation_targets(bench, on_hold(bench.db, selection), selection, wish.reason);
+  if (!wish.dry_run) call.confirm(question_for(name, targets.rows.size()));
+  // First: nobody makes more while they are revoked.
+  const bool disabled_now = set_enabled(call, false).changed;
+  Result result = revocation_answer(revoke(bench, targets, wish));
+  result.changed = result.changed || disabled_now;
+  result.json.set("user", name).set("disabled", !wish.dry_run).set("kept", kept_json(bench.db, name, keep));
+  result.json.set("devices", devices_json(bench.db, name)).set("changed", result.changed);
+  result.text = text_of(result.json, wish.dry_run);
+  result.columns = {};
+  return result;
+}
+
+}  // namespace
+
+extern const Command user_offboard_command;
+constinit const Command user_offboard_command = {
+    .path = "user offboard",
+    .summary = "end what somebody who leaves has: logins, sessions, certificates",
+    .description =
+        "Refuses the user's logins and ends sessions, in a team also tokens and database logins; revokes every "
+        "certificate that is the user's, superseded and held ones too, with one CRL that is read back; and lists the "
+        "YubiKeys to give back with what to run then. `--keep PROFILE` leaves certificates of servers that the user "
+        "looked after: they go on being renewed, and `cert list --select owner=NAME` finds them.\n\n"
+        "Done again it finishes what was interrupted. Audit trail and inventory keep everything.",
+    .arguments = arguments,
+    .options = options,
+    .fields = fields,
+    .examples = examples,
+    .run = run,
+    .effect = Effect::changes,
+};
+
+}  // namespace ymgr::cli

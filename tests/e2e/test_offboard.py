@@ -1,0 +1,77 @@
+"""user offboard: what somebody who leaves has comes to an end."""
+
+import pytest
+
+from harness import PASSWORD, Ymgr
+
+
+@pytest.fixture
+def bob(ymgr):
+    """bob's own way in; he has a client certificate, its predecessor, one on hold, and a server."""
+    password = ymgr.box.secret("bob.password", PASSWORD)
+    ymgr("user", "add", "bob", "--password-file", password)
+    ymgr("issue", "bob-laptop", "--profile", "tls-client", "--owner", "bob")
+    ymgr("renew", "bob-laptop", "--force", "--new-key")
+    ymgr("issue", "bob-phone", "--profile", "tls-client", "--owner", "bob")
+    ymgr("revoke", "bob-phone", "--reason", "certificateHold", "--yes")
+    ymgr("issue", "wiki.example.com", "--owner", "bob")
+    ymgr("issue", "mine.example.com")
+    return Ymgr(ymgr.program, ymgr.box, {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(password), "XDG_RUNTIME_DIR": "/nowhere"})
+
+
+def states(ymgr):
+    listed = ymgr.json("cert", "list")["certificates"]
+    return sorted((row["name"], row["status"]) for row in listed)
+
+
+def test_everything_of_the_user_ends_and_nothing_else(ymgr, bob):
+    before = ymgr.box.snapshot()
+    planned = ymgr.json("user", "offboard", "bob", "--dry-run")
+    assert planned["state"] == "planned" and planned["disabled"] is False and len(planned["items"]) == 4
+    assert ymgr.box.snapshot() == before
+    answer = ymgr.json("user", "offboard", "bob", "--yes", "--note", "left")
+    assert answer["disabled"] is True and answer["crl_confirmed"] is True and answer["changed"] is True
+    assert sorted(item["name"] for item in answer["items"]) == ["bob-laptop", "bob-laptop", "bob-phone", "wiki.example.com"]
+    assert all(item["success"] for item in answer["items"])
+    assert {item["revocation_reason"] for item in answer["items"]} == {"cessationOfOperation"}
+    assert ymgr.json("cert", "check", "mine.example.com")["success"] is True
+    assert ymgr.json("user", "list")["users"][1]["enabled"] is False
+    assert bob("cert", "list", exit=4)
+    again = ymgr.json("user", "offboard", "bob", "--yes")
+    assert again["changed"] is False and again["items"] == []
+    ymgr.json("audit", "verify")
+
+
+def test_profiles_that_are_kept_go_on(ymgr, bob):
+    answer = ymgr.json("user", "offboard", "bob", "--yes", "--keep", "tls-server")
+    assert [kept["name"] for kept in answer["kept"]] == ["wiki.example.com"]
+    assert "wiki.example.com" not in [item["name"] for item in answer["items"]]
+    assert ymgr.json("renew", "wiki.example.com", "--force")["success"] is True
+
+
+def test_a_typo_or_a_missing_answer_changes_nothing(ymgr, bob):
+    before = ymgr.box.snapshot()
+    assert ymgr.json("user", "offboard", "rob", "--yes", exit=3)["code"] == "user-not-found"
+    assert ymgr.json("user", "offboard", "bob", "--keep", "tls-servers", "--yes", exit=2)["code"] == "profile-unknown"
+    assert ymgr.json("user", "offboard", "bob", exit=2)["code"] == "input-needed"
+    assert ymgr.json("user", "offboard", "alice", "--yes", exit=2)["code"] == "usage"
+    assert ymgr.json("user", "offboard", "bob", "--reason", "certificateHold", "--yes", exit=2)["code"] == "usage"
+    assert ymgr.box.snapshot() == before
+
+
+def test_only_an_admin_offboards(ymgr, bob):
+    assert bob.json("user", "offboard", "alice", "--yes", exit=4)["code"] == "role-denied"
+
+
+@pytest.mark.parametrize("stop", [5, 12])
+def test_killed_in_the_middle_the_same_command_finishes(failpoint, stop):
+    ymgr = failpoint
+    ymgr("user", "add", "bob", "--password-file", ymgr.box.secret("bob.password", PASSWORD))
+    ymgr("issue", "bob-{1..3}", "--profile", "tls-client", "--owner", "bob")
+    ymgr.armed(f"kill@{stop}")("user", "offboard", "bob", "--yes", exit=None)
+    answer = ymgr.json("user", "offboard", "bob", "--yes")
+    assert answer["state"] == "done"
+    listed = ymgr.json("cert", "list", "--select", "owner=bob,status=revoked")["certificates"]
+    assert len(listed) == 3
+    assert ymgr.json("operation", "list")["operations"] == []
+    ymgr.json("audit", "verify")
