@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/files.hpp"
 #include "cli/invocation.hpp"
+#include "report/charts.hpp"
+#include "report/page.hpp"
 #include "sql/settings.hpp"
 
 namespace ymgr::cli {
@@ -12,7 +15,13 @@ namespace {
 constexpr Option options[] = {
     {.name = "--from", .value = "TIME", .help = "where both windows begin, instead of now and 7 days ago"},
     {.name = "--to", .value = "TIME", .help = "where both windows end, instead of in 30 days and now"},
-    {.name = "--limit", .value = "N", .help = "at most so many certificates a list, 100 at first; 0: all"}};
+    {.name = "--limit", .value = "N", .help = "at most so many certificates a list, 100 at first; 0: all"},
+    {.name = "--weekly", .value = "", .help = "the week's report: its figures are recorded for the trend"},
+    {.name = "--dry-run", .value = "", .help = "with --weekly: record nothing", .short_name = "-n"},
+    {.name = "--html",
+     .value = "FILE",
+     .help = "write it as a page with charts, too; - is standard output",
+     .complete = "file"}};
 
 constexpr Field fields[] = {
     {"generated_at", "time", "when the report was made"},
@@ -61,12 +70,37 @@ constexpr Field fields[] = {
     {"offending_certificates.device", "?string", "serial number of the YubiKey that has the key"},
     {"offending_certificates.slot", "?string", "its slot there: 9a"},
     {"offending_certificates.expires_at", "time", "last second of its validity"},
-    {"offending_certificates.violations", "string", "what the policy has against it"}};
+    {"offending_certificates.violations", "string", "what the policy has against it"},
+    {"statuses", "?array of object", "with --weekly and --html: all certificates of the inventory"},
+    {"statuses.name", "string", "good, due, expired, superseded or revoked"},
+    {"statuses.certificates", "integer", "how many"},
+    {"algorithms", "?array of object", "with --weekly and --html: the active ones, most first"},
+    {"algorithms.name", "string", "key algorithm"},
+    {"algorithms.certificates", "integer", "how many"},
+    {"calendar", "?array of object", "with --weekly and --html: days on which something expires, twelve months"},
+    {"calendar.date", "string", "the day, UTC"},
+    {"calendar.certificates", "integer", "how many expire"},
+    {"expiring_later", "?integer", "with --weekly and --html: how many expire after these months"},
+    {"trend", "?array of object", "with --weekly and --html: recorded weeks, oldest first"},
+    {"trend.week", "string", "its Monday"},
+    {"trend.at", "time", "when it was recorded"},
+    {"trend.policy_version", "string", "policy in force then"},
+    {"trend.policy_compliance_percent", "number", "share of the active ones that kept it"},
+    {"trend.active", "integer", "as above, then"},
+    {"trend.expired", "integer", "as above, then"},
+    {"trend.due", "integer", "as above, then"},
+    {"trend.expiring", "integer", "as above, then"},
+    {"trend.revoked", "integer", "as above, then"},
+    {"trend.offending", "integer", "as above, then"},
+    {"recorded", "?boolean", "with --weekly: this week had no figures yet, and has these now"},
+    {"files", "?array of string", "what was written"}};
 
 constexpr Example examples[] = {
     {"ymgr report", "what is active, expiring, revoked and against the policy"},
     {"ymgr report --from 2026-01-01 --to 2026-04-01", "one quarter"},
     {"ymgr report -o csv --limit 0 > report.csv", "the listed certificates for a spreadsheet"},
+    {"ymgr report --html /var/www/certificates.html", "a page with charts"},
+    {"ymgr report --weekly", "every Monday: with the figures of this week for the trend"},
     {"ymgr report --json --fields policy_compliance_percent,offending", "for a dashboard"}};
 
 std::optional<Time> time_of(Invocation& call, std::string_view option) {
@@ -93,18 +127,80 @@ ReportWindow window_of(Invocation& call) {
   return window;
 }
 
+constexpr FileMode page_mode{.mode = 0644, .group = {}};
+
+/// What one run of the command has found.
+struct Found {
+  Report report;
+  std::optional<ReportCharts> charts;
+  std::string policy_version;
+};
+
+void check_words(Invocation& call) {
+  if (call.has("--weekly") && (call.has("--from") || call.has("--to")))
+    throw Error(Code::usage, "--weekly has windows of its own: the next 30 days, the last 7",
+                "leave out --from and --to");
+  if (call.has("--dry-run") && !call.has("--weekly"))
+    throw Error(Code::usage, "without --weekly nothing is recorded", "leave out --dry-run");
+  const auto format = call.globals().format;
+  if (call.text("--html") == "-" && (format == Format::json || format == Format::jsonl))
+    throw Error(Code::usage, "standard output has one document, and --json is asked for", "--html FILE");
+}
+
+/// An auditor writes nothing, a team's could not.
+bool record_week(Invocation& call, const Found& found) {
+  const auto& who = call.wiring().session().identity();
+  if (call.has("--dry-run") || who.role == Role::auditor) return false;
+  auto& db = call.wiring().database();
+  bool recorded = false;
+  db.transaction(sql::Access::write, [&] {
+    recorded = history::record(db, history::week_of(found.report, found.policy_version), who.user);
+  });
+  return recorded;
+}
+
+std::string page_of(const Found& found) {
+  return report_page(found.report, *found.charts, {Wiring::host_name(), found.policy_version, "ymgr " YMGR_VERSION});
+}
+
+void write_files(Invocation& call, const Found& found, Result& result) {
+  const auto page = call.maybe("--html");
+  if (!page) return;
+  if (*page == "-") {
+    result.text = page_of(found);
+    result.raw = true;
+    return;
+  }
+  write_file(*page, page_of(found), page_mode);
+  result.json.set("files", Json::texts({*page}));
+}
+
+Found find(Invocation& call) {
+  auto& db = call.wiring().database();
+  Found found{make_report(db, window_of(call), call.number("--limit", 0, 100'000'000).value_or(100)),
+              {},
+              sql::read_setting(db, "policy.version").value_or("")};
+  return found;
+}
+
 Result run(Invocation& call) {
   call.wiring().session().require(Right::report);
+  check_words(call);
   // An admin adopts a new policy by the way, so that compliance is that of the rules in force.
   if (call.wiring().session().identity().role == Role::admin) call.wiring().policy();
-  auto& db = call.wiring().database();
-  const Report report = make_report(db, window_of(call), call.number("--limit", 0, 100'000'000).value_or(100));
+  Found found = find(call);
+  const bool weekly = call.has("--weekly");
+  const bool recorded = weekly && record_week(call, found);
+  if (weekly || call.has("--html")) found.charts = make_charts(call.wiring().database(), found.report);
   const bool csv = call.globals().format == Format::csv && call.globals().fields.empty();
   Result result;
-  result.json = to_json(report);
-  result.json.set("policy_version", sql::read_setting(db, "policy.version").value_or(""));
-  result.text = csv ? report_csv(report) : report_text(report);
+  result.json = to_json(found.report);
+  result.json.set("policy_version", found.policy_version);
+  if (found.charts) add_to_json(*found.charts, result.json);
+  if (weekly) result.json.set("recorded", recorded);
+  result.text = csv ? report_csv(found.report) : report_text(found.report);
   result.raw = csv;
+  write_files(call, found, result);
   return result;
 }
 
@@ -120,7 +216,11 @@ constinit const Command report_command = {
         "were revoked in the last 7, and how many of the active ones keep the policy in force, with the offenders. "
         "Both "
         "windows are printed with their dates; `--from` and `--to` replace their ends.\n\n"
-        "With `-o csv` there is one row a listed certificate, its kind in the first column.",
+        "With `-o csv` there is one row a listed certificate, its kind in the first column.\n\n"
+        "`--html` writes a page that stands for itself: expiry calendar, status, key algorithms, compliance week by "
+        "week, light and dark, no script, nothing that is fetched. The trend has what `--weekly` recorded, the first "
+        "run of each week; weeks without one stay empty, since nothing tells later what the policy had against "
+        "certificates then. Auditors record nothing.",
     .arguments = {},
     .options = options,
     .fields = fields,

@@ -1,5 +1,7 @@
 #include "report/report.hpp"
 
+#include "report/words.hpp"
+
 namespace ymgr {
 namespace {
 
@@ -83,9 +85,7 @@ void fetch_all(sql::Connection& db, const ReportWindow& window, std::int64_t lim
 }  // namespace
 
 double Report::compliance_percent() const noexcept {
-  if (active == 0) return 100;
-  const std::int64_t tenths = (active - offending) * 1000 / active;  // rounded down: 100 means all of them
-  return static_cast<double>(tenths) / 10;
+  return percent_of(active - offending, active);
 }
 
 ReportWindow default_window(Time at) noexcept {

@@ -1,28 +1,13 @@
 #include <algorithm>
-#include <cmath>
 
 #include "base/text.hpp"
 #include "report/report.hpp"
+#include "report/words.hpp"
 
 namespace ymgr {
 namespace {
 
 constexpr std::size_t label_width = 18, number_width = 11;
-
-/// 1234567 as 1,234,567.
-std::string grouped(std::int64_t number) {
-  std::string text = std::to_string(number);
-  for (auto place = static_cast<std::ptrdiff_t>(text.size()) - 3; place > 0; place -= 3) {
-    text.insert(static_cast<std::size_t>(place), 1, ',');
-  }
-  return text;
-}
-
-std::string percent(const Report& report) {
-  const auto tenths = std::lround(report.compliance_percent() * 10);
-  if (tenths == 1000) return "100%";
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "%";
-}
 
 std::string span_text(Time from, Time to) {
   return format_time(from) + " to " + format_time(to);
@@ -92,7 +77,7 @@ std::string report_text(const Report& report) {
          line("expired", grouped(report.expired), report.expired > 0 ? "not replaced" : "") +
          line("due for renewal", grouped(report.due), "") + line("expiring", grouped(report.expiring), expiring) +
          line("revoked", grouped(report.revoked), revoked) +
-         line("policy compliance", percent(report), offenders(report)) +
+         line("policy compliance", percent_text(report.compliance_percent()), offenders(report)) +
          line("hooks pending", grouped(report.hooks_pending), "") +
          line("operations open", grouped(report.operations_open), "") +
          section("Expiring, " + expiring, report.expiring, report.expiring_items, expiry) +

@@ -145,6 +145,18 @@ constexpr Column operation_items[] = {
     {"error", living},
     {"updated_at", living, number}};
 
+/// A week that the team has reported on stays the team's.
+constexpr Column compliance_reports[] = {{"week", key, number},
+                                         {"at", living, number},
+                                         {"reported_by", living},
+                                         {"policy_version", living},
+                                         {"active", living, number},
+                                         {"expired", living, number},
+                                         {"due", living, number},
+                                         {"expiring", living, number},
+                                         {"revoked", living, number},
+                                         {"offending", living, number}};
+
 constexpr std::size_t place(std::span<const Column> columns, std::string_view name) {
   std::size_t i = 0;
   while (columns[i].name != name) ++i;
@@ -197,7 +209,8 @@ std::span<const Table> tables() {
       {.name = "operations",
        .columns = operations,
        .rows = " WHERE state NOT IN ('open', 'waiting') ORDER BY request_id"},
-      {.name = "operation_items", .columns = operation_items, .rows = " ORDER BY request_id, position"}};
+      {.name = "operation_items", .columns = operation_items, .rows = " ORDER BY request_id, position"},
+      {.name = "compliance_reports", .columns = compliance_reports, .rows = " ORDER BY week"}};
   return all;
 }
 

@@ -208,6 +208,7 @@ SQL = {
         ("what the CA did not sign", "UPDATE ymgr.ca_issued SET cert_id = 'x'", NO_RIGHT),
         ("another CA", "UPDATE ymgr.issuers SET certificate = 'x'", NO_RIGHT),
         ("a denied key again", "DELETE FROM ymgr.denied_keys", NO_RIGHT),
+        ("a report of the whole", "INSERT INTO ymgr.compliance_reports VALUES (1, 1, 'uma', 'v1', 0, 0, 0, 0, 0, 0)", NO_RIGHT),
         ("another's heartbeat", "INSERT INTO ymgr.heartbeats VALUES ('web1', 'ada', 1, 1, 0, NULL, 1)", NO_ROW),
         ("another policy", "UPDATE ymgr.settings SET value = 'x'", NO_RIGHT),
         ("another role", "SET ROLE ymgr_admin", NO_RIGHT),
@@ -228,6 +229,7 @@ SQL = {
     ],
     "operator": [
         ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
+        ("a report of a former week", "INSERT INTO ymgr.compliance_reports VALUES (0, 1, 'oscar', 'v1', 0, 0, 0, 0, 0, 0)", NO_ROW),
         ("another certificate", "UPDATE ymgr.certificates SET pem = 'x' WHERE cert_id = 'c-uma'", NO_RIGHT),
         ("a certificate by another", certificate("c3", "una", "ada"), NO_ROW),
         ("no revocation", "UPDATE ymgr.certificates SET status = 'active', revoked_at = NULL, revocation_reason = NULL WHERE cert_id = 'c-revoked'", "a revocation stays"),

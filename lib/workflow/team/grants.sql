@@ -270,6 +270,14 @@ CREATE POLICY {{policy}} ON heartbeats FOR INSERT TO {{to}} WITH CHECK (actor = 
 CREATE POLICY {{policy}} ON heartbeats FOR UPDATE TO {{to}}
   USING (actor = (SELECT actor())) WITH CHECK (actor = (SELECT actor()));
 
+-- [admin operator auditor renewer] see what the weekly reports found
+GRANT SELECT ON compliance_reports TO {{to}};
+CREATE POLICY {{policy}} ON compliance_reports FOR SELECT TO {{to}} USING (true);
+-- [admin operator renewer] record what this week's report found, once
+GRANT INSERT ON compliance_reports TO {{to}};
+CREATE POLICY {{policy}} ON compliance_reports FOR INSERT TO {{to}} WITH CHECK (reported_by = (SELECT actor())
+  AND abs(extract(epoch FROM clock_timestamp()) - at / 1000000) < 3600);
+
 -- [admin operator user auditor renewer] the same rows with times that people can read
 GRANT SELECT ON readable_certificates, readable_operations, readable_sessions, readable_devices,
   readable_audit_events TO {{to}};
