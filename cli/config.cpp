@@ -262,6 +262,7 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
                              {"timeout", {"60s", "default"}},
                              {"jobs", {"", "default"}},
                              {"renew_before", {"", "default"}},
+                             {"renew.heartbeat", {"26h", "default"}},
                              {"session.folder", {"", "default"}},
                              {"agent.socket", {"", "default"}},
                              {"secrets.pin", {"escrow", "default"}},

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "authority/authority.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "cli/config.hpp"
 #include "cli/invocation.hpp"
 #include "report/charts.hpp"
 #include "report/page.hpp"
+#include "report/prometheus.hpp"
 #include "sql/settings.hpp"
+#include "workflow/heartbeat.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -21,6 +25,10 @@ constexpr Option options[] = {
     {.name = "--html",
      .value = "FILE",
      .help = "write it as a page with charts, too; - is standard output",
+     .complete = "file"},
+    {.name = "--textfile",
+     .value = "FILE",
+     .help = "write metrics for Prometheus, too; - is standard output",
      .complete = "file"}};
 
 constexpr Field fields[] = {
@@ -71,17 +79,18 @@ constexpr Field fields[] = {
     {"offending_certificates.slot", "?string", "its slot there: 9a"},
     {"offending_certificates.expires_at", "time", "last second of its validity"},
     {"offending_certificates.violations", "string", "what the policy has against it"},
-    {"statuses", "?array of object", "with --weekly and --html: all certificates of the inventory"},
+    {"statuses", "?array of object", "with --weekly, --html and --textfile: all certificates of the inventory"},
     {"statuses.name", "string", "good, due, expired, superseded or revoked"},
     {"statuses.certificates", "integer", "how many"},
-    {"algorithms", "?array of object", "with --weekly and --html: the active ones, most first"},
+    {"algorithms", "?array of object", "with --weekly, --html and --textfile: the active ones, most first"},
     {"algorithms.name", "string", "key algorithm"},
     {"algorithms.certificates", "integer", "how many"},
-    {"calendar", "?array of object", "with --weekly and --html: days on which something expires, twelve months"},
+    {"calendar", "?array of object",
+     "with --weekly, --html and --textfile: days on which something expires, twelve months"},
     {"calendar.date", "string", "the day, UTC"},
     {"calendar.certificates", "integer", "how many expire"},
-    {"expiring_later", "?integer", "with --weekly and --html: how many expire after these months"},
-    {"trend", "?array of object", "with --weekly and --html: recorded weeks, oldest first"},
+    {"expiring_later", "?integer", "with --weekly, --html and --textfile: how many expire after these months"},
+    {"trend", "?array of object", "with --weekly, --html and --textfile: recorded weeks, oldest first"},
     {"trend.week", "string", "its Monday"},
     {"trend.at", "time", "when it was recorded"},
     {"trend.policy_version", "string", "policy in force then"},
@@ -100,6 +109,7 @@ constexpr Example examples[] = {
     {"ymgr report --from 2026-01-01 --to 2026-04-01", "one quarter"},
     {"ymgr report -o csv --limit 0 > report.csv", "the listed certificates for a spreadsheet"},
     {"ymgr report --html /var/www/certificates.html", "a page with charts"},
+    {"ymgr report --quiet --textfile /var/lib/prometheus/node-exporter/ymgr.prom", "for node_exporter, every hour"},
     {"ymgr report --weekly", "every Monday: with the figures of this week for the trend"},
     {"ymgr report --json --fields policy_compliance_percent,offending", "for a dashboard"}};
 
@@ -127,7 +137,7 @@ ReportWindow window_of(Invocation& call) {
   return window;
 }
 
-constexpr FileMode page_mode{.mode = 0644, .group = {}};
+constexpr FileMode readable_by_all{.mode = 0644, .group = {}};
 
 /// What one run of the command has found.
 struct Found {
@@ -136,15 +146,26 @@ struct Found {
   std::string policy_version;
 };
 
+/// Options that write somewhere else what the report has found.
+constexpr std::string_view file_options[] = {"--html", "--textfile"};
+
+void check_standard_output(Invocation& call) {
+  const auto wants = [&](std::string_view option) { return call.text(option) == "-"; };
+  const auto count = std::ranges::count_if(file_options, wants);
+  const auto format = call.globals().format;
+  if (count > 1 || (count == 1 && (format == Format::json || format == Format::jsonl)))
+    throw Error(Code::usage, "standard output has one document", "name a FILE instead of -");
+}
+
 void check_words(Invocation& call) {
-  if (call.has("--weekly") && (call.has("--from") || call.has("--to")))
-    throw Error(Code::usage, "--weekly has windows of its own: the next 30 days, the last 7",
-                "leave out --from and --to");
+  const bool windows = call.has("--from") || call.has("--to");
+  for (const std::string_view option : {"--weekly", "--textfile"})
+    if (windows && call.has(option))
+      throw Error(Code::usage, std::string(option) + " has windows of its own: the next 30 days, the last 7",
+                  "leave out --from and --to");
   if (call.has("--dry-run") && !call.has("--weekly"))
     throw Error(Code::usage, "without --weekly nothing is recorded", "leave out --dry-run");
-  const auto format = call.globals().format;
-  if (call.text("--html") == "-" && (format == Format::json || format == Format::jsonl))
-    throw Error(Code::usage, "standard output has one document, and --json is asked for", "--html FILE");
+  check_standard_output(call);
 }
 
 /// An auditor writes nothing, a team's could not.
@@ -163,16 +184,60 @@ std::string page_of(const Found& found) {
   return report_page(found.report, *found.charts, {Wiring::host_name(), found.policy_version, "ymgr " YMGR_VERSION});
 }
 
+prometheus::Facts facts_of(Invocation& call, const Found& found) {
+  auto& db = call.wiring().database();
+  prometheus::Facts facts{{}, {}, found.policy_version, YMGR_VERSION};
+  for (const auto& ca : list_cas(db))
+    if (ca.certificate)
+      facts.authorities.push_back(
+          {ca.issuer_id, ca.name, ca.kind, ca.status, ca.certificate->not_after, ca.crl_next_update});
+  const Time at = found.report.window.at;
+  for (const auto& beat : heartbeat::all(db, at))
+    facts.renewals.push_back(
+        {beat.host, beat.succeeded_at, beat.exit, beat.is_stale(call.wiring().config().heartbeat(), at)});
+  return facts;
+}
+
+void write_metrics(Invocation& call, const Found& found, const prometheus::Write& write) {
+  auto& db = call.wiring().database();
+  db.transaction(sql::Access::read, [&] {
+    prometheus::write_metrics(db, found.report, found.charts->statuses, facts_of(call, found), write);
+  });
+}
+
+void write_textfile(Invocation& call, const Found& found, const std::string& path) {
+  FileWriter file(path, readable_by_all, Existing::replace);
+  write_metrics(call, found, [&](std::string_view text) { file.write(text); });
+  file.commit();
+}
+
+/// In place of the report itself.
+void print_instead(Result& result, std::string text) {
+  result.text = std::move(text);
+  result.raw = true;
+}
+
 void write_files(Invocation& call, const Found& found, Result& result) {
-  const auto page = call.maybe("--html");
-  if (!page) return;
-  if (*page == "-") {
-    result.text = page_of(found);
-    result.raw = true;
-    return;
+  std::vector<std::string> files;
+  if (const auto page = call.maybe("--html")) {
+    if (*page == "-") {
+      print_instead(result, page_of(found));
+    } else {
+      write_file(*page, page_of(found), readable_by_all);
+      files.push_back(*page);
+    }
   }
-  write_file(*page, page_of(found), page_mode);
-  result.json.set("files", Json::texts({*page}));
+  if (const auto metrics = call.maybe("--textfile")) {
+    if (*metrics == "-") {
+      std::string text;
+      write_metrics(call, found, [&](std::string_view more) { text += more; });
+      print_instead(result, std::move(text));
+    } else {
+      write_textfile(call, found, *metrics);
+      files.push_back(*metrics);
+    }
+  }
+  if (!files.empty()) result.json.set("files", Json::texts(files));
 }
 
 Found find(Invocation& call) {
@@ -191,7 +256,8 @@ Result run(Invocation& call) {
   Found found = find(call);
   const bool weekly = call.has("--weekly");
   const bool recorded = weekly && record_week(call, found);
-  if (weekly || call.has("--html")) found.charts = make_charts(call.wiring().database(), found.report);
+  const bool elsewhere = weekly || call.has("--html") || call.has("--textfile");
+  if (elsewhere) found.charts = make_charts(call.wiring().database(), found.report);
   const bool csv = call.globals().format == Format::csv && call.globals().fields.empty();
   Result result;
   result.json = to_json(found.report);
@@ -200,6 +266,7 @@ Result run(Invocation& call) {
   if (weekly) result.json.set("recorded", recorded);
   result.text = csv ? report_csv(found.report) : report_text(found.report);
   result.raw = csv;
+  if (elsewhere && call.globals().quiet && !csv) result.text.clear();
   write_files(call, found, result);
   return result;
 }
@@ -220,7 +287,10 @@ constinit const Command report_command = {
         "`--html` writes a page that stands for itself: expiry calendar, status, key algorithms, compliance week by "
         "week, light and dark, no script, nothing that is fetched. The trend has what `--weekly` recorded, the first "
         "run of each week; weeks without one stay empty, since nothing tells later what the policy had against "
-        "certificates then. Auditors record nothing.",
+        "certificates then. Auditors record nothing.\n\n"
+        "`--textfile` writes metrics for the textfile collector of Prometheus' node_exporter: end and renewal of each "
+        "certificate, counts, compliance, scheduled renewals of each host, CAs and their CRLs. The file is replaced at "
+        "once and everybody may read it. With `--quiet` nothing is printed beside files and `--weekly`.",
     .arguments = {},
     .options = options,
     .fields = fields,
