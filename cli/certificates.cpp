@@ -42,6 +42,7 @@ std::string text_of(const Json& item) {
   const std::string key = line_for(item, "key");
   pairs.emplace_back("key", line_for(item, "key_reference") + (key.empty() ? "" : " (" + key + ")"));
   pairs.emplace_back("replaces", line_for(item, "renewed_from"));
+  pairs.emplace_back("next", line_for(item, "suggestion"));
   if (const Json* files = item.find("files"); files && files->is_object())
     for (const auto& [name, path] : files->members()) pairs.emplace_back(name + " file", path.text());
   return format_pairs(pairs);
@@ -64,6 +65,7 @@ Result flat_answer(const CertificateAnswer& answer) {
   result.json.erase("success");
   result.json.set("audit_reference", answer.request_id.empty() ? Json() : Json(answer.request_id));
   result.json.set("state", answer.state.empty() ? Json() : Json(answer.state));
+  if (answer.resumable) result.json.set("resume_id", resume_id(answer.request_id));
   result.text = text_of(item);
   result.exit = answer.exit;
   result.changed = answer.changed;
@@ -75,7 +77,7 @@ Result batch_answer(const CertificateAnswer& answer) {
   Json summary = Json::object({{"total", answer.items.size()}});
   std::int64_t failed = 0;
   for (const auto& item : answer.items) failed += item.boolean_or("success", false) ? 0 : 1;
-  for (const std::string_view name : {"issued", "renewed", "unchanged", "planned"})
+  for (const std::string_view name : {"issued", "renewed", "unchanged", "planned", "waiting"})
     if (const auto n = count_result(answer.items, name); n > 0) summary.set(name, n);
   summary.set("failed", failed);
   result.json.set("items", Json(answer.items));

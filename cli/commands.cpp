@@ -13,7 +13,8 @@ extern const Command device_list_command, device_show_command, device_attest_com
     device_lost_command, device_found_command, device_retire_command, device_replace_command, device_reset_command;
 extern const Command policy_show_command, policy_check_command, policy_validate_command, policy_simulate_command,
     policy_set_command;
-extern const Command operation_list_command, operation_show_command, operation_abandon_command;
+extern const Command operation_list_command, operation_show_command, operation_approve_command,
+    operation_deny_command, operation_abandon_command;
 extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
     ca_rotate_command;
 extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
@@ -41,7 +42,8 @@ constexpr const Command* table[] = {
     &agent_status_command, &agent_start_command, &agent_register_command,
     &policy_show_command, &policy_check_command, &policy_validate_command, &policy_simulate_command,
     &policy_set_command,
-    &operation_list_command, &operation_show_command, &operation_abandon_command,
+    &operation_list_command, &operation_show_command, &operation_approve_command,
+    &operation_deny_command, &operation_abandon_command,
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &backup_create_command, &backup_verify_command, &backup_restore_command,

@@ -74,7 +74,7 @@ constexpr Field fields[] = {
     {"serial_number", "?string", "upper-case hex with colons"},
     {"expires_at", "?time", "last second of its validity"},
     {"audit_reference", "?string", "request id under which the audit trail has it"},
-    {"result", "?string", "issued, unchanged or planned"},
+    {"result", "?string", "issued, unchanged, planned or waiting"},
     {"name", "?string", "name of the lineage"},
     {"subject", "?string", "subject DN"},
     {"sans", "?array of string", "subject alternative names, as kind:value"},
@@ -109,9 +109,10 @@ constexpr Field fields[] = {
     {"request_id", "?string", "operation that issued it"},
     {"issued_by", "?string", "actor"},
     {"files", "?object", "paths written"},
-    {"state", "?string", "of the operation: done, open, failed"},
+    {"state", "?string", "of the operation: done, open, failed, waiting_approval"},
     {"items", "?array of object", "of many: one document a certificate"},
     {"summary", "?object", "of many: counts by result"},
+    {"suggestion", "?string", "what a certificate waits for, and who can go on"},
     {"resume_id", "?string", "set when something is left to do"}};
 
 constexpr Example examples[] = {

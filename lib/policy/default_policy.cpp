@@ -54,6 +54,7 @@ reuse:
 # Each profile takes keys, names, validity and reuse from above and may set them again; its denied names are added.
 # roles: who may issue. A user issues for no other owner and under no other name than the own user name, name+anything,
 # or the mailbox of that name in a domain of names.allowed; as UPN (the name of a Windows login) nothing is added to it.
+# approval: who may ask for any name, and somebody else must approve before it is signed (ymgr operation approve).
 profiles:
 )";
 

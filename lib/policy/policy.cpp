@@ -94,7 +94,8 @@ Json Policy::to_json(Time at) const {
                             {"max_key_age", rules.max_key_age ? Json(format_duration(*rules.max_key_age)) : Json()}})},
              {"eku", Json::texts(rules.eku)},
              {"key_usage", Json::texts(rules.key_usage)},
-             {"roles", Json::texts(rules.roles)}}));
+             {"roles", Json::texts(rules.roles)},
+             {"approval", Json::texts(rules.approval)}}));
   }
   return Json::object({{"version", version_},
                        {"preset", preset_},

@@ -27,9 +27,13 @@ struct ProfileRules {
   bool wildcards = false;
   bool key_reuse = true;  // on renewal
   std::optional<Duration> max_key_age;
-  std::vector<std::string> roles;  // who may issue: admin, operator, user
+  std::vector<std::string> roles;     // who may issue: admin, operator, user
+  std::vector<std::string> approval;  // who may ask, and somebody else must approve
   std::size_t max_sans = 100;
 };
+
+/// Requests of that role wait until somebody else approves them.
+bool needs_approval(const ProfileRules&, std::string_view role);
 
 struct PolicyRequest {
   enum class Action { issue, renew, resume };

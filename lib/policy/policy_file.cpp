@@ -259,6 +259,7 @@ ProfileRules read_profile(const YamlNode& key, const YamlNode& value, const Prof
   read_eku(reader, rules);
   read_names_of_profile(reader, rules);
   rules.roles = choices_of(reader, "roles", roles).value_or(std::vector<std::string>{"admin", "operator"});
+  rules.approval = choices_of(reader, "approval", roles).value_or(std::vector<std::string>{});
   const bool tls_server = std::find(rules.eku.begin(), rules.eku.end(), "serverAuth") != rules.eku.end();
   if (source.cabf && tls_server) narrow_to_cabf(reader, rules);
   const auto has_kind = [&](SanKind k) {

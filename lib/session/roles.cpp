@@ -28,6 +28,7 @@ constexpr std::array rights{
     RightRow{Right::resume, "resume", true, true, false},
     RightRow{Right::reconcile, "reconcile", true, false, false},
     RightRow{Right::abandon, "abandon", true, false, false},
+    RightRow{Right::approve, "approve", true, false, false},
     RightRow{Right::read_inventory, "read inventory", true, true, true},
     RightRow{Right::report, "report", true, false, true},
     RightRow{Right::read_audit, "read audit", false, false, true},

@@ -29,6 +29,7 @@ enum class Right {
   resume,
   reconcile,
   abandon,
+  approve,
   read_inventory,
   report,
   read_audit,

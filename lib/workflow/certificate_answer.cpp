@@ -8,6 +8,10 @@
 
 namespace ymgr {
 
+std::string_view waiting_state(const CertificateItem& item) {
+  return awaits_approval(item) ? "waiting_approval" : "waiting_device";
+}
+
 Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view outcome) {
   const auto row = inventory::by_id(bench.db, item.cert_id);
   if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id);
@@ -24,6 +28,19 @@ Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view
 }
 
 namespace {
+
+/// Parked: nothing is wrong, somebody must do something.
+Json waiting(const CertificateItem& item, const std::string& request_id) {
+  return Json::object(
+      {{"name", item.name},
+       {"success", true},
+       {"result", "waiting"},
+       {"state", waiting_state(item)},
+       {"profile", item.profile},
+       {"owner", item.owner},
+       {"suggestion", awaits_approval(item) ? "ymgr operation approve " + request_id + ", by somebody else"
+                                            : "ymgr resume " + resume_id(request_id)}});
+}
 
 Json failed(const CertificateItem& item, const Error& error) {
   return failed_item(Json::object({{"name", item.name}, {"state", item.state}}), error);
@@ -47,6 +64,9 @@ CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, con
   for (const auto& item : items) {
     if (item.status == Item::Status::done) {
       answer.items.push_back(answer_item(bench, item, outcome));
+      answer.exits.push_back(0);
+    } else if (item.status == Item::Status::waiting) {
+      answer.items.push_back(waiting(item, request_id));
       answer.exits.push_back(0);
     } else {
       const Error error = item.error ? *item.error : unfinished(item, request_id);
@@ -78,7 +98,9 @@ CertificateAnswer finish(Workbench& bench, const StoredOperation& op, const std:
   answer.changed = std::ranges::any_of(ran, has_changed);
   answer.state = operations::end(bench, op.request_id, op.kind, op.target,
                                  Json::object({{"items", items.size()}, {"exit", answer.exit}}));
-  answer.resumable = answer.state == "open";
+  answer.resumable = answer.state == "open" || answer.state == "waiting";
+  const auto parked = std::ranges::find(items, Item::Status::waiting, &CertificateItem::status);
+  if (answer.state == "waiting" && parked != items.end()) answer.state = waiting_state(*parked);
   return answer;
 }
 

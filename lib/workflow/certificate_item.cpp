@@ -104,7 +104,7 @@ CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
   row.pem = certificate.pem;
   if (item.csr_given) row.csr = item.csr;
   if (!item.installation.empty()) {
-    row.host = recording.host;
+    row.host = item.host.empty() ? recording.host : item.host;
     row.installation = item.installation;
   }
   if (item.card) {
@@ -119,7 +119,12 @@ CertificateRow row_of(const CertificateItem& item, const Recording& recording) {
 
 }  // namespace
 
+bool awaits_approval(const CertificateItem& item) {
+  return item.needs_approval && item.approved_by.empty() && !is_issued(item);
+}
+
 Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt attempt) {
+  if (awaits_approval(item)) return Progress::waiting;
   const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
   if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
   const SigningRequest wanted{*der, item.plan, item.profile, item.owner};
@@ -176,6 +181,8 @@ Json CertificateItem::journal() const {
                             {"key_name", key_name},
                             {"key_reference", key_reference},
                             {"csr_given", csr_given},
+                            {"needs_approval", needs_approval},
+                            {"approved_by", approved_by},
                             {"plan", plan_json(plan)}});
   const bool issued = certificate.has_value();
   if (!key_box.empty() && !key_reused && !(issued && key_place == KeyPlace::sealed)) json.set("key_box", key_box);
@@ -208,6 +215,8 @@ CertificateItem CertificateItem::from(const StoredItem& stored) {
   item.key_box = json.text_or("key_box", "");
   item.csr = json.text_or("csr", "");
   item.csr_given = json.at("csr_given").boolean();
+  if (const auto* needed = json.find("needs_approval")) item.needs_approval = needed->boolean();
+  item.approved_by = json.text_or("approved_by", "");
   item.plan = plan_from(json.at("plan"));
   if (const auto* card = json.find("card")) item.card = CardKey::from(*card);
   return item;
@@ -345,6 +354,8 @@ void publish_lost_keys(Workbench& bench, const std::string& request_id, const st
   publish_ca_files(bench.db, bench.ca_folder);
 }
 
+constexpr std::size_t signed_step = 3;  // of `steps`, counted from one
+
 void drop_pending_keys(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items) {
   within_operation(request_id, [&] {
     for (const auto& item : items) drop_pending_key(bench, item);
@@ -375,6 +386,11 @@ void run_certificate_items(Workbench& bench, const std::string& request_id, std:
   for (const auto& item : items)
     if (is_on_card(item) && item.status == Item::Status::done) at_hand.insert(item.card->place.serial);
   for (const auto& serial : at_hand) look_after_puk(bench, serial);
+}
+
+void sign_certificate_items(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
+  run_items<CertificateItem, CertificatePorts>(
+      bench, request_id, items, steps, [&] { return open_ports(bench, items); }, signed_step);
 }
 
 namespace {

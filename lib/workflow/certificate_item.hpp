@@ -29,6 +29,8 @@ struct CertificateItem : Item {
   std::string csr;      // PEM
   PlannedCertificate plan;
   bool csr_given = false;
+  bool needs_approval = false;  // the policy wants a second person; until then it is not signed
+  std::string approved_by;
   std::optional<CardKey> card;  // of a key on a YubiKey
 
   std::optional<Installation> place;  // read from this host's installation file
@@ -41,6 +43,8 @@ struct CertificateItem : Item {
 };
 
 bool is_issued(const CertificateItem&);  // and recorded
+/// The policy wants a second person, who has not approved.
+bool awaits_approval(const CertificateItem&);
 
 /// What a worker has.
 struct CertificatePorts {
@@ -53,6 +57,8 @@ struct CertificatePorts {
 /// Runs the items of an operation that this process holds, to the end of each. Those on cards go one after the other on this
 /// thread, which has the secrets.
 void run_certificate_items(Workbench&, const std::string& request_id, std::vector<CertificateItem>&);
+/// Only as far as the CA's signature: by whoever approves, who has neither key nor place. Items that were approved.
+void sign_certificate_items(Workbench&, const std::string& request_id, std::vector<CertificateItem>&);
 /// Reads the open items of an operation and what they need to go on: certificates already issued, installations of this
 /// host, sealed boxes of keys to be reused. One that lacks it gets its error noted and is left out.
 std::vector<CertificateItem> load_certificate_items(Workbench&, const std::string& request_id);
@@ -76,6 +82,8 @@ struct CertificateAnswer {
   int exit = 0;  // of the whole: 0, the one reason's, or 9
   bool resumable = false;
 };
+/// What answers say of an item that is parked: "waiting_approval", "waiting_device".
+std::string_view waiting_state(const CertificateItem&);
 /// One item's members; `outcome`: "issued", "renewed", "unchanged", "planned".
 Json answer_item(Workbench&, const CertificateItem&, std::string_view outcome);
 /// Ends the operation and makes the answer of its items.

@@ -56,6 +56,7 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
   item.labels = request.labels;
   item.renew_before = request.renew_before;
   item.policy_version = bench.policy.version();
+  item.needs_approval = needs_approval(rules, to_string(bench.session.identity().role));
   item.algorithm = request.key.value_or(rules.default_key);
   item.plan.names = requested_names(rules, item.name, wanted.csr, request.sans);
   if (wanted.csr) {
@@ -453,9 +454,11 @@ void take_rules(Workbench& bench, CertificateItem& item) {
   item.plan.eku = rules.eku;
   item.plan.key_usage = rules.key_usage;
   item.policy_version = bench.policy.version();
+  item.needs_approval = item.needs_approval || needs_approval(rules, to_string(bench.session.identity().role));
 }
 
-/// Today's policy for what is not signed yet; an item that it refuses fails, the others go on.
+}  // namespace
+
 std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
                                             PolicyRequest::Action action, std::vector<CertificateItem> items) {
   std::vector<CertificateItem> approved, refused;
@@ -474,8 +477,6 @@ std::vector<CertificateItem> approved_again(Workbench& bench, const std::string&
   });
   return approved;
 }
-
-}  // namespace
 
 CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
                                       std::string_view outcome, const std::function<void()>& before_end) {

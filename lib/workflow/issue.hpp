@@ -58,6 +58,9 @@ PolicyRequest policy_request(sql::Connection&, const Identity& actor, const Cert
 /// Merges the violations of many; `name` is noted in each. nullopt: all approved.
 std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&, PolicyRequest::Action,
                                 const std::string& request_id, std::vector<audit::Event>& events);
+/// Today's policy for what is not signed yet, whose rules are taken over; an item that it refuses fails, the others go on.
+std::vector<CertificateItem> approved_again(Workbench&, const std::string& request_id, PolicyRequest::Action,
+                                            std::vector<CertificateItem> items);
 /// Goes on with an operation of issue or renew that this process has taken over: policy first for what is not signed yet.
 /// @return every item of the operation, those done before included
 CertificateAnswer resume_certificates(Workbench&, const std::string& request_id, const std::string& kind,

@@ -1,5 +1,7 @@
 #include "workflow/operation.hpp"
 
+#include <functional>
+
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "workflow/certificate_item.hpp"
@@ -250,14 +252,20 @@ void require_same_rights(Workbench& bench, const StoredOperation& op) {
               op.actor + " goes on with it; or give it up: ymgr operation abandon " + op.request_id);
 }
 
-void take_over(Workbench& bench, std::string_view id) {
+namespace {
+
+void require_open(const StoredOperation& op) {
+  if (is_open(op)) return;
+  throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
+              "ymgr operation show " + op.request_id);
+}
+
+/// `check`: whether this session may, of an operation that is open.
+void take(Workbench& bench, std::string_view id, const std::function<void(const StoredOperation&)>& check) {
   bench.db.transaction(sql::Access::write, [&] {
     const auto op = get(bench.db, id);
-    if (!is_open(op))
-      throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
-                  "ymgr operation show " + op.request_id);
-    require_touch(bench.session, op);
-    require_same_rights(bench, op);
+    require_open(op);
+    check(op);
     require_free(op, bench.self);
     bench.begins(op.request_id);
     const auto at = to_micros(now());
@@ -270,6 +278,54 @@ void take_over(Workbench& bench, std::string_view id) {
     audit::append(bench.db, bench.session.identity().user,
                   {{op.request_id, op.kind + ".resumed", op.target, Json::object()}}, bench.head_signer);
   });
+}
+
+/// Open items end like their operation, which leaves the lease.
+void end_as(Workbench& bench, const std::string& request_id, std::string_view state, const Json& result) {
+  const auto at = to_micros(now());
+  const std::string text = result.is_null() ? std::string() : dump_json(result);
+  bench.db.run(
+      "UPDATE operations SET state = $1, lease_holder = NULL, lease_until = NULL, updated_at = $2, result = $3 WHERE "
+      "request_id = $4",
+      {state, at, result.is_null() ? sql::Value() : sql::Value(std::string_view(text)), request_id});
+  bench.db.run(
+      "UPDATE operation_items SET status = $1, updated_at = $2 WHERE request_id = $3 AND status IN ('open', 'waiting')",
+      {state, at, request_id});
+}
+
+/// Keys that wait on this host for an operation that has ended.
+void drop_keys(Workbench& bench, const StoredOperation& op) {
+  if (bench.stores.seals_journal() || (op.kind != "issue" && op.kind != "renew")) return;
+  for (const auto& stored : items(bench.db, op.request_id)) drop_pending_key(bench, CertificateItem::from(stored));
+}
+
+/// Ends an open operation that nobody works on. @param event  of the audit trail
+void give_up(Workbench& bench, std::string_view id, std::string_view state, const Json& result, std::string_view event,
+             std::string_view note) {
+  StoredOperation op;
+  bench.db.transaction(sql::Access::write, [&] {
+    op = get(bench.db, id);
+    require_open(op);
+    require_free(op, bench.self);
+    end_as(bench, op.request_id, state, result);
+    audit::append(bench.db, bench.session.identity().user,
+                  {{op.request_id, op.kind + "." + std::string(event), op.target, Json::object({{"note", note}})}},
+                  bench.head_signer);
+  });
+  drop_keys(bench, op);
+}
+
+}  // namespace
+
+void take_over(Workbench& bench, std::string_view id) {
+  take(bench, id, [&](const StoredOperation& op) {
+    require_touch(bench.session, op);
+    require_same_rights(bench, op);
+  });
+}
+
+void take_over_to_approve(Workbench& bench, std::string_view id) {
+  take(bench, id, [&](const StoredOperation&) { bench.session.require(Right::approve); });
 }
 
 std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted) {
@@ -358,28 +414,11 @@ std::string end(Workbench& bench, const std::string& request_id, const std::stri
 }
 
 void abandon(Workbench& bench, std::string_view id, std::string_view note) {
-  StoredOperation op;
-  bench.db.transaction(sql::Access::write, [&] {
-    op = get(bench.db, id);
-    if (!is_open(op))
-      throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
-                  "ymgr operation show " + op.request_id);
-    require_free(op, bench.self);
-    const auto at = to_micros(now());
-    bench.db.run(
-        "UPDATE operations SET state = 'abandoned', lease_holder = NULL, lease_until = NULL, updated_at = $1 WHERE "
-        "request_id = $2",
-        {at, op.request_id});
-    bench.db.run(
-        "UPDATE operation_items SET status = 'abandoned', updated_at = $1 WHERE request_id = $2 AND status IN ('open', "
-        "'waiting')",
-        {at, op.request_id});
-    audit::append(bench.db, bench.session.identity().user,
-                  {{op.request_id, op.kind + ".abandoned", op.target, Json::object({{"note", note}})}},
-                  bench.head_signer);
-  });
-  if (bench.stores.seals_journal() || (op.kind != "issue" && op.kind != "renew")) return;
-  for (const auto& stored : items(bench.db, op.request_id)) drop_pending_key(bench, CertificateItem::from(stored));
+  give_up(bench, id, "abandoned", Json(), "abandoned", note);
+}
+
+void deny(Workbench& bench, std::string_view id, const Error& reason, std::string_view note) {
+  give_up(bench, id, "refused", stored_failure(reason), "denied", note);
 }
 
 }  // namespace ymgr::operations

@@ -78,6 +78,11 @@ void require_touch(const Session&, const StoredOperation&);
 /// Takes the lease of an open or waiting operation; joins the caller's transaction.
 /// @throws Error operation-running: a live process holds it · operation-ended · role-denied: a user, and another's
 void take_over(Workbench&, std::string_view request_id);
+/// The same by whoever approves it, whose rights are meant to be others than the requester's.
+void take_over_to_approve(Workbench&, std::string_view request_id);
+/// Ends an open operation as refused with that reason, its open items too, and keys that wait on this host are destroyed.
+/// @throws Error operation-running, operation-ended
+void deny(Workbench&, std::string_view request_id, const Error& reason, std::string_view note);
 struct Earlier {
   std::string request_id;
   bool ended = false;

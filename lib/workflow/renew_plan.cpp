@@ -69,6 +69,7 @@ void plan_item(Workbench& bench, CertificateItem& item, const RenewOptions& opti
     take_fresh_key(item, options.algorithm, at);
   if (card) plan_card(bench, item, *card);
   item.policy_version = bench.policy.version();
+  item.needs_approval = needs_approval(rules, to_string(bench.session.identity().role));
   plan_certificate(item, rules, options.validity.value_or(bench.policy.default_validity(rules, at)), at);
   if (!item.key_reused) name_new_key(bench, item);
   if (item.key_place == KeyPlace::file && item.place) plan_key_file(bench, item);

@@ -9,6 +9,10 @@ ResumeAnswer resume(Workbench& bench, std::string_view id) {
   bench.session.require(Right::resume);
   const auto op = operations::get(bench.db, id);
   operations::take_over(bench, op.request_id);
+  return go_on(bench, op);
+}
+
+ResumeAnswer go_on(Workbench& bench, const StoredOperation& op) {
   if (op.kind == "revoke") return {op.kind, resume_revoke(bench, op.request_id)};
   if (op.kind == device_kind) return {op.kind, resume_device(bench, op.request_id)};
   if (op.kind == replace_kind) return {op.kind, resume_replacement(bench, op.request_id)};

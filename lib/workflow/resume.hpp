@@ -17,6 +17,8 @@ struct ResumeAnswer {
 
 /// `id`: req-… or resume-…. @throws Error operation-not-found, operation-ended, operation-running, policy-violation
 ResumeAnswer resume(Workbench&, std::string_view id);
+/// The same of one that this process has taken over.
+ResumeAnswer go_on(Workbench&, const StoredOperation&);
 /// Request ids of every operation that nobody holds.
 std::vector<std::string> resumable(Workbench&);
 

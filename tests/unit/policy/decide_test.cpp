@@ -35,6 +35,7 @@ profiles:
     max_sans: 3
     roles: [admin]
   open: {eku: [clientAuth], reuse: {key: false}, roles: [admin, operator, user]}
+  asked: {eku: [clientAuth], roles: [admin], approval: [user, operator]}
   logon: {eku: [smartcardLogon], san_kinds: [upn], names: {allowed: ["*@example.com", alice]}, roles: [user]}
   mail: {eku: [emailProtection], names: {allowed: ["*@example.com", alice]}, roles: [user]}
 )";
@@ -266,6 +267,19 @@ TEST_CASE("every rule of validity, reuse and roles holds at its limit and refuse
             r.owner = "bob";
           },
           "roles"},
+         {"who asks for approval, name of another", "asked",
+          [&](auto& r) {
+            alice(r);
+            r.common_name = "bob";
+          },
+          ""},
+         {"who asks for approval, other owner", "asked",
+          [&](auto& r) {
+            alice(r);
+            r.owner = "bob";
+          },
+          "roles"},
+         {"neither listed nor asking", "asked", [](auto& r) { r.role = "auditor"; }, "roles"},
          {"user without a name", "open",
           [&](auto& r) {
             alice(r);
