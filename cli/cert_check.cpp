@@ -100,7 +100,13 @@ constexpr Field explain_fields[] = {
     {"operation", "?string", "open operation on this name"},
     {"because", "array of string", "what decides, one sentence each"},
     {"next_step", "string", "what to do"},
-    {"events", "array of object", "what happened to this name, oldest first"},
+    {"timeline", "array of object", "what became of it and of those it was renewed from, oldest first"},
+    {"timeline.at", "time", "when"},
+    {"timeline.what", "string", "issued, renewed, revoked, hook.done, hook.failed, …; (due), (expires)"},
+    {"timeline.cert_id", "?string", "of which certificate; null: of the name"},
+    {"timeline.detail", "string", "in words; may be empty"},
+    {"timeline.ahead", "boolean", "still to come"},
+    {"events", "array of object", "what the audit trail has about this name, oldest first"},
     {"events.at", "time", "when"},
     {"events.event", "string", "what"},
     {"events.actor", "string", "who"},
@@ -115,14 +121,23 @@ std::string explain_text(const CertificateRow& row, const Explanation& told) {
       printable(row.name) + " (" + row.cert_id + "): " + std::string(to_string(told.check.health)) + "\n";
   for (const auto& sentence : told.because) text += "  " + printable(sentence) + "\n";
   text += "next: " + told.next_step + "\n";
-  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> happened, events;
+  for (const auto& one : told.timeline) happened.push_back({format_time(one.at), one.what, one.cert_id, one.detail});
   for (const auto& event : told.events)
-    rows.push_back({format_time(event.at), event.event, event.actor, event.request_id});
-  if (row.status == CertificateStatus::active) {
-    rows.push_back({format_time(row.renew_at), "(due)", "", ""});
-    rows.push_back({format_time(row.expires_at), "(expires)", "", ""});
-  }
-  return text + "\n" + format_table({"AT", "EVENT", "ACTOR", "REQUEST-ID"}, rows);
+    events.push_back({format_time(event.at), event.event, event.actor, event.request_id});
+  text += "\n" + format_table({"AT", "WHAT", "CERT-ID", ""}, happened);
+  return events.empty() ? text : text + "\n" + format_table({"AT", "EVENT", "ACTOR", "REQUEST-ID"}, events);
+}
+
+Json timeline_json(const std::vector<Happening>& timeline) {
+  Json list = Json::array();
+  for (const auto& one : timeline)
+    list.push(Json::object({{"at", format_time(one.at)},
+                            {"what", one.what},
+                            {"cert_id", one.cert_id.empty() ? Json() : Json(one.cert_id)},
+                            {"detail", one.detail},
+                            {"ahead", one.ahead}}));
+  return list;
 }
 
 Result run_explain(Invocation& call) {
@@ -142,6 +157,7 @@ Result run_explain(Invocation& call) {
   json.set("operation", told.operation ? Json(told.operation->request_id) : Json());
   json.set("because", Json::texts(told.because));
   json.set("next_step", told.next_step);
+  json.set("timeline", timeline_json(told.timeline));
   Json events = Json::array();
   for (const auto& event : told.events)
     events.push(Json::object({{"at", format_time(event.at)},
@@ -175,7 +191,9 @@ constinit const Command cert_explain_command = {
     .summary = "tell why a certificate was or was not renewed",
     .description =
         "What decides about its renewal: threshold and date, where it is installed, its key, the policy, the deploy "
-        "hook, an open operation; what to do next; and what the audit trail has about its name.",
+        "hook, the last scheduled renewal on its host, an open operation; what to do next; what became of it and of "
+        "those it was renewed from, with what is ahead; and what the audit trail has about its name, as far as you may "
+        "see it.",
     .arguments = explain_arguments,
     .options = explain_options,
     .fields = explain_fields,

@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/heartbeat.hpp"
 
 namespace ymgr {
 namespace {
@@ -70,6 +71,14 @@ void tell_installation(Case& c) {
   if (row.hook_state == "pending")
     c.because("its deploy hook is still owed" + (row.hook_message.empty() ? "" : ": " + row.hook_message));
   if (row.hook_state == "ok" && row.hook_at) c.because("its deploy hook ran on " + when(*row.hook_at, c.at));
+}
+
+/// Only a certificate that scheduled runs take hangs on them.
+void tell_last_run(Case& c) {
+  const auto& row = c.row;
+  const std::string& host = row.host.empty() ? c.here.host : row.host;
+  const auto beat = heartbeat::of_host(c.db, host);
+  if (beat.started_at || !row.host.empty()) c.because(beat.describe(c.at));
 }
 
 void tell_key(Case& c) {
@@ -150,6 +159,7 @@ Explanation explain_certificate(sql::Connection& db, const Policy& policy, const
   tell_times(c);
   if (row.status == CertificateStatus::active) {
     tell_installation(c);
+    tell_last_run(c);
     tell_key(c);
     tell_violations(c);
   }
@@ -159,6 +169,7 @@ Explanation explain_certificate(sql::Connection& db, const Policy& policy, const
   query.target = row.name;
   query.limit = -limit;
   told.events = audit::list(db, query);
+  told.timeline = timeline(db, row, told.events, at);
   return told;
 }
 

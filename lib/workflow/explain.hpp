@@ -8,6 +8,7 @@
 #include "policy/policy.hpp"
 #include "workflow/check.hpp"
 #include "workflow/operation.hpp"
+#include "workflow/timeline.hpp"
 
 namespace ymgr {
 
@@ -19,6 +20,7 @@ struct Explanation {
   std::string next_step;
   std::optional<StoredOperation> operation;  // open or waiting, on this name
   std::vector<audit::Row> events;            // of this name, oldest first, the last ones
+  std::vector<Happening> timeline;           // of its lineage
 };
 /// From inventory, audit trail, operations and this host's installation. `limit`: how many events at most.
 Explanation explain_certificate(sql::Connection&, const Policy&, const CertificateRow&, const HostPlace&, Time at,

@@ -211,6 +211,37 @@ def test_explain_tells_why(ymgr, box):
     assert told["renewed_by_due"] and any("lives in this profile" in sentence for sentence in told["because"])
 
 
+def test_explain_has_the_timeline(ymgr, box):
+    first = issue(ymgr, "web.example.com", "--out", "web", "--deploy-hook", "test -e ready")["cert_id"]
+    second = ymgr.json("renew", "web.example.com", exit=10)["cert_id"]
+    ymgr("issue", "web.example.com", "--another", "--key", "rsa-2048", exit=5)
+    box.file("ready", "")
+    ymgr("renew", "--due")
+    told = ymgr.json("cert", "explain", second)
+    happened = [(one["what"], one["cert_id"], one["ahead"]) for one in told["timeline"]]
+    assert happened == [
+        ("issued", first, False),
+        ("renewed", second, False),
+        ("hook.failed", second, False),
+        ("policy.refused", None, False),
+        ("hook.done", second, False),
+        ("(due)", second, True),
+        ("(expires)", second, True),
+    ]
+    details = {one["what"]: one["detail"] for one in told["timeline"]}
+    assert "status 1" in details["hook.failed"]
+    assert "below minimum 3072" in details["policy.refused"]
+    assert [one["at"] for one in told["timeline"]] == sorted(one["at"] for one in told["timeline"])
+    assert any("the last scheduled renewal on" in sentence for sentence in told["because"])
+    ymgr("revoke", second, "--yes", "--reason", "cessationOfOperation")
+    told = ymgr.json("cert", "explain", second)
+    revoked = [(one["cert_id"], one["detail"]) for one in told["timeline"] if one["what"] == "revoked"]
+    assert revoked == [(second, "cessationOfOperation")] and not told["timeline"][-1]["ahead"]
+    unseen = ymgr.json("cert", "explain", second, "--limit", "1")["timeline"]  # as for somebody who may not see the trail
+    hooks = [(one["what"], one["cert_id"]) for one in unseen if one["what"].startswith("hook.")]
+    assert hooks == [("hook.done", second)] and [one["what"] for one in unseen][:2] == ["issued", "renewed"]
+
+
 def test_explain_names_an_interrupted_operation(ymgr, failpoint):
     issue(ymgr, "web.example.com")
     failpoint.armed("kill@2")("renew", "web.example.com", exit=-9)
