@@ -4,6 +4,7 @@ _ymgr() {
   local -a words
   read -ra words <<<"$line"
   [[ $line == *[[:space:]] ]] && words+=("")
+  words=("${words[@]//[\'\"]/}") # readline puts a quote that was begun back
   current=${words[${#words[@]} - 1]}
   strip=${current%"${current##*[=:]}"}
   COMPREPLY=()
