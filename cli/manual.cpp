@@ -9,6 +9,7 @@
 #include "cli/args.hpp"
 #include "cli/config.hpp"
 #include "cli/help.hpp"
+#include "cli/manual_prose.hpp"
 
 namespace ymgr::cli {
 
@@ -34,14 +35,12 @@ constexpr std::pair<std::string_view, std::string_view> exit_table[] = {
     {"130, 143", "interrupted"},
 };
 
+/// Beside what config_keys() name.
 constexpr std::pair<std::string_view, std::string_view> environment_table[] = {
     {"YMGR_CONFIG", "configuration file, like --config"},
-    {"YMGR_CONTEXT", "context of the configuration, like --context"},
-    {"YMGR_HOME", "folder of the profile"},
-    {"YMGR_OUTPUT", "form of the answer, like --output"},
-    {"YMGR_TIMEOUT", "longest wait for one answer, like --timeout"},
-    {"YMGR_JOBS", "workers of a bulk"},
     {"YMGR_USER, YMGR_PASSWORD_FILE", "log in for one command, leaving nothing behind"},
+    {"BAO_TOKEN, VAULT_TOKEN", "a token of Vault to log in with for one command"},
+    {"PCSCLITE_CSOCK_NAME", "socket of pcscd, for the agent and for `ymgr doctor`"},
     {"NO_COLOR, CLICOLOR_FORCE", "no colours; colours without a terminal"},
     {"XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_RUNTIME_DIR", "folders of configuration, profile and session files"},
 };
@@ -49,19 +48,9 @@ constexpr std::pair<std::string_view, std::string_view> environment_table[] = {
 constexpr std::pair<std::string_view, std::string_view> file_table[] = {
     {"/etc/ymgr/ymgr.yaml, ~/.config/ymgr/ymgr.yaml", "configuration, see `ymgr.yaml`(5)"},
     {"~/.local/share/ymgr", "the profile: database, policy, files of the CA; 0700"},
-    {"$XDG_RUNTIME_DIR/ymgr", "session files, 0600"},
+    {"$XDG_RUNTIME_DIR/ymgr", "session files, 0600, and the agent's socket"},
+    {"/etc/ymgr/install.d, ~/.config/ymgr/install.d", "what is installed on this host, where, and with which hooks"},
 };
-
-constexpr std::string_view config_example = R"(home: /srv/ymgr
-timeout: 30s
-renew_before: 33%
-session:
-  folder: /run/ymgr
-contexts:
-  test:
-    home: ~/test-profile
-    output: json
-)";
 
 std::vector<Entry> entries_of(std::span<const std::pair<std::string_view, std::string_view>> table) {
   std::vector<Entry> entries;
@@ -159,6 +148,29 @@ std::string markdown_text(std::string_view text) {
   return out;
 }
 
+std::vector<Entry> environment_entries() {
+  auto entries = entries_of(environment_table);
+  for (const ConfigKey& key : config_keys()) {
+    if (key.environment.empty()) continue;
+    const std::string names = join(split(key.environment, ' '), ", ");
+    entries.push_back({names, std::string(key.help) + " (`" + std::string(key.name) + "`)"});
+  }
+  return entries;
+}
+
+/// Pages of the other commands with the same first word, and of the program.
+std::string see_also(const Command& command) {
+  std::string text = "`ymgr`(1) for options of every command, exit status, environment and files";
+  const auto group = command.path.substr(0, command.path.find(' '));
+  if (group == command.path) return text;
+  for (const Command* other : commands()) {
+    if (other != &command && other->path.starts_with(std::string(group) + " ") &&
+        other->visibility == Visibility::shown)
+      text += ", `" + page_name(other->path) + "`(1)";
+  }
+  return text;
+}
+
 }  // namespace
 
 ManualPage command_page(const Command& command) {
@@ -181,8 +193,7 @@ ManualPage command_page(const Command& command) {
   add(page, std::move(options));
   add(page, std::move(fields));
   add(page, examples_of(command));
-  page.sections.push_back(
-      {"SEE ALSO", "`ymgr`(1) for options of every command, exit status, environment and files", {}});
+  page.sections.push_back({"SEE ALSO", see_also(command), {}});
   return page;
 }
 
@@ -196,6 +207,7 @@ ManualPage program_page() {
        "With `--json` a command prints exactly one JSON document, also when it fails; `ymgr schema` prints their "
        "schemas and `ymgr explain` tells what an error code means.",
        {}});
+  for (auto& section : program_prose()) page.sections.push_back(std::move(section));
   ManualPage::Section list{"COMMANDS", {}, {}};
   for (const Command* command : commands()) {
     if (command->visibility == Visibility::shown)
@@ -205,9 +217,10 @@ ManualPage program_page() {
   page.sections.push_back({"OPTIONS OF EVERY COMMAND", {}, entries_of(global_options())});
   page.sections.push_back({"OPTIONS OF EVERY COMMAND THAT CHANGES SOMETHING", {}, entries_of(changing_options())});
   page.sections.push_back({"EXIT STATUS", {}, entries_of(exit_table)});
-  page.sections.push_back({"ENVIRONMENT", {}, entries_of(environment_table)});
+  page.sections.push_back({"ENVIRONMENT", {}, environment_entries()});
   page.sections.push_back({"FILES", {}, entries_of(file_table)});
-  page.sections.push_back({"SEE ALSO", "`ymgr.yaml`(5), and a page for each command, such as `ymgr-init`(1)", {}});
+  page.sections.push_back(
+      {"SEE ALSO", "`ymgr.yaml`(5), `ymgr-agentd`(8), and a page for each command, such as `ymgr-init`(1)", {}});
   return page;
 }
 
@@ -232,7 +245,7 @@ ManualPage config_page() {
        "a mapping with `home`, `output`, `timeout`, `jobs`, `renew_before`, `vault` and `database`, which stand above "
        "those of the files when `context` names it"});
   page.sections.push_back(std::move(keys));
-  page.sections.push_back({"EXAMPLE", {}, {}, std::string(config_example)});
+  for (auto& section : config_prose()) page.sections.push_back(std::move(section));
   page.sections.push_back({"SEE ALSO", "`ymgr`(1), `ymgr-config-show`(1), `ymgr-config-validate`(1)", {}});
   return page;
 }

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <regex>
 #include <set>
 
 #include "base/text.hpp"
@@ -30,6 +31,27 @@ bool is_known_type(std::string_view type) {
   return std::find(std::begin(known), std::end(known), type) != std::end(known);
 }
 
+/// Words of each command line of ymgr in a line of shell: what a pipe, a redirection or a bracket ends.
+std::vector<std::vector<std::string>> lines_of_ymgr(const std::string& line) {
+  std::vector<std::vector<std::string>> found;
+  const std::string plain = std::regex_replace(line, std::regex("\\$\\([^)]*\\)"), "X");
+  const std::regex name("(^|[ (])ymgr ");
+  for (std::sregex_iterator at(plain.begin(), plain.end(), name), end; at != end; ++at) {
+    const auto begin = static_cast<std::size_t>(at->position() + at->length());
+    std::size_t stop = begin;
+    for (char quote = 0; stop < plain.size(); ++stop) {
+      const char c = plain[stop];
+      if (quote == 0 && std::string_view("|;&<>)").find(c) != std::string_view::npos) break;
+      if (quote == 0 && (c == '\'' || c == '"'))
+        quote = c;
+      else if (c == quote)
+        quote = 0;
+    }
+    found.push_back(split_words(plain.substr(begin, stop - begin)));
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("every command says what it is, what it gives, and shows an example of itself") {
@@ -46,6 +68,25 @@ TEST_CASE("every command says what it is, what it gives, and shows an example of
     CHECK(std::all_of(command->examples.begin(), command->examples.end(), shows_itself));
     CHECK((command->run != nullptr));
   }
+}
+
+TEST_CASE("every line of ymgr in an example is one that the parser takes") {
+  std::size_t lines = 0;
+  for (const Command* command : shown_commands()) {
+    bool shows_itself = false;
+    for (const Example& example : command->examples) {
+      for (const auto& words : lines_of_ymgr(std::string(example.line))) {
+        CAPTURE(example.line);
+        CommandLine parsed;
+        CHECK_NOTHROW(parsed = parse_command_line(words));
+        shows_itself = shows_itself || parsed.command == command;
+        ++lines;
+      }
+    }
+    CAPTURE(command->path);
+    CHECK(shows_itself);
+  }
+  CHECK(lines > shown_commands().size());
 }
 
 TEST_CASE("options are well-formed and no two of a command are alike") {
