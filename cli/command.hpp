@@ -22,7 +22,7 @@ struct Option {
   enum class Times { once, many } times = Times::once;
   std::string_view short_name = {};  // "-n"
   std::string_view complete =
-      {};  // what completion offers: "file", "folder", "certificate", "profile", "user", "operation", "device", or "a|b|c"
+      {};  // what completion offers: "file", "folder", "certificate", "profile", "user", "operation", "device", "check", or "a|b|c"
 };
 
 struct Argument {

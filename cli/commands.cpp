@@ -13,8 +13,8 @@ extern const Command device_list_command, device_show_command, device_attest_com
     device_lost_command, device_found_command, device_retire_command, device_replace_command, device_reset_command;
 extern const Command policy_show_command, policy_check_command, policy_validate_command, policy_simulate_command,
     policy_set_command;
-extern const Command operation_list_command, operation_show_command, operation_approve_command,
-    operation_deny_command, operation_abandon_command;
+extern const Command operation_list_command, operation_show_command, operation_approve_command, operation_deny_command,
+    operation_abandon_command;
 extern const Command ca_show_command, ca_export_command, ca_crl_command, ca_serve_command, ca_import_command,
     ca_rotate_command;
 extern const Command audit_list_command, audit_verify_command, audit_export_command, audit_checkpoint_command;
@@ -24,6 +24,7 @@ extern const Command backup_create_command, backup_verify_command, backup_restor
 extern const Command db_status_command, db_upgrade_command;
 extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,
     user_offboard_command, user_set_role_command, user_set_names_command, user_set_password_command;
+extern const Command doctor_command;
 extern const Command config_show_command, config_validate_command;
 extern const Command explain_command, schema_command, completion_command, help_command, version_command;
 extern const Command complete_command, docs_command;
@@ -51,7 +52,7 @@ constexpr const Command* table[] = {
     &user_list_command, &user_show_command, &user_add_command, &user_enable_command, &user_disable_command,
     &user_offboard_command, &user_set_role_command, &user_set_names_command, &user_set_password_command,
     &db_status_command, &db_upgrade_command,
-    &config_show_command, &config_validate_command,
+    &doctor_command, &config_show_command, &config_validate_command,
     &explain_command, &schema_command, &completion_command, &help_command, &version_command,
     &complete_command, &docs_command,
 };

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/args.hpp"
+#include "workflow/doctor.hpp"
 
 namespace ymgr::cli {
 
@@ -82,6 +83,8 @@ Completion complete_value(std::string_view kind, std::string_view prefix, std::s
     offer_commands(completion, {}, prefix);
   } else if (kind == "code") {
     for (const CodeInfo& row : all_codes()) offer(completion, row.text, row.sentence, prefix);
+  } else if (kind == "check") {
+    for (const auto& check : doctor::checks()) offer(completion, check.id, check.title, prefix);
   } else if (kind.find('|') != std::string_view::npos) {
     for (const auto& word : split(kind, '|')) offer(completion, word, {}, prefix, before);
   } else if (!kind.empty()) {

@@ -273,9 +273,13 @@ std::unique_ptr<sql::Connection> Wiring::open_reader() const {
   return db;
 }
 
-SessionPlace Wiring::session_place() {
+std::string Wiring::session_folder() const {
   const auto& chosen = state_->config.session_folder();
-  const std::string folder = chosen.empty() ? runtime_folder() : chosen;
+  return chosen.empty() ? runtime_folder() : chosen;
+}
+
+SessionPlace Wiring::session_place() {
+  const std::string folder = session_folder();
   if (is_team()) return {folder, team::profile_id(team_settings(state_->config))};
   const auto profile_id = sql::read_setting(database(), "profile_id");
   if (!profile_id) throw Error(Code::database_corrupt, "the profile at " + state_->paths.home + " has no id");

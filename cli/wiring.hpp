@@ -68,6 +68,7 @@ class Wiring {
   /// The one that `login` has just opened.
   const Session& take_session(Session);
   const Session& take_link(std::unique_ptr<team::Link>);
+  std::string session_folder() const;
   /// Where `login` puts the session.
   SessionPlace session_place();
   /// Read, compared with the hash in settings. @throws Error policy-unversioned, policy-invalid

@@ -28,6 +28,7 @@ struct ClientSettings {
   std::size_t max_body = 1024UL * 1024;         // of an answer
   std::string ca_file = {};                     // PEM: the only roots that are trusted; empty: the system's
   std::shared_ptr<const ClientIdentity> identity = {};
+  bool tell_certificate = false;          // of a server with TLS, in ClientAnswer::certificate
   Code unreachable = Code::system_error;  // what failures to connect, to answer and to answer in time become
   Code untrusted = Code::system_error;    // the other end is not who it should be: TLS, or another user's Unix socket
 };
@@ -56,7 +57,8 @@ struct ClientRequest {
 struct ClientAnswer {
   int status = 0;
   std::string content_type, body;
-  Headers headers;  // names lower case, in order
+  Headers headers;               // names lower case, in order
+  std::string certificate = {};  // PEM of the server's own, where the settings ask for it
 
   /// Of the first header of that (lower-case) name; nullptr: none.
   const std::string* header(std::string_view name) const noexcept;

@@ -76,7 +76,18 @@ ClientAnswer Transfer::take_answer() {
   curl().easy_getinfo(easy_.get(), CURLINFO_CONTENT_TYPE, &type);
   answer_.status = static_cast<int>(status);
   if (type != nullptr) answer_.content_type = type;
+  if (settings_.tell_certificate) answer_.certificate = server_certificate();
   return std::move(answer_);
+}
+
+std::string Transfer::server_certificate() const {
+  constexpr std::string_view name = "Cert:";
+  const curl_certinfo* told = nullptr;
+  curl().easy_getinfo(easy_.get(), CURLINFO_CERTINFO, &told);
+  if (told == nullptr || told->num_of_certs < 1) return {};
+  for (const curl_slist* entry = told->certinfo[0]; entry != nullptr; entry = entry->next)
+    if (std::string_view(entry->data).starts_with(name)) return entry->data + name.size();
+  return {};
 }
 
 void Transfer::fail(const std::string& why) const {
@@ -112,6 +123,7 @@ void Transfer::choose_trust() {
     set(easy_.get(), CURLOPT_CAINFO, settings_.ca_file.c_str());
     set(easy_.get(), CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // the system's folder of roots
   }
+  set(easy_.get(), CURLOPT_CERTINFO, settings_.tell_certificate ? 1L : 0L);
   if (settings_.identity) {
     set_blob(easy_.get(), CURLOPT_SSLCERT_BLOB, settings_.identity->certificate);
     set_blob(easy_.get(), CURLOPT_SSLKEY_BLOB, settings_.identity->key.reveal());

@@ -47,6 +47,7 @@ class Transfer {
   static std::size_t take_head(const char* data, std::size_t size, std::size_t count, void* self);
   void append_body(std::string_view part);
 
+  std::string server_certificate() const;
   bool was_sent() const noexcept;
   bool is_untrusted() const noexcept;
   std::string why_not_connected() const;

@@ -28,6 +28,17 @@ std::string_view find_actor(Dialect dialect) noexcept {
   return "SELECT name, role, status FROM users WHERE false";
 }
 
+std::string_view server_facts(Dialect dialect) noexcept {
+  switch (dialect) {
+    case Dialect::postgres:
+      return "SELECT CAST(current_setting('server_version_num') AS BIGINT), "
+             "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000000) AS BIGINT), "
+             "CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' THEN 1 ELSE 0 END";
+    case Dialect::sqlite: break;
+  }
+  return "SELECT 0, 0, 0 WHERE false";
+}
+
 std::string_view plan_each_run(Dialect dialect) noexcept {
   switch (dialect) {
     case Dialect::postgres: return "SET plan_cache_mode = force_custom_plan";

@@ -13,6 +13,8 @@ std::string_view find_table(Dialect) noexcept;
 std::string_view make_schema(Dialect) noexcept;
 /// Name, role and status of whom a login of PostgreSQL belongs to; on SQLite nobody's, since there are no logins.
 std::string_view find_actor(Dialect) noexcept;
+/// Version as a number (150004), the server's clock in microseconds, and 1 where it takes no writes (a standby, or read-only).
+std::string_view server_facts(Dialect) noexcept;
 /// From now on each run of a statement is planned anew: for tables that grow while they are filled. Empty: nothing to say.
 std::string_view plan_each_run(Dialect) noexcept;
 

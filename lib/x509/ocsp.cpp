@@ -99,6 +99,27 @@ OcspRequest parse_ocsp_request(std::string_view der, const Certificate& issuer) 
   return out;
 }
 
+std::string make_ocsp_request(const Certificate& issuer, std::string_view serial) {
+  const ossl::ErrorQueue errors;
+  std::string digits(serial);
+  std::erase(digits, ':');
+  const auto number = from_hex(digits);
+  if (!number) throw Error(Code::ocsp_invalid, "not a serial number: " + printable(serial));
+  const std::string sha1 = der::sequence(der::oid("1.3.14.3.2.26"), der::tlv(der::null_tag, ""));
+  const std::string id = der::sequence(
+      sha1, der::octet_string(ossl::digest("SHA1", subject_of(issuer))),
+      der::octet_string(ossl::digest("SHA1", der::key_bits(issuer.key.spki.bytes).value())), der::integer(*number));
+  return der::sequence(der::sequence(der::sequence(der::sequence(id))));
+}
+
+int ocsp_response_status(std::string_view der) {
+  std::string_view rest = der;
+  auto response = der::take(rest, der::sequence_tag);
+  const auto status = response ? der::take(*response, der::enumerated_tag) : std::nullopt;
+  if (!status || status->size() != 1) ossl::fail(Code::ocsp_invalid, "the OCSP answer can't be read");
+  return static_cast<unsigned char>(status->front());
+}
+
 std::string make_ocsp_response(const Issuer& signer, const std::vector<OcspAnswer>& answers,
                                const std::optional<std::string>& nonce, Time this_update, Time next_update) {
   const ossl::ErrorQueue errors;

@@ -4,9 +4,10 @@ import json
 import re
 import socket
 import threading
+import time
 
 import pytest
-from harness import Ymgr, free_port, wait_for
+from harness import FAILPOINT, Ymgr, free_port, wait_for
 from openbao import OpenBao, TlsCa
 from postgres import Pooler
 from team import Team
@@ -307,3 +308,51 @@ def test_a_vault_without_room_leaves_something_to_resume(team):
     assert number(team, "certificates WHERE name LIKE 'store-%' AND status = 'active'") == 40
     oscar.json("issue", f"no-store-{more}.corp.test", "--ensure")
     assert signed(team) == made + 40 + more + 1
+def looks(ymgr, check, **how):
+    (line,) = ymgr.json("doctor", "--check", check, exit=None, **how)["checks"]
+    return line["state"], f"{line['finding']} {line['hint']}"
+
+
+def test_doctor_passes_a_team_in_order_and_changes_nothing(team):
+    ada = team.person_box("ada")
+    before = number(team, "audit_events")
+    leases = len(team.bao.api("LIST", "sys/leases/lookup/database/creds/", token=team.bao.root_token)["data"]["keys"])
+    for check in ("login", "vault", "vault-clock", "vault-certificate", "postgresql", "postgresql-clock", "schema", "ca", "crl", "trail-clock", "operations"):
+        state, text = looks(ada, check)
+        assert state == "ok" or (check == "operations" and state == "warning") or check == "vault-certificate", f"{check}: {text}"
+    assert looks(team.person_box("uma"), "vault-audit")[0] == "skipped"
+    assert number(team, "audit_events") == before
+    assert len(team.bao.api("LIST", "sys/leases/lookup/database/creds/", token=team.bao.root_token)["data"]["keys"]) == leases
+
+
+def test_doctor_without_login_and_without_servers(team, tmp_path):
+    nobody = Ymgr(team.ymgr.program, team.ymgr.box, {**team.ymgr.box.env, "YMGR_CONFIG": str(team.config)})
+    assert looks(nobody, "vault")[0] == "ok"
+    for check in ("login", "schema", "certificates"):
+        assert looks(nobody, check)[0] == "skipped", check
+    lost = Ymgr(nobody.program, nobody.box, {**nobody.env, "BAO_ADDR": f"https://127.0.0.1:{free_port()}"})
+    state, text = looks(lost, "vault")
+    assert state == "failed" and "refused" in text
+    assert looks(lost, "vault-clock")[0] == "skipped"
+
+
+def test_doctor_tells_a_server_of_another_ca(team, tmp_path):
+    other = TlsCa(tmp_path)
+    nobody = Ymgr(team.ymgr.program, team.ymgr.box, {**team.ymgr.box.env, "YMGR_CONFIG": str(team.config), "BAO_CACERT": str(other.file)})
+    state, text = looks(nobody, "vault")
+    assert state == "failed" and "can't be trusted" in text
+
+
+def test_doctor_tells_clocks_apart_and_a_database_that_takes_no_writes(team):
+    ada = team.person_box("ada")
+    ahead = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
+    wrong = Ymgr(FAILPOINT, ada.box, {**ada.env, "YMGR_TEST_CLOCK": ahead})
+    for check in ("vault-clock", "postgresql-clock"):
+        state, text = looks(wrong, check)
+        assert state == "failed" and "timedatectl" in text, text
+    team.pg.sql("ALTER DATABASE ymgr SET default_transaction_read_only = on")
+    try:
+        state, text = looks(ada, "postgresql")
+        assert state == "failed" and "takes no writes" in text
+    finally:
+        team.pg.sql("SET default_transaction_read_only = off; ALTER DATABASE ymgr RESET default_transaction_read_only")
