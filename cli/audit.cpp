@@ -263,6 +263,7 @@ Result run_checkpoint(Invocation& call) {
     result.text = text;
     result.raw = true;
   }
+  result.json.erase("schema");  // the file's own
   return result;
 }
 

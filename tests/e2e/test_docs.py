@@ -1,12 +1,14 @@
 """Manual pages, schemas and completions are those of the program."""
 
 import json
+import re
 import subprocess
 
 import jsonschema
 import pytest
 
-from harness import TOP, run
+from documents import check_items, schemas
+from harness import FAILPOINT, TOP, Ymgr, run
 
 
 def test_the_committed_manual_is_the_programs(bare, tmp_path):
@@ -41,6 +43,63 @@ def test_schemas_are_schemas(bare, tmp_path):
     assert json.loads(bare("schema", "user", "list").stdout) == json.loads((folder / "ymgr.user-list.v1.json").read_text())
     assert bare.json("schema", "error")["json_schema"]["$id"] == "urn:ymgr:schema:ymgr.error.v1"
     assert "Did you mean" in bare("schema", "usr", "list", exit=2).stderr
+
+
+def command_paths(bare):
+    """As the program lists them: "cert list"."""
+    rows = bare.json("schema")["schemas"]
+    return [row["command"].removeprefix("ymgr ") for row in rows if row["command"].startswith("ymgr ")]
+
+
+def test_every_command_has_a_page_a_schema_an_example_and_is_completed(bare):
+    paths = command_paths(bare)
+    assert len(paths) > 70
+    for path in paths:
+        page = (TOP / f"man/ymgr-{path.replace(' ', '-')}.1").read_text()
+        example = page.partition(".SH EXAMPLES")[2].partition(".SH")[0]
+        assert "\\fBymgr" in example or "ymgr " in example, path
+        assert bare.json("schema", *path.split())["json_schema"]["properties"]["schema"] == {"const": f"ymgr.{path.replace(' ', '-')}.v1"}
+        offered = bare("__complete", "bash", "--", *path.split()).stdout.split()
+        assert path.split()[-1] in offered, path
+        assert f"\\fBymgr {path}".replace("-", "\\-") in (TOP / "man/ymgr.1").read_text()
+
+
+def test_some_test_holds_each_command_against_its_schema(bare):
+    """`….json("cert", "list")` does, wherever it stands."""
+    text = "\n".join(path.read_text() for path in (TOP / "tests/e2e").glob("*.py"))
+    called = set()
+    for words in re.findall(r"(?:json\(|words = \[)\s*((?:\"[a-z-]+\",?\s*)+)", text):
+        words = re.findall(r"[a-z-]+", words)
+        called |= {words[0], " ".join(words[:2])}
+    assert [path for path in command_paths(bare) if path not in called] == []
+
+
+def test_documents_that_little_else_looks_at(ymgr, box):
+    assert ymgr.json("version")["version"]
+    assert "complete -F" in ymgr.json("completion", "bash")["script"]
+    assert "Usage" in ymgr.json("help", "issue")["help"]
+    assert ymgr.json("audit", "checkpoint", "--out", box.work / "checkpoint.json")["success"] is True
+    assert ymgr.json("audit", "export", "--out", box.work / "trail.jsonl")["success"] is True
+    policy = (box.profile / "policy.yaml").read_text().replace("version: v", "version: v9", 1)
+    assert ymgr.json("policy", "set", box.file("policy.yaml", policy))["version"].startswith("v9")
+    Ymgr(FAILPOINT, box).armed("kill@6")("issue", "web1.example.com", exit=-9)
+    (stopped,) = ymgr.json("operation", "list")["operations"]
+    assert ymgr.json("operation", "abandon", stopped["request_id"], "--yes")["success"] is True
+
+
+LISTS = [
+    ["cert", "list"], ["user", "list"], ["device", "list"], ["operation", "list"], ["audit", "list"], ["ca", "show"],
+    ["config", "show"], ["explain"], ["schema"], ["doctor"], ["issue", "web[2-4].example.com"], ["cert", "explain", "web1.example.com"],
+]  # fmt: skip
+
+
+def test_lines_of_json_are_items_of_the_schema(ymgr):
+    ymgr("issue", "web1.example.com")
+    for words in LISTS:
+        lines = ymgr(*words, "-o", "jsonl", exit=None).stdout.splitlines()
+        command = next(path for path in (" ".join(words[:2]), words[0]) if f"ymgr.{path.replace(' ', '-')}.v1" in schemas(ymgr.program))
+        assert lines or command in ("device list", "operation list"), words
+        check_items(ymgr.program, command, [json.loads(line) for line in lines])
 
 
 def test_markdown_is_written(bare, tmp_path):

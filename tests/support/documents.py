@@ -44,3 +44,14 @@ def check_document(program, document, partly=False):
     wrong = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
     assert wrong == [], f"{document['schema']} does not say so"
     assert undeclared(document, schema) == [], f"members that {document['schema']} does not declare"
+
+
+def check_items(program, command, items):
+    """Lines of -o jsonl: what stands in the document's list, one by one."""
+    name = f"ymgr.{command.replace(' ', '-')}.v1"
+    properties = schemas(program)[name]["properties"]
+    lists = [member["items"] for member in properties.values() if "array" in member.get("type", "") and member["items"].get("type") == "object"]
+    assert lists, f"{name} has no list"
+    for item in items:
+        fits = [one for one in lists if jsonschema.Draft202012Validator(one).is_valid(item) and undeclared(item, one) == []]
+        assert fits, f"no list of {name} has such items: {item}"
