@@ -52,7 +52,8 @@ Finding look(const Check& check, const Patient& patient) {
   try {
     return check.look(patient);
   } catch (const Error& error) {
-    return {.state = check.unseen, .text = error.what(), .hint = error.suggestion()};
+    const State state = error.code() == Code::not_logged_in ? State::skipped : check.unseen;
+    return {.state = state, .text = error.what(), .hint = error.suggestion()};
   }
 }
 

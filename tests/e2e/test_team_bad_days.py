@@ -355,4 +355,4 @@ def test_doctor_tells_clocks_apart_and_a_database_that_takes_no_writes(team):
         state, text = looks(ada, "postgresql")
         assert state == "failed" and "takes no writes" in text
     finally:
-        team.pg.sql("SET default_transaction_read_only = off; ALTER DATABASE ymgr RESET default_transaction_read_only")
+        team.pg.sql("ALTER DATABASE ymgr RESET default_transaction_read_only", database="postgres")
