@@ -21,20 +21,13 @@ namespace {
 
 constexpr const char* socket_unit = "ymgr-agentd.socket";
 
-/// What is ours alone stays here: tokens and settings of other back ends.
-bool may_pass(std::string_view variable) {
-  constexpr std::string_view ours[] = {"VAULT_", "BAO_", "PG", "YMGR_"};
-  return std::none_of(std::begin(ours), std::end(ours), [&](auto prefix) { return variable.starts_with(prefix); });
-}
-
 /// In a session of its own, with nothing of ours but such of the environment as may pass. The process id, or an error number below zero.
 pid_t spawn_detached(const std::vector<std::string>& argv) {
   std::vector<char*> words, variables;
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (may_pass(*entry)) variables.push_back(*entry);
-  }
+  auto environment = environment_for_others();
+  for (auto& entry : environment) variables.push_back(entry.data());
   variables.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;

@@ -4,7 +4,7 @@ namespace ymgr::cli {
 
 extern const Command init_command, login_command, logout_command, whoami_command;
 extern const Command issue_command, renew_command, revoke_command, resume_command;
-extern const Command report_command;
+extern const Command report_command, ask_command;
 extern const Command cert_list_command, cert_show_command, cert_export_command, cert_check_command,
     cert_explain_command;
 extern const Command enroll_command, set_pin_command;
@@ -34,7 +34,7 @@ namespace {
 // clang-format off
 constexpr const Command* table[] = {
     &init_command, &login_command, &logout_command, &whoami_command,
-    &issue_command, &renew_command, &revoke_command, &resume_command, &reconcile_command, &report_command,
+    &issue_command, &renew_command, &revoke_command, &resume_command, &reconcile_command, &report_command, &ask_command,
     &enroll_command, &set_pin_command,
     &cert_list_command, &cert_show_command, &cert_export_command, &cert_check_command, &cert_explain_command,
     &device_list_command, &device_show_command, &device_unblock_command, &device_set_puk_command,

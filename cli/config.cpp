@@ -34,6 +34,9 @@ constexpr ConfigKey keys[] = {
      check_renew_before},
     {"renew.heartbeat", "", "", "26h", "how old the last scheduled renewal that succeeded may be before it is an alarm",
      check_duration},
+    {"ask.command", "", "", "",
+     "program and its arguments, without a shell, that gets the sentences which `ymgr ask` does not understand",
+     check_program},
     {"agent.socket", "YMGR_AGENT_SOCKET", "", "$XDG_RUNTIME_DIR/ymgr/agent.sock", "Unix socket of the agent",
      check_folder},
     {"session.folder", "", "", "$XDG_RUNTIME_DIR/ymgr", "folder of session files, best on a tmpfs", check_folder},
@@ -83,6 +86,12 @@ const char* separator_of(std::string_view name) {
   return name == "vault.address" || name == "vault.domains" || name == "database.host" ? "," : nullptr;
 }
 
+/// A list in YAML, as split_words takes it apart again.
+std::string quoted_words(std::vector<std::string> words) {
+  for (auto& word : words) word = shell_quote(word);
+  return join(words, " ");
+}
+
 class FileReader {
  public:
   FileReader(std::string path) : path_(std::move(path)) {}
@@ -93,6 +102,7 @@ class FileReader {
     take(reader, "context", "context", file.settings);
     take_common(reader, file.settings);
     take_section(reader, "renew", {"heartbeat"}, file.settings);
+    take_section(reader, "ask", {"command"}, file.settings);
     take_section(reader, "agent", {"socket"}, file.settings);
     take_section(reader, "session", {"folder"}, file.settings);
     take_section(reader, "secrets", {"pin", "pin_tries", "puk_tries"}, file.settings);
@@ -140,7 +150,9 @@ class FileReader {
   void take(YamlReader& reader, std::string_view yaml_key, std::string_view name, Settings& into) {
     const YamlNode* node = reader.node(yaml_key);
     std::optional<std::string> value;
-    if (node && node->type == YamlNode::Type::sequence && separator_of(name))
+    if (node && node->type == YamlNode::Type::sequence && name == "ask.command")
+      value = quoted_words(reader.texts(yaml_key).value_or(std::vector<std::string>()));
+    else if (node && node->type == YamlNode::Type::sequence && separator_of(name))
       value = join(reader.texts(yaml_key).value_or(std::vector<std::string>()), separator_of(name));
     else
       value = reader.text(yaml_key);
@@ -264,6 +276,7 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
                              {"renew_before", {"", "default"}},
                              {"renew.heartbeat", {"26h", "default"}},
                              {"session.folder", {"", "default"}},
+                             {"ask.command", {"", "default"}},
                              {"agent.socket", {"", "default"}},
                              {"secrets.pin", {"escrow", "default"}},
                              {"secrets.pin_tries", {"5", "default"}},
@@ -329,6 +342,12 @@ std::vector<std::string> Config::attestation_roots() const {
   if (const auto& value = at("attestation.roots").value; !value.empty())
     for (const auto& path : split(value, ':')) paths.push_back(expand_home(path));
   return paths;
+}
+
+std::vector<std::string> Config::ask_command() const {
+  auto words = split_words(at("ask.command").value);
+  if (!words.empty()) words.front() = expand_home(words.front());
+  return words;
 }
 
 std::optional<RenewBefore> Config::renew_before() const {

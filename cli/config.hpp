@@ -59,6 +59,8 @@ struct Config {
   /// @param key  "secrets.pin_tries" or "secrets.puk_tries"
   int tries(std::string_view key) const;
   std::vector<std::string> attestation_roots() const;
+  /// Program and arguments; empty: none.
+  std::vector<std::string> ask_command() const;
   /// Empty: the runtime folder.
   const std::string& session_folder() const { return at("session.folder").value; }
 };

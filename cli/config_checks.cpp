@@ -102,4 +102,10 @@ void check_domains(const std::string& value) {
   if (!value.empty()) check_word(value, std::string(path_characters) + ",:", "list of domains and networks");
 }
 
+void check_program(const std::string& value) {
+  const auto words = split_words(value);
+  if (words.empty() && !value.empty()) throw Error(Code::config_invalid, "no program is named");
+  if (!words.empty()) check_folder(words.front());
+}
+
 }  // namespace ymgr::cli

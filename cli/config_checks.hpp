@@ -25,5 +25,7 @@ void check_hosts(const std::string& value);
 void check_port(const std::string& value);
 void check_database(const std::string& value);
 void check_domains(const std::string& value);
+/// Words as split_words reads them, the first a path.
+void check_program(const std::string& value);
 
 }  // namespace ymgr::cli

@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "cli/ask_gate.hpp"
 #include "cli/invocation.hpp"
 #include "cli/manual.hpp"
 #include "cli/output/printer.hpp"
@@ -32,6 +33,7 @@ void write_schemas(const std::string& folder) {
       write(folder + "/" + schema_name(*command) + ".json", dump_json_pretty(json_schema(*command)));
   }
   write(folder + "/ymgr.error.v1.json", dump_json_pretty(error_schema()));
+  write(folder + "/ymgr.ask-answer.v1.json", dump_json_pretty(ask_answer_schema()));
 }
 
 Result run(Invocation& call) {

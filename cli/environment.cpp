@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/error.hpp"
@@ -25,6 +26,17 @@ std::string home_folder() {
 std::string xdg_folder(std::string_view variable, std::string_view fallback) {
   if (auto folder = environment(variable); folder && folder->front() == '/') return *folder;
   return home_folder() + "/" + std::string(fallback);
+}
+
+std::vector<std::string> environment_for_others() {
+  constexpr std::string_view ours[] = {"VAULT_", "BAO_", "PG", "YMGR_"};
+  std::vector<std::string> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    if (std::ranges::none_of(ours, [&](auto prefix) { return variable.starts_with(prefix); }))
+      all.emplace_back(variable);
+  }
+  return all;
 }
 
 }  // namespace ymgr::cli

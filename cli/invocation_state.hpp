@@ -16,12 +16,16 @@ struct Invocation::State {
         globals(std::move(flags)),
         notices(look) {}
 
+  /// For commands that do more than answer.
+  static State& of(Invocation& call) noexcept { return *call.state_; }
+
   const Command& command;
   Values values;
   Config config;
   Globals globals;
   TerminalNotices notices;
   Wiring wiring{config, notices};
+  std::vector<std::string> instead;  // a command line that is run in the place of the answer
 };
 
 }  // namespace ymgr::cli

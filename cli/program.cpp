@@ -116,7 +116,15 @@ int exit_of(const Result& result) {
 
 }  // namespace
 
-int run_program(std::span<const std::string> words) {
+namespace {
+
+/// The exit status, or the command line that goes on in its place.
+struct Ran {
+  int exit = 0;
+  std::vector<std::string> instead;
+};
+
+Ran run_once(std::span<const std::string> words) {
   CommandLine line = parse_command_line(words);
   const Command& command = *line.command;
   std::optional<std::vector<ConfigFile>> files;
@@ -128,12 +136,20 @@ int run_program(std::span<const std::string> words) {
   Invocation call(std::make_unique<Invocation::State>(command, std::move(line.values), std::move(config),
                                                       std::move(globals), look));
   const Result result = command.run(call);
+  if (auto& instead = Invocation::State::of(call).instead; !instead.empty()) return {0, std::move(instead)};
   tell_of_move(call);
   const Globals& asked = call.globals();
   print(command, result, {asked.format, asked.fields, asked.quiet});
   if (asked.verbose) tell_times(call.notices());
   const int exit = exit_of(result);
-  return exit == 0 && result.changed && asked.detailed_exitcode ? 20 : exit;
+  return {exit == 0 && result.changed && asked.detailed_exitcode ? 20 : exit, {}};
+}
+
+}  // namespace
+
+int run_program(std::span<const std::string> words) {
+  const auto ran = run_once(words);
+  return ran.instead.empty() ? ran.exit : run_program(ran.instead);
 }
 
 int report_failure(const std::exception_ptr& failure, std::span<const std::string> words) noexcept {

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/args.hpp"
+#include "cli/ask_gate.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/printer.hpp"
 
@@ -104,13 +105,14 @@ Result list_schemas() {
     list.push(Json::object({{"name", schema_name(*command)}, {"command", full_name(*command)}}));
   }
   list.push(Json::object({{"name", "ymgr.error.v1"}, {"command", "error"}}));
+  list.push(Json::object({{"name", "ymgr.ask-answer.v1"}, {"command", "ask-answer"}}));
   return result;
 }
 
 const Command& find_shown(const std::string& path) {
   const Command* command = find_command(path);
   if (command && command->visibility == Visibility::shown) return *command;
-  std::vector<std::string_view> names = {"error"};
+  std::vector<std::string_view> names = {"error", "ask-answer"};
   for (const Command* known : commands()) names.push_back(known->path);
   const auto near = nearest(path, names);
   throw Error(Code::usage, "there is no schema of '" + path + "'",
@@ -120,7 +122,9 @@ const Command& find_shown(const std::string& path) {
 Result run(Invocation& call) {
   if (!call.has("COMMAND")) return list_schemas();
   const std::string path = join(call.list("COMMAND"), " ");
-  Json schema = path == "error" ? error_schema() : json_schema(find_shown(path));
+  Json schema = path == "error"        ? error_schema()
+                : path == "ask-answer" ? ask_answer_schema()
+                                       : json_schema(find_shown(path));
   Result result{.json = Json::object(), .text = dump_json_pretty(schema)};
   result.json.set("json_schema", std::move(schema));
   result.raw = true;
@@ -145,7 +149,8 @@ constinit const Command schema_command = {
     .description =
         "Every command prints, with `--json`, one JSON document that names its schema. This prints that schema (JSON "
         "Schema, draft "
-        "2020-12). A failure is described by `ymgr schema error`. Members may be added to a version of a schema; one "
+        "2020-12). A failure is described by `ymgr schema error`, what the program of `ask.command` must print by "
+        "`ymgr schema ask-answer`. Members may be added to a version of a schema; one "
         "that changes "
         "its meaning or goes away makes a new version.",
     .arguments = arguments,

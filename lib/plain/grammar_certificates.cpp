@@ -45,10 +45,10 @@ constexpr Rule place_rules[] = {
 
 constexpr Rule name_rules[] = {
     {"for [all|each|every|both|the] [of] [the] {names}", "NAME"},
-    {"[for|on] [all|each|every|the] <host> [named|called|:] {names}", "NAME"},
+    {"[for] [all|each|every|the] <host> [named|called|:] {names}", "NAME"},
     {"named|called {names}", "NAME"},
     {"<cert> [named|called|:] {names}", "NAME"},
-    {"[from] {sure}", "NAME"},
+    {"{sure}", "NAME"},
     {"[for] [all|each|every] [<host>] from {range}", "NAME"},
     {"in|under|below [the] [domain] {domain} [domain]", "domain"},
     {"wildcard", "wildcard", on},
@@ -96,6 +96,9 @@ void apply_domain(Facts& facts, Questions& questions) {
   if (!facts.has("domain")) return;
   const auto domains = facts.values("domain");
   if (domains.size() > 1) questions.push_back("in which of the domains?");
+  for (const auto& name : facts.values("NAME"))
+    if (name.find('.') < name.find('{') && !name.ends_with("." + domains[0]))
+      questions.push_back("'" + name + "' is a whole name already: what is '" + domains[0] + "'?");
   change_names(facts, [&](const std::string& name) {
     return name.ends_with("." + domains[0]) ? name : name + "." + domains[0];
   });
@@ -120,7 +123,8 @@ void finish_issue(Facts& facts, Questions& questions) {
 
 constexpr Rule target_rules[] = {
     {"[for|of] [the] [<cert>] {sure}", "CERT"},
-    {"[for|of] [the] <cert> [named|called|for|of] {names}", "CERT"},
+    {"[for|of] [the] <cert> [named|called|for] {names}", "CERT"},
+    {"[the] <cert> of [the] {sure}", "CERT"},
     {"[for|of] [the] <host> {names}", "CERT"},
     {"[from] {range}", "CERT"},
     {"[the] <cert>"},
@@ -229,7 +233,8 @@ constexpr Rule reason_rules[] = {
 constexpr Rule revoke_rules[] = {
     {"[all|every] [of] [the] [<cert>] [of|by] [user] {owner's} <cert>", "select", "owner=%"},
     {"[all|every] [of] [the] {owner's} <cert>", "select", "owner=%"},
-    {"all|every [of] [the] <cert> [of|for] [user] {user}", "select", "owner=%"},
+    {"all|every [of] [the] <cert> of {person}", "select", "owner=%"},
+    {"all|every [of] [the] <cert> of|for user {user}", "select", "owner=%"},
     {"all|every [of] [the] <cert> [that] [<is>] owned by [user] {user}", "select", "owner=%"},
     {"all|every [of] [the] <cert> belonging to [user] {user}", "select", "owner=%"},
     {"all|every [of] [the] <cert> on|in|of [the] <yubikey> [with] [serial] [number] {serial}", "select", "device=%"},

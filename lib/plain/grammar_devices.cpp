@@ -55,8 +55,8 @@ constexpr Table unblock_tables[] = {serial_rules, pin_rules, changing_rules};
 constexpr std::string_view unblock_order[] = {"SERIAL", "--pin-prompt", "--dry-run"};
 
 constexpr Rule list_rules[] = {
-    {"of|by [the] [user] {user}", "--owner"},
-    {"for user {user}", "--owner"},
+    {"of [the] {person}", "--owner"},
+    {"of|for [the] user {user}", "--owner"},
     {"[that|which] [<is>] owned by [user] {user}", "--owner"},
     {"belonging|belong to [user] {user}", "--owner"},
     {"{owner's}", "--owner"},
@@ -88,7 +88,6 @@ void finish_assign(Facts& facts, Questions& questions) {
 }
 
 constexpr Rule lost_rules[] = {
-    {"[mark|note|flag|report] [that] [the] <yubikey> [with] [serial] [number] {serial} as [lost|missing]", "SERIAL"},
     {"[mark|note|flag|report] [that] [the] <yubikey> [with] [serial] [number] {serial} as|is|was|got [gone|been] "
      "lost|missing",
      "SERIAL"},

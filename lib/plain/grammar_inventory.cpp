@@ -7,8 +7,8 @@ namespace {
 using Table = std::span<const Rule>;
 
 constexpr Rule filter_rules[] = {
-    {"of [the] [user] {user}", "select", "owner=%"},
-    {"for user {user}", "select", "owner=%"},
+    {"of [the] {person}", "select", "owner=%"},
+    {"of|for [the] user {user}", "select", "owner=%"},
     {"{owner's}", "select", "owner=%"},
     {"[does|do|did] [user] {user} have|has|own|owns|hold|holds", "select", "owner=%"},
     {"[are|is] [that|which] named|called|matching {name}", "select", "name=%"},
@@ -64,7 +64,8 @@ void finish_list(Facts& facts, Questions& questions) {
 
 constexpr Rule one_rules[] = {
     {"[for|of|about|on] [the] [<cert>] {sure}", "CERT"},
-    {"[for|of|about|on] [the] <cert> [named|called|for|of] {names}", "CERT"},
+    {"[for|of|about|on] [the] <cert> [named|called|for] {names}", "CERT"},
+    {"[for|of|about|on] [the] <cert> of [the] {sure}", "CERT"},
     {"[for|of] [the] <host> {names}", "CERT"},
     {"[the] <cert>"},
     {"[the] details|status|state|data [of|for|about|on]"},
@@ -81,21 +82,21 @@ void finish_one(Facts& facts, Questions& questions) {
 }
 
 constexpr Rule check_rules[] = {
-    {"is|are [the] [<cert>] [for|of] {names} [still] valid|ok|okay|good|fine|expired|due|active|revoked", "CERT"},
-    {"when does|will [the] [<cert>] [for|of] {names} expire", "CERT"},
-    {"has [the] [<cert>] [for|of] {names} expired", "CERT"},
-    {"does [the] [<cert>] [for|of] {names} expire", "CERT"},
-    {"[whether|if|that] [the] [<cert>] [for|of] {names} is [still] valid|ok|okay|good|fine|expired|due|active|revoked",
+    {"is|are [the] [<cert>] [for] {names} [still] valid|ok|okay|good|fine|expired|due|active|revoked", "CERT"},
+    {"when does|will [the] [<cert>] [for] {names} expire", "CERT"},
+    {"has [the] [<cert>] [for] {names} expired", "CERT"},
+    {"does [the] [<cert>] [for] {names} expire", "CERT"},
+    {"[whether|if|that] [the] [<cert>] [for] {names} is [still] valid|ok|okay|good|fine|expired|due|active|revoked",
      "CERT"},
-    {"[whether|if] [the] [<cert>] [for|of] {names} has expired", "CERT"},
+    {"[whether|if] [the] [<cert>] [for] {names} has expired", "CERT"},
     {"check|verify|validate [the] {names}", "CERT"},
     {"[that] [it] is [still] valid|ok|okay|good|fine|expired"},
 };
 constexpr Table check_tables[] = {check_rules, one_rules};
 
 constexpr Rule explain_rules[] = {
-    {"why was|is [the] [<cert>] [for|of] {names} [not] renewed", "CERT"},
-    {"why has [the] [<cert>] [for|of] {names} [not] been renewed", "CERT"},
+    {"why was|is [the] [<cert>] [for] {names} [not] renewed", "CERT"},
+    {"why has [the] [<cert>] [for] {names} [not] been renewed", "CERT"},
     {"explain [the] {names}", "CERT"},
     {"[the] history|timeline|story [of|for]"},
 };

@@ -13,13 +13,14 @@ constexpr Rule report_rules[] = {
     {"[compliance|status|inventory|certificate|expiry] report"},
     {"report [of|on|about] [all] [the] [<cert>]"},
     {"<cert> report"},
+    {"weekly [compliance|status] report", "--weekly", on},
     {"from|since {date}", "--from"},
     {"to|until|till {date}", "--to"},
     {"[with] [at] most {number} [<cert>]", "--limit"},
     {"me|us"},
 };
 constexpr Table report_tables[] = {report_rules};
-constexpr std::string_view report_order[] = {"--from", "--to", "--limit"};
+constexpr std::string_view report_order[] = {"--weekly", "--from", "--to", "--limit"};
 
 constexpr Rule list_users_rules[] = {
     {"users|people|accounts"}, {"all|every [of] [the]"}, {"me|us"}, {"do we have"}, {"are there"}, {"we have"}};
@@ -35,13 +36,16 @@ constexpr Rule user_rules[] = {
 constexpr Rule user_verb_rules[] = {{"disable|deactivate|enable|reactivate|offboard|off-board {user}", "USER"}};
 constexpr Table show_user_tables[] = {user_rules};
 constexpr Table user_tables[] = {user_rules, user_verb_rules, changing_rules};
+constexpr Table offboard_tables[] = {user_rules, user_verb_rules, note_rules, changing_rules};
+constexpr std::string_view offboard_order[] = {"USER", "--note", "--dry-run"};
 constexpr std::string_view user_order[] = {"USER", "--dry-run"};
 constexpr std::string_view which_user = "which user?";
 
 constexpr Rule audit_rules[] = {
     {"[the|our] audit [trail|log|chain|events|trails]"},
     {"[audit] events|entries|trail|log"},
-    {"of|by|from [user] {user}", "--actor"},
+    {"of|by|from {person}", "--actor"},
+    {"of|by|from user {user}", "--actor"},
     {"did [user] {user} do", "--actor"},
     {"{owner's}", "--actor"},
     {"[happened] [to|with] [for|of|about] [the] [<cert>] {sure}", "--target"},
@@ -114,7 +118,7 @@ constinit const Intent list_users_intent = {"user list", list_users_tables, {}};
 constinit const Intent show_user_intent = {"user show", show_user_tables, user_order, "USER", which_user};
 constinit const Intent disable_user_intent = {"user disable", user_tables, user_order, "USER", which_user};
 constinit const Intent enable_user_intent = {"user enable", user_tables, user_order, "USER", which_user};
-constinit const Intent offboard_user_intent = {"user offboard", user_tables, user_order, "USER", which_user};
+constinit const Intent offboard_user_intent = {"user offboard", offboard_tables, offboard_order, "USER", which_user};
 constinit const Intent list_audit_intent = {"audit list", audit_tables, audit_order};
 constinit const Intent verify_audit_intent = {"audit verify", verify_tables, {}};
 constinit const Intent resume_intent = {"resume", resume_tables, resume_order, {}, {}, finish_resume};

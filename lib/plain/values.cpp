@@ -136,10 +136,16 @@ std::optional<Match> read_user(const Word& word, std::size_t at) {
   return fits ? one(at, word.low) : std::nullopt;
 }
 
+/// Where a certificate's name might stand, too: "alice", but not "web-1" or "api.example.com".
+std::optional<Match> read_person(const Word& word, std::size_t at) {
+  const bool mail = word.low.find('@') != std::string::npos;
+  return mail || !is_name(word, Names::sure) ? read_user(word, at) : std::nullopt;
+}
+
 std::optional<Match> read_possessor(const Word& word, std::size_t at) {
   if (!word.low.ends_with("'s")) return std::nullopt;
   const Word owner{word.text.substr(0, word.text.size() - 2), word.low.substr(0, word.low.size() - 2)};
-  return read_user(owner, at);
+  return read_person(owner, at);
 }
 
 std::optional<Match> read_profile(const Word& word, std::size_t at) {
@@ -201,6 +207,7 @@ std::optional<Match> read_value(std::string_view reader, std::span<const Word> w
   if (reader == "{date}") return read_date(word, at, now);
   if (reader == "{text}") return word.kind == Word::Kind::quoted ? one(at, word.text) : std::nullopt;
   if (reader == "{user}") return read_user(word, at);
+  if (reader == "{person}") return read_person(word, at);
   if (reader == "{owner's}") return read_possessor(word, at);
   if (reader == "{serial}") return read_serial(word, at);
   if (reader == "{slot}") return read_slot(word, at);

@@ -7,7 +7,7 @@
 namespace ymgr::plain {
 
 /// {duration} {period} {date} {algorithm} {number} {serial} {slot} {label} {operation} {text} {event}
-/// {names} {sure} {range} {name} {domain} {user} {owner's} {profile}. @return what it takes from `at` on; nullopt: it does not fit
+/// {names} {sure} {range} {name} {domain} {user} {person} {owner's} {profile}. @return what it takes from `at` on; nullopt: it does not fit
 std::optional<Match> read_value(std::string_view reader, std::span<const Word> words, std::size_t at, Time now);
 
 /// "90d" of "90 days", "3-month", "a year"; a month is 30 days. nullopt: none.

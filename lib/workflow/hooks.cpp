@@ -1,72 +1,15 @@
 #include "workflow/hooks.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <deque>
-#include <system_error>
 
+#include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "workflow/operation.hpp"
 
 namespace ymgr::hooks {
 namespace {
-
-/// The child's pid, or an error number below zero.
-pid_t spawn(const std::vector<std::string>& argv, const std::vector<std::string>& environment) {
-  std::vector<char*> arguments, variables;
-  for (const auto& word : argv) arguments.push_back(const_cast<char*>(word.c_str()));
-  for (const auto& entry : environment) variables.push_back(const_cast<char*>(entry.c_str()));
-  arguments.push_back(nullptr);
-  variables.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  pid_t pid = 0;
-  const int failed =
-      posix_spawnp(&pid, argv.front().c_str(), &actions, &attributes, arguments.data(), variables.data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  return failed == 0 ? pid : -failed;
-}
-
-/// True: it ended within `limit`.
-bool wait_for_end(pid_t pid, Duration limit) {
-  const Fd handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!handle) return true;
-  pollfd entry{handle.get(), POLLIN, 0};
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (true) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
-    if (left <= 0) return false;
-    const int ready = poll(&entry, 1, static_cast<int>(std::min<long long>(left, 60'000)));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return true;
-  }
-}
-
-std::string describe(int status) {
-  if (WIFEXITED(status)) return WEXITSTATUS(status) == 0 ? "" : "exit status " + std::to_string(WEXITSTATUS(status));
-  return "ended by signal " + std::to_string(WTERMSIG(status));
-}
 
 void add(Outcome& outcome, const std::string& name, const std::vector<std::string>& argv, const std::string& failure) {
   ++outcome.run;
@@ -127,20 +70,9 @@ Deployed deploy(Workbench& bench, const CertificateRow& row) {
 
 std::string run(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
                 const std::vector<std::pair<std::string, std::string>>& variables, Duration limit) {
-  if (argv.empty()) return "empty";
   auto all = environment;
   for (const auto& [name, value] : variables) all.push_back(name + "=" + value);
-  const pid_t pid = spawn(argv, all);
-  if (pid < 0) return std::string("can't be started: ") + std::generic_category().message(-pid);
-  const bool ended = wait_for_end(pid, limit);
-  if (!ended) {
-    kill(-pid, SIGTERM);
-    if (!wait_for_end(pid, std::chrono::seconds(2))) kill(-pid, SIGKILL);
-  }
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-  kill(-pid, SIGKILL);  // what it left behind in its group
-  return ended ? describe(status) : "took longer than " + format_duration(limit);
+  return run_child({.argv = argv, .environment = std::move(all), .limit = limit}).failure;
 }
 
 std::vector<std::pair<std::string, std::string>> variables(sql::Connection& db, const CertificateRow& row,

@@ -1,14 +1,13 @@
 """What every command keeps to: help, errors as text and JSON, output that can't be written, terminals and colours."""
 
 import os
-import pty
 import signal
 import subprocess
-import termios
 
 import pytest
 
 from harness import wait_for
+from talk import Talk
 
 
 @pytest.mark.sanitized
@@ -107,40 +106,6 @@ def test_explain_knows_every_code_and_its_exit_status(bare):
     assert (exits["hook-failed"], exits["interrupted"]) == (10, 130)
     assert bare.json("explain", "policy-violation")["codes"][0]["exit"] == 5
     assert "Did you mean 'name-active'?" in bare("explain", "nameactive", exit=2).stderr
-
-
-class Talk:
-    """The program on a terminal of its own: say() answers a question, the end is awaited by finish()."""
-
-    def __init__(self, ymgr, *words):
-        self.output = b""
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(ymgr.box.work)
-            os.execve(ymgr.program, [str(ymgr.program), *words], ymgr.env)
-
-    def read_until(self, text):
-        while text not in self.output:
-            self.output += os.read(self.terminal, 1024)
-
-    def say(self, question, answer):
-        self.read_until(question.encode())
-        wait_for(lambda: not self.echoes() or "ssw" not in question and "assphrase" not in question, "no echo")
-        self.output = b""
-        os.write(self.terminal, answer.encode() + b"\n")
-
-    def echoes(self):
-        return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
-
-    def finish(self):
-        try:
-            while chunk := os.read(self.terminal, 1024):
-                self.output += chunk
-        except OSError:
-            pass
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.terminal)
-        return os.waitstatus_to_exitcode(status), self.output.decode()
 
 
 def test_init_asks_on_a_terminal_and_shows_no_password(bare):
