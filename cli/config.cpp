@@ -13,6 +13,7 @@
 #include "base/yaml.hpp"
 #include "cli/config_checks.hpp"
 #include "cli/environment.hpp"
+#include "workflow/heartbeat.hpp"
 
 namespace ymgr::cli {
 
@@ -326,7 +327,8 @@ std::size_t Config::jobs() const {
 }
 
 Duration Config::heartbeat() const {
-  return parse_duration(at("renew.heartbeat").value);
+  const auto& text = at("renew.heartbeat").value;
+  return text.empty() ? heartbeat::usual_limit : parse_duration(text);
 }
 
 PinMode Config::pin_mode() const {

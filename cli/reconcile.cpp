@@ -2,6 +2,7 @@
 
 #include "cli/invocation.hpp"
 #include "cli/output/table.hpp"
+#include "cli/steadfast.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -99,6 +100,7 @@ void confirm(Invocation& call, const ReconcileOptions& wish) {
 
 Result run(Invocation& call) {
   auto& bench = call.wiring().workbench();
+  deliver_what_waits(call);
   bench.session.require(Right::reconcile);
   ReconcileOptions wish{call.globals().dry_run, call.has("--revoke-orphans"), call.has("--destroy-unused-keys")};
   wish.devices = call.list("--device");

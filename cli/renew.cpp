@@ -2,6 +2,9 @@
 
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
+#include "cli/config.hpp"
+#include "cli/steadfast.hpp"
+#include "workflow/heartbeat.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -18,6 +21,12 @@ constexpr Option options[] = {
      .help = "with --due: all takes what other hosts have installed too",
      .complete = "host|all"},
     {.name = "--limit", .value = "N", .help = "with --due: at most so many"},
+    {.name = "--jitter",
+     .value = "DURATION",
+     .help = "with --due and no terminal: each certificate up to so much later, always the same; 1h at first, 0: none"},
+    {.name = "--heartbeat",
+     .value = "",
+     .help = "only tell whether a run of --due has succeeded lately; exit 11: none has"},
     {.name = "--new-key", .value = "", .help = "make a new key instead of using the same again"},
     {.name = "--key",
      .value = "ALGORITHM",
@@ -80,9 +89,14 @@ constexpr Field fields[] = {
     {"resume_id", "?string", "set when something is left to do"},
     {"due", "?integer", "with --due: how many were due"},
     {"elsewhere", "?integer", "being renewed by another process just now"},
-    {"waiting", "?integer",
-     "need somebody: a new request of the key's holder, a YubiKey that is not plugged in, its PIN"},
-    {"hooks", "object", "run, failed, messages"},
+    {"waiting", "?integer", "with --due: how many need somebody"},
+    {"waits", "?array of object", "which of them, and for what"},
+    {"waits.name", "string", "name of the lineage"},
+    {"waits.cert_id", "?string", "null: a renewal that was begun"},
+    {"waits.device", "?string", "serial number of the YubiKey that has the key"},
+    {"waits.needs", "string",
+     "device: the YubiKey is not plugged in; pin: nobody can be asked for it; request: a new one of the key's holder"},
+    {"hooks", "?object", "run, failed, messages"},
     {"crl_refreshed", "?boolean", "a CRL was due and signed again"},
     {"ocsp_refreshed", "?boolean", "the OCSP signer was due and renewed"},
     {"upkeep_failures", "?array of object", "what kept the CA from being looked after"},
@@ -90,14 +104,37 @@ constexpr Field fields[] = {
     {"upkeep_failures.error", "string", "what failed"},
     {"upkeep_failures.suggestion", "string", "what to do"},
     {"upkeep_failures.retryable", "boolean", "it may work later"},
-    {"next_expiry", "?time", "with --due: the first expiry of any active certificate"},
-    {"next_expiry_hours", "?integer", "hours until then"}};
+    {"next_expiry", "?time", "the first expiry of any active certificate; null: there is none"},
+    {"next_expiry_hours", "?integer", "hours until then; below 0: it has expired"},
+    {"watched", "?array of object", "with --due: what else ends, soonest first"},
+    {"watched.kind", "string", "root-ca, issuing-ca, crl, ocsp-signer, token, session or login-certificate"},
+    {"watched.name", "string", "which"},
+    {"watched.ends_at", "time", "when it ends"},
+    {"watched.due", "boolean", "it is time to act"},
+    {"watched.next_step", "string", "how"},
+    {"heartbeats", "?array of object", "with --heartbeat: this host, with --scope all every one"},
+    {"heartbeats.host", "string", "which"},
+    {"heartbeats.actor", "?string", "who ran it; null: nobody ever did"},
+    {"heartbeats.started_at", "?time", "begin of the last run"},
+    {"heartbeats.ended_at", "?time", "its end; null: it goes on, or was killed"},
+    {"heartbeats.exit_status", "?integer", "of the last run that ended"},
+    {"heartbeats.message", "?string", "why that one failed"},
+    {"heartbeats.succeeded_at", "?time", "end of the last run that did all it had to"},
+    {"heartbeats.stale", "boolean", "that is longer ago than `renew.heartbeat`"}};
 
 constexpr Example examples[] = {
     {"ymgr renew www.example.com", "the same key, new dates, and the hook of its installation"},
     {"ymgr renew www.example.com --new-key", "a new key too"},
     {"ymgr renew --due --quiet", "for cron and timers: exit 0 when nothing is due"},
+    {"ymgr renew --due --quiet --detailed-exitcode", "exit 20 when something was renewed"},
+    {"ymgr renew --heartbeat", "for monitoring: exit 11 when none has succeeded for 26 hours"},
     {"ymgr renew --due --select owner=web --dry-run", "what would be renewed"}};
+
+constexpr Column heartbeat_columns[] = {{"HOST", "host"},
+                                        {"SUCCEEDED", "succeeded_at"},
+                                        {"STARTED", "started_at"},
+                                        {"EXIT", "exit_status"},
+                                        {"STALE", "stale"}};
 
 RenewOptions howof(Invocation& call) {
   RenewOptions result;
@@ -115,8 +152,22 @@ RenewOptions howof(Invocation& call) {
   return result;
 }
 
+/// Nobody watches: no hurry, and then nothing to say when there was nothing to do.
+bool is_unattended(const Invocation& call) {
+  return !call.has_terminal();
+}
+
+Duration jitter(Invocation& call) {
+  const auto text = call.maybe("--jitter");
+  // Who names a threshold, or forces, means exactly that.
+  if (!is_unattended(call) || text == "0" || call.has("--renew-before") || call.has("--force")) return {};
+  return text ? parse_duration(*text) : usual_jitter;
+}
+
 DueOptions due_of(Invocation& call) {
   DueOptions due;
+  due.jitter = jitter(call);
+  due.logins = [&call] { return watched_logins(call); };
   if (const auto text = call.maybe("--select")) due.selection = parse_selection(*text);
   if (const auto text = call.maybe("--renew-before")) due.renew_before = parse_renew_before(*text);
   due.limit = call.number("--limit", 1, 1'000'000).value_or(0);
@@ -128,54 +179,139 @@ DueOptions due_of(Invocation& call) {
   return due;
 }
 
-Result due_answer(const RenewAnswer& answer) {
+Json json_of(const Waiting& one) {
+  return Json::object({{"name", one.name},
+                       {"cert_id", one.cert_id.empty() ? Json() : Json(one.cert_id)},
+                       {"device", one.device.empty() ? Json() : Json(one.device)},
+                       {"needs", one.needs}});
+}
+
+Json json_of(const Watched& one, Time at) {
+  return Json::object({{"kind", one.kind},
+                       {"name", one.name},
+                       {"ends_at", format_time(one.ends_at)},
+                       {"due", one.due_at <= at},
+                       {"next_step", one.next_step}});
+}
+
+void tell_next_expiry(const RenewAnswer& answer, Json& json) {
+  const auto& next = answer.next_expiry;
+  json.set("next_expiry", next ? Json(format_time(*next)) : Json());
+  const auto hours = next ? std::chrono::floor<std::chrono::hours>(*next - now()).count() : 0;
+  json.set("next_expiry_hours", next ? Json(static_cast<std::int64_t>(hours)) : Json());
+}
+
+std::string waiting_text(const Waiting& one) {
+  const std::string name = printable(one.name) + " waits ";
+  if (one.needs == "request") return name + "for a new request of its key's holder\n";
+  const std::string device = one.device.empty() ? "its YubiKey" : "YubiKey " + one.device;
+  return name + (one.needs == "pin" ? "for the PIN of " + device : "until " + device + " is plugged in") + "\n";
+}
+
+std::string idle_text(const RenewAnswer& answer) {
+  std::string text = answer.waiting.empty() ? "nothing is due" : "nothing can be renewed now";
+  if (answer.next_expiry) text += "; the first certificate expires " + describe_distance(now(), *answer.next_expiry);
+  text += "\n";
+  for (const auto& one : answer.waiting) text += waiting_text(one);
+  return text;
+}
+
+Result due_answer(const Invocation& call, const RenewAnswer& answer) {
   Result result = batch_answer(answer);
-  result.json.set("due", answer.items.size());
-  result.json.set("elsewhere", answer.elsewhere);
-  result.json.set("waiting", answer.waiting);
-  result.json.set("crl_refreshed", answer.upkeep.crl_refreshed);
-  result.json.set("ocsp_refreshed", answer.upkeep.ocsp_refreshed);
-  Json failures = Json::array();
+  const Time at = now();
+  Json &json = result.json, waits = Json::array(), failures = Json::array(), watched = Json::array();
+  for (const auto& one : answer.waiting) waits.push(json_of(one));
   for (const auto& failure : answer.upkeep.failures) failures.push(failure_json(failure));
-  result.json.set("upkeep_failures", failures);
-  if (answer.next_expiry) {
-    const auto hours = std::chrono::duration_cast<std::chrono::hours>(*answer.next_expiry - now()).count();
-    result.json.set("next_expiry", format_time(*answer.next_expiry));
-    result.json.set("next_expiry_hours", static_cast<std::int64_t>(hours));
+  for (const auto& one : answer.watched) watched.push(json_of(one, at));
+  json.set("due", answer.items.size());
+  json.set("elsewhere", answer.elsewhere);
+  json.set("waiting", answer.waiting.size());
+  json.set("waits", std::move(waits));
+  json.set("crl_refreshed", answer.upkeep.crl_refreshed);
+  json.set("ocsp_refreshed", answer.upkeep.ocsp_refreshed);
+  json.set("upkeep_failures", std::move(failures));
+  json.set("watched", std::move(watched));
+  tell_next_expiry(answer, json);
+  if (!answer.items.empty()) return result;
+  if (is_unattended(call))
+    result.items = {};
+  else
+    result.text = idle_text(answer);
+  return result;
+}
+
+Json json_of(const heartbeat::Beat& beat, bool stale) {
+  const auto time = [](const std::optional<Time>& at) { return at ? Json(format_time(*at)) : Json(); };
+  return Json::object({{"host", beat.host},
+                       {"actor", beat.actor.empty() ? Json() : Json(beat.actor)},
+                       {"started_at", time(beat.started_at)},
+                       {"ended_at", time(beat.ended_at)},
+                       {"exit_status", beat.exit ? Json(*beat.exit) : Json()},
+                       {"message", beat.message.empty() ? Json() : Json(beat.message)},
+                       {"succeeded_at", time(beat.succeeded_at)},
+                       {"stale", stale}});
+}
+
+/// What `--due` does not need is not opened.
+Result tell_heartbeat(Invocation& call) {
+  if (call.has("--due") || call.has("CERT"))
+    throw Error(Code::usage, "--heartbeat only tells how renewals went", "ymgr renew --heartbeat, or renew something");
+  auto& wiring = call.wiring();
+  const Time at = now();
+  const auto limit = wiring.config().heartbeat();
+  wiring.session();
+  const auto beats = call.text("--scope") == "all"
+                         ? heartbeat::all(wiring.database(), at)
+                         : std::vector{heartbeat::of_host(wiring.database(), Wiring::host_name())};
+  Result result{.items = "heartbeats", .columns = heartbeat_columns};
+  Json told = Json::array();
+  for (const auto& beat : beats) {
+    const bool stale = beat.is_stale(limit, at);
+    if (stale) result.exit = 11;
+    told.push(json_of(beat, stale));
+    result.text += beat.describe(at) + "\n";
   }
-  if (answer.items.empty()) {
-    result.text = "nothing is due";
-    if (answer.next_expiry)
-      result.text += "; the first certificate expires " + describe_distance(now(), *answer.next_expiry);
-    result.text += "\n";
-  }
+  result.json.set("heartbeats", std::move(told));
+  return result;
+}
+
+Result renew_what_is_due(Invocation& call, Workbench& bench, const RenewOptions& how) {
+  if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
+  const auto answer = renew_due(bench, due_of(call), how);
+  Result result = due_answer(call, answer);
+  for (const auto& failure : answer.upkeep.failures)
+    call.notices().warn(std::string("the CA is not looked after: ") + failure.what());
+  for (const auto& one : answer.watched)
+    if (one.due_at <= now())
+      call.notices().warn(one.kind + " " + printable(one.name) + " ends " + describe_distance(now(), one.ends_at) +
+                          ": " + one.next_step);
+  tell_hooks(call, answer.hooks, result.json);
   return result;
 }
 
 Result run(Invocation& call) {
+  if (call.has("--heartbeat")) return tell_heartbeat(call);
   const auto names = call.list("CERT");
   const bool due = call.has("--due");
   if (due == !names.empty())
     throw Error(Code::usage, "name certificates, or use --due", "ymgr renew NAME, or ymgr renew --due");
-  for (const auto* option : {"--select", "--renew-before", "--scope", "--limit"})
+  for (const auto* option : {"--select", "--renew-before", "--scope", "--limit", "--jitter"})
     if (!due && call.has(option))
       throw Error(Code::usage, std::string(option) + " goes with --due", "ymgr renew --due " + std::string(option));
   const auto how = howof(call);
-  auto& bench = call.wiring().workbench();
+  Steadfast steadfast(call);
+  auto& bench = steadfast.bench();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
   bench.ask_pin = pin_asker(call, due ? PinPrompt::never : PinPrompt::at_terminal);
   if (due) {
-    if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
-    const auto answer = renew_due(bench, due_of(call), how);
-    Result result = due_answer(answer);
-    for (const auto& failure : answer.upkeep.failures)
-      call.notices().warn(std::string("the CA is not looked after: ") + failure.what());
-    tell_hooks(call, answer.hooks, result.json);
+    Result result = renew_what_is_due(call, bench, how);
+    if (!how.dry_run) steadfast.note();
     return result;
   }
   if (names.size() > 1) throw Error(Code::usage, "renew takes one CERT", "for many: ymgr renew --due --select …");
   const auto answer = renew(bench, names.front(), how);
   Result result = flat_answer(answer);
+  tell_next_expiry(answer, result.json);
   tell_hooks(call, answer.hooks, result.json);
   return result;
 }
@@ -197,7 +333,16 @@ constinit const Command renew_command = {
         "fails is reported and stops nothing: a certificate that expires would be worse.\n\n"
         "`ymgr renew --due` is for timers: many of them may run at the same time, each certificate is renewed once. It "
         "also signs CRLs "
-        "again that are a day old and renews the OCSP signer at half its life.\n\n"
+        "again that are a day old and renews the OCSP signer at half its life. Without a terminal it says nothing when "
+        "there was nothing to do, and each certificate is due up to an hour later, at most 5% of its life, by an "
+        "offset "
+        "that its name and the host fix: a bulk does not come back at one moment, and nothing sleeps. --jitter 0, "
+        "--renew-before and --force renew at once.\n\n"
+        "Each run that takes everything (no --select, no --limit) leaves a heartbeat in the database; `ymgr renew "
+        "--heartbeat` tells when the last one succeeded, and exits with 11 when that is longer ago than "
+        "`renew.heartbeat`. The answer also watches what else ends: CAs (from when on a certificate would outlive "
+        "them), CRLs, the OCSP signer, the session, a token that was handed over (renewed where it can be), the "
+        "certificate that logs in. What of it needs a person is a warning.\n\n"
         "A key in a YubiKey is used again where the policy allows it. A new key takes the same slot, so the old one is "
         "gone as "
         "soon as the new one is there, before its certificate is. `ymgr renew --due` counts certificates whose YubiKey "

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/revocation.hpp"
+#include "cli/steadfast.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -67,7 +68,8 @@ Outcome outcome_of(Invocation& call, const std::string& id, const ResumeAnswer& 
 
 /// One operation that can't be resumed must not keep the others waiting.
 Outcome resume_one(Invocation& call, const std::string& id) {
-  auto& bench = call.wiring().workbench();
+  Steadfast steadfast(call);
+  auto& bench = steadfast.bench();
   try {
     return outcome_of(call, id, resume(bench, id));
   } catch (const Error& error) {
@@ -81,7 +83,8 @@ Result run(Invocation& call) {
   const auto id = call.maybe("ID");
   if (id.has_value() == call.has("--all"))
     throw Error(Code::usage, "name one operation, or use --all", "ymgr operation list");
-  auto& bench = call.wiring().workbench();
+  Steadfast steadfast(call);
+  auto& bench = steadfast.bench();
   bench.session.require(Right::resume);
   bench.ask_pin = pin_asker(call, id ? PinPrompt::at_terminal : PinPrompt::never);
   const auto ids = id ? std::vector<std::string>{operations::get(bench.db, *id).request_id} : resumable(bench);

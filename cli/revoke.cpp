@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "cli/invocation.hpp"
 #include "cli/revocation.hpp"
+#include "cli/steadfast.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -89,11 +90,14 @@ Result run(Invocation& call) {
   if (unholding && (call.has("--reason") || wish.destroy_key))
     throw Error(Code::usage, "--unhold goes with neither --reason nor --destroy-key", "ymgr revoke CERT --unhold");
   check_options(wish);
-  auto& bench = call.wiring().workbench();
+  Steadfast steadfast(call);
+  auto& bench = steadfast.bench();
   bench.session.require(Right::revoke);
   const auto targets = revocation_targets(bench, names, selection, wish.reason);
   if (!wish.dry_run && !targets.rows.empty()) call.confirm(question_for(targets.rows, unholding, wish.reason));
-  return revocation_answer(unholding ? unhold(bench, targets, wish) : revoke(bench, targets, wish));
+  Result result = revocation_answer(unholding ? unhold(bench, targets, wish) : revoke(bench, targets, wish));
+  if (!wish.dry_run) steadfast.note();
+  return result;
 }
 
 }  // namespace

@@ -4,7 +4,9 @@ namespace ymgr::vault {
 namespace {
 
 constexpr Meaning meanings[] = {
-    {400, "unknown role", Code::vault_not_found, "name a role that the database mount has"}};
+    {400, "unknown role", Code::vault_not_found, "name a role that the database mount has"},
+    {500, "connect", Code::database_unreachable},  // Vault asks PostgreSQL, and says what it got
+    {500, "the database system is", Code::database_unreachable}};
 
 }  // namespace
 

@@ -195,6 +195,16 @@ void walk(const Table& table, sql::Connection& profile, const Visit& visit) {
   hand_over();
 }
 
+std::vector<Pair> rows_of(const Table& table, sql::Connection& db, std::string_view condition,
+                          std::span<const sql::Value> values) {
+  std::vector<Pair> rows;
+  std::string text = "SELECT ";
+  for (const auto name : names_of(table.columns)) text.append(text.size() == 7 ? "" : ", ").append(name);
+  text.append(" FROM ").append(table.name).append(" ").append(condition);
+  db.run(text, values, [&](const sql::Row& row) { rows.push_back({read(table, row), {}}); });
+  return rows;
+}
+
 void look_up(const Table& table, sql::Connection& team, std::vector<Pair>& batch) {
   std::vector<sql::Value> keys;
   std::unordered_map<std::string, Pair*> by_key;

@@ -49,6 +49,8 @@ struct Pair {
 /// Reads the profile's rows in batches and gives them to `visit`, without the team's.
 using Visit = std::function<void(std::vector<Pair>& batch)>;
 void walk(const Table&, sql::Connection& profile, const Visit& visit);
+/// All columns as they stand, of the rows that `condition` (what follows the table's name) lets through.
+std::vector<Pair> rows_of(const Table&, sql::Connection&, std::string_view condition, std::span<const sql::Value>);
 /// Finds the team's rows of a batch.
 void look_up(const Table&, sql::Connection& team, std::vector<Pair>& batch);
 /// Inserts those of a batch that the team has not. Inside the caller's transaction. @return how many

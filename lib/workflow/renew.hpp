@@ -6,6 +6,7 @@
 #include "workflow/ca.hpp"
 #include "workflow/certificate_item.hpp"
 #include "workflow/hooks.hpp"
+#include "workflow/watch.hpp"
 
 namespace ymgr {
 
@@ -30,14 +31,29 @@ struct DueOptions {
   std::optional<RenewBefore> renew_before;
   Scope scope = Scope::host;
   std::int64_t limit = 0;
+  Duration jitter{};                                  // a certificate is due by jitter_of later
+  std::function<std::vector<Watched>()> logins = {};  // what this login hangs on, as far as it ends; empty: nothing
+};
+
+inline constexpr Duration usual_jitter = std::chrono::hours(1);
+/// How much later than it is due a run that nobody watches renews a certificate: always the same for its name on that host, below
+/// `most` and below 5% of its life. Nothing sleeps: the next run takes it.
+Duration jitter_of(std::string_view host, const CertificateRow&, Duration most);
+
+/// A certificate that is due and can't be renewed before somebody does something.
+struct Waiting {
+  std::string name, cert_id;  // of a renewal that was begun: its target, and empty
+  std::string device;         // serial number of the YubiKey with its key; or empty
+  std::string needs;  // "device": to be plugged in · "pin": nobody can be asked for it · "request": of the key's holder
 };
 
 struct RenewAnswer : CertificateAnswer {
   hooks::Outcome hooks;
   std::int64_t elsewhere = 0;  // another process is renewing these just now
-  std::int64_t waiting = 0;    // need somebody: a new request, a device
+  std::vector<Waiting> waiting;
   CaUpkeep upkeep;
   std::optional<Time> next_expiry;  // of any active certificate
+  std::vector<Watched> watched;
 };
 
 /// `argument`: cert_id, name or serial.

@@ -10,6 +10,7 @@
 #include "session/session_vault.hpp"
 #include "vault/auth_oidc.hpp"
 #include "workflow/login.hpp"
+#include "workflow/stand_in_link.hpp"
 
 namespace ymgr::team {
 
@@ -102,6 +103,7 @@ struct Link::State {
   std::string session_id = {};  // empty: for one command
   std::unique_ptr<sql::Connection> db = {};
   bool is_checked = false;  // its schema
+  bool stands_in = false;   // it is in place of PostgreSQL
   std::optional<Session> session = {};
 
   vault::DatabaseCredentials new_database_login() {
@@ -172,7 +174,6 @@ std::unique_ptr<Link> Link::for_one_command(Settings settings, const SessionPlac
       new State{.settings = std::move(settings), .place = place, .reach = reach, .client = std::move(client)}));
   link->state_->login.token = std::move(token);
   link->state_->login.own_token = request.method != "token" || request.wrapped;
-  link->state_->login.database = link->state_->new_database_login();
   return link;
 }
 
@@ -189,7 +190,8 @@ const std::string& Link::entity_id() const noexcept {
 sql::Connection& Link::any_database() {
   State& state = *state_;
   if (state.db) return *state.db;
-  if (state.login.database.lease.term.is_over()) state.replace_database_login();
+  const auto& lease = state.login.database.lease;
+  if (lease.id.empty() || lease.term.is_over()) state.replace_database_login();
   sql::PostgresSettings place = database_place(state.settings, state.reach);
   place.user = state.login.database.username;
   place.password = state.login.database.password.clone();
@@ -235,7 +237,8 @@ const Session& Link::session() {
 void Link::tend() {
   State& state = *state_;
   asked_under_session([&] {
-    const bool token = vault::tend(state.client, state.login.token), lease = state.tend_lease();
+    const bool token = vault::tend(state.client, state.login.token);
+    const bool lease = !state.stands_in && state.tend_lease();
     if (token || lease) state.keep();
   });
 }
@@ -266,6 +269,30 @@ void Link::end_session(Notices& notices) {
     notices.warn(std::string("the token ends by its time: ") + error.what());
   }
   session::remove_session_file(state.place);
+}
+
+std::unique_ptr<Link> link_to_stand_in(Settings settings, const SessionPlace& place, const Reach& reach,
+                                       const LoginRequest* request, const OpenStandIn& open) {
+  vault::Client client = open_vault(settings, reach);
+  auto state = std::unique_ptr<Link::State>(
+      new Link::State{.settings = std::move(settings), .place = place, .reach = reach, .client = std::move(client)});
+  if (request) {
+    state->login.token = log_in(state->client, *request);
+    state->login.own_token = request->method != "token" || request->wrapped;
+  } else {
+    auto file = session::read_vault_session(place);
+    state->client.use_token(file.login.token.secret);
+    state->login = std::move(file.login);
+    state->session_id = file.session_id;
+  }
+  auto opened = open(state->login.token.entity_id);
+  if (!opened) return nullptr;
+  state->db = std::move(opened->db);
+  state->is_checked = state->stands_in = true;
+  const Time ends = now() + std::chrono::hours(1);
+  state->session.emplace(opened->who, state->session_id,
+                         std::min(ends, state->login.token.term.expires_at.value_or(ends)), std::nullopt);
+  return std::make_unique<Link>(std::move(state));
 }
 
 std::unique_ptr<Link> login(const Settings& settings, const SessionPlace& place, const Reach& reach,

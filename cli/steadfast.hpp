@@ -1,0 +1,29 @@
+// Commands that go on although a team's database does not answer.
+#pragma once
+#include <vector>
+
+#include "cli/invocation.hpp"
+#include "workflow/watch.hpp"
+
+namespace ymgr::cli {
+
+/// While it lives, the command works with the team's database, or, when that does not answer, with the stand-in of this host. What was
+/// done in a stand-in before is delivered first.
+class Steadfast {
+ public:
+  explicit Steadfast(Invocation&);
+  Workbench& bench();
+  /// At the end: notes what the next bad day will need. What keeps it from being noted is a warning.
+  void note();
+
+ private:
+  bool is_here_ = true;  // the database
+  Invocation& call_;
+};
+/// What was done while the database was away goes into it.
+void deliver_what_waits(Invocation&);
+
+/// What the next login of this kind hangs on, as far as it ends.
+std::vector<Watched> watched_logins(Invocation&);
+
+}  // namespace ymgr::cli

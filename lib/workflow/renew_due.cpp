@@ -1,0 +1,299 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/crypto.hpp"
+#include "base/text.hpp"
+#include "workflow/device_replace.hpp"
+#include "workflow/genuine.hpp"
+#include "workflow/heartbeat.hpp"
+#include "workflow/issue.hpp"
+#include "workflow/renew_plan.hpp"
+#include "workflow/renew_run.hpp"
+
+namespace ymgr {
+namespace {
+
+Json inputs_of(const DueOptions& due, const RenewOptions& options) {
+  return Json::object({{"due", true},
+                       {"manner", manner_of(options)},
+                       {"force", options.force},
+                       {"select", Json::texts(texts_of(due.selection))},
+                       {"renew_before", due.renew_before ? Json(format_renew_before(*due.renew_before)) : Json()},
+                       {"scope", due.scope == Scope::all ? "all" : "host"},
+                       {"limit", due.limit}});
+}
+
+/// What is due and on cards: which of them are here, and what they hold. Read before the plan, whose transaction waits for nobody.
+struct DueCards {
+  std::map<std::string, CardLook> looks;  // by cert_id
+  std::map<std::string, Error> failed;    // could not be read
+  std::set<std::string> without_pin;      // here, but nobody can be asked for the PIN
+
+  std::string lacks(const CertificateRow& row) const { return without_pin.contains(row.cert_id) ? "pin" : "device"; }
+};
+
+struct DuePlan {
+  std::vector<CertificateItem> items;
+  std::vector<Json> failed;  // could not be planned
+  std::vector<int> exits;
+  std::int64_t elsewhere = 0;
+  std::vector<Waiting> waiting;
+};
+
+void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, const DueCards& cards,
+                  Time at, DuePlan& plan) {
+  if (!bench.session.may_touch(row.owner) || (!options.force && renewed_recently(bench, row, at))) return;
+  if (operations::find_open(bench.db, "renew", row.name)) {
+    ++plan.elsewhere;
+    return;
+  }
+  auto item = renewal_of(row);
+  try {
+    require_genuine(bench, row);
+    find_place(bench, item, row);
+    if (const auto failed = cards.failed.find(row.cert_id); failed != cards.failed.end()) throw Error(failed->second);
+    const auto look = cards.looks.find(row.cert_id);
+    const bool absent = item.key_place == KeyPlace::card && look == cards.looks.end();
+    if (absent || needs_request(bench, item, options)) {
+      plan.waiting.push_back({row.name, row.cert_id, row.device, absent ? cards.lacks(row) : "request"});
+      return;
+    }
+    plan_item(bench, item, options, choice_for(bench, item, row, options, at),
+              look == cards.looks.end() ? nullptr : &look->second, at);
+  } catch (const Error& error) {  // one certificate that can't be planned must not keep the others from being renewed
+    plan.failed.push_back(failed_item(Json::object({{"name", row.name}, {"cert_id", row.cert_id}}), error));
+    plan.exits.push_back(exit_status(error.kind()));
+    return;
+  }
+  plan.items.push_back(std::move(item));
+}
+
+inventory::DueQuery query_of(const Workbench& bench, const DueOptions& due, Time at) {
+  inventory::DueQuery query;
+  query.at = at;
+  query.selection = due.selection;
+  query.renew_before = due.renew_before;
+  query.host = bench.self.host;
+  query.only_host = due.scope == Scope::host;
+  query.limit = due.limit;
+  return query;
+}
+
+Time from_when(const Workbench& bench, const CertificateRow& row, const DueOptions& due) {
+  const Time due_at = due.renew_before ? due.renew_before->due_at(row.not_before, row.expires_at) : row.renew_at;
+  return due_at + jitter_of(bench.self.host, row, due.jitter);
+}
+
+/// What is due, each by its own stable offset later, so that a bulk does not come back at once.
+std::vector<CertificateRow> due_rows(Workbench& bench, const DueOptions& due, Time at) {
+  auto query = query_of(bench, due, at);
+  if (due.jitter > Duration::zero()) query.limit = 0;
+  std::vector<CertificateRow> rows;
+  const auto is_full = [&] { return due.limit > 0 && std::ssize(rows) >= due.limit; };
+  inventory::due(bench.db, query, [&](const CertificateRow& row) {
+    if (!is_full() && from_when(bench, row, due) <= at) rows.push_back(row);
+  });
+  return rows;
+}
+
+DuePlan plan_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards, Time at) {
+  DuePlan plan;
+  const auto rows = due_rows(bench, due, at);
+  for (const auto& row : rows) plan_due_row(bench, row, options, cards, at, plan);
+  return plan;
+}
+
+DueCards look_at_cards(Workbench& bench, const DueOptions& due, const RenewOptions& options, PluggedIn& plugged) {
+  DueCards cards;
+  const Time at = now();
+  for (const auto& row : due_rows(bench, due, at)) {
+    if (row.device.empty() || !bench.session.may_touch(row.owner)) continue;
+    if (!plugged.has(row.device) || operations::find_open(bench.db, "renew", row.name)) continue;
+    try {
+      auto look = look_at_card(bench, row, choice_for(bench, renewal_of(row), row, options, at));
+      if (needs_pin(look.card.place) && !known_pin(bench, row.device)) {
+        cards.without_pin.insert(row.cert_id);
+        continue;
+      }
+      if (!options.dry_run) require_pin(bench, look.card.place);
+      cards.looks.emplace(row.cert_id, std::move(look));
+    } catch (const Error& error) {  // one card that can't be read must not keep the others from being renewed
+      if (error.code() == Code::interrupted) throw;
+      if (!is_absence(error)) cards.failed.emplace(row.cert_id, error);
+    }
+  }
+  return cards;
+}
+
+/// Each item alone before the policy: what it refuses fails, the rest goes on.
+void drop_refused(Workbench& bench, DuePlan& plan, const std::string& request_id, std::vector<audit::Event>& events) {
+  std::vector<CertificateItem> approved;
+  for (auto& item : plan.items) {
+    const auto refused = ask_policy(bench, {item}, PolicyRequest::Action::renew, request_id, events);
+    if (!refused) {
+      approved.push_back(std::move(item));
+      continue;
+    }
+    plan.failed.push_back(Json::object({{"name", item.name},
+                                        {"success", false},
+                                        {"error", refused->what()},
+                                        {"code", info(refused->code()).text},
+                                        {"suggestion", refused->hint()},
+                                        {"cert_id", item.renewed_from}}));
+    plan.exits.push_back(exit_status(refused->kind()));
+  }
+  plan.items = std::move(approved);
+}
+
+Json stuck_item(const StoredOperation& op, const Error& error) {
+  const std::string abandon = "ymgr operation abandon " + op.request_id;
+  return failed_item(Json::object({{"name", op.target}, {"request_id", op.request_id}}), error)
+      .set("suggestion", error.suggestion() + "; or " + abandon);
+}
+
+/// Renewals that a process began and did not live to end, all but the one of our own request id.
+void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged, RenewAnswer& answer) {
+  for (const auto& op : operations::list(bench.db, bench.session, true, 1000)) {
+    if (op.kind != "renew" || op.request_id == but) continue;
+    if (waits_for_card(bench, op.request_id, plugged) || belongs_elsewhere(bench, op.request_id)) {
+      answer.waiting.push_back({op.target, "", "", "device"});
+      continue;
+    }
+    try {
+      operations::take_over(bench, op.request_id);
+    } catch (const Error& error) {
+      if (error.code() != Code::operation_running && error.code() != Code::operation_ended &&
+          error.code() != Code::role_denied)
+        throw;
+      continue;  // somebody lives who does it, or it is somebody else's
+    }
+    RenewAnswer resumed;
+    try {
+      resumed = resume_renewal(bench, op.request_id);
+    } catch (const Error& error) {  // what can't be finished must not keep the others from being renewed
+      if (error.code() == Code::interrupted) throw;
+      answer.items.push_back(stuck_item(op, error));
+      answer.exits.push_back(exit_status(error.kind()));
+      continue;
+    }
+    answer.items.insert(answer.items.end(), resumed.items.begin(), resumed.items.end());
+    answer.exits.insert(answer.exits.end(), resumed.exits.begin(), resumed.exits.end());
+    answer.hooks += resumed.hooks;
+    answer.changed = answer.changed || resumed.changed;
+  }
+}
+
+struct DueRun {
+  DuePlan plan;
+  NewOperation op;
+  std::optional<operations::Earlier> earlier;  // a repeated --request-id: nothing is planned
+};
+
+/// In one transaction, so that several processes at the same time share the work out.
+DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards) {
+  DueRun run;
+  bench.db.transaction(sql::Access::write, [&] {
+    const Time at = now();
+    run = DueRun();
+    run.op = operation_of({}, options, inputs_of(due, options), at);
+    if (!options.request_id.empty() && (run.earlier = operations::find_earlier(bench, run.op))) return;
+    run.plan = plan_due(bench, due, options, cards, at);
+    std::vector<audit::Event> events;
+    drop_refused(bench, run.plan, run.op.request_id, events);
+    add_items(run.op, run.plan.items);
+    run.op.events.insert(run.op.events.end(), events.begin(), events.end());
+    if (!run.plan.items.empty())
+      operations::create(bench, run.op);
+    else if (!run.op.events.empty())
+      audit::append(bench.db, bench.session.identity().user, run.op.events, bench.head_signer);
+  });
+  return run;
+}
+
+RenewAnswer plan_only(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+  RenewAnswer answer;
+  std::vector<audit::Event> unused;
+  PluggedIn plugged(bench);
+  auto plan = plan_due(bench, due, options, look_at_cards(bench, due, options, plugged), now());
+  drop_refused(bench, plan, "", unused);
+  planned(answer, plan.items);
+  answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
+  answer.exits.insert(answer.exits.end(), plan.exits.begin(), plan.exits.end());
+  answer.exit = batch_exit(answer.exits);
+  answer.elsewhere = plan.elsewhere;
+  answer.waiting = std::move(plan.waiting);
+  answer.next_expiry = next_expiry(bench.db);
+  answer.watched = watch(bench, due.logins ? due.logins() : std::vector<Watched>());
+  return answer;
+}
+
+RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+  if (bench.tend) bench.tend();  // the token that came with the environment lasts from night to night
+  supersede_replaced(bench);
+  RenewAnswer answer, orphans;
+  PluggedIn plugged(bench);
+  finish_orphans(bench, options.request_id, plugged, orphans);
+  auto run = begin_due(bench, due, options, look_at_cards(bench, due, options, plugged));
+  if (run.earlier)
+    repeat_renewal(bench, *run.earlier, answer);
+  else if (!run.plan.items.empty())
+    run_with_hooks(bench, run.op, std::move(run.plan.items), answer);
+  else
+    answer.hooks += hooks::run_pending(bench);
+  const auto prepend = [&](const std::vector<Json>& items, const std::vector<int>& exits) {
+    answer.items.insert(answer.items.begin(), items.begin(), items.end());
+    answer.exits.insert(answer.exits.begin(), exits.begin(), exits.end());
+  };
+  prepend(run.plan.failed, run.plan.exits);
+  prepend(orphans.items, orphans.exits);
+  answer.hooks += orphans.hooks;
+  answer.changed = answer.changed || orphans.changed;
+  answer.upkeep = look_after_ca(bench, run.op.request_id);
+  auto exits = answer.exits;
+  for (const auto& failure : answer.upkeep.failures) exits.push_back(exit_status(failure.kind()));
+  answer.exit = batch_exit(exits);
+  answer.elsewhere = run.plan.elsewhere;
+  answer.waiting = std::move(orphans.waiting);
+  std::ranges::move(run.plan.waiting, std::back_inserter(answer.waiting));
+  answer.next_expiry = next_expiry(bench.db);
+  answer.watched = watch(bench, due.logins ? due.logins() : std::vector<Watched>());
+  set_exit(answer);
+  return answer;
+}
+
+/// Why a run did not do all it had to, for whoever looks at its heartbeat.
+std::string fault_of(const RenewAnswer& answer) {
+  for (const auto& item : answer.items)
+    if (const auto* error = item.find("error")) return item.text_or("name", "") + ": " + error->text();
+  if (!answer.hooks.messages.empty()) return answer.hooks.messages.front();
+  return answer.upkeep.failures.empty() ? std::string() : answer.upkeep.failures.front().what();
+}
+
+}  // namespace
+
+Duration jitter_of(std::string_view host, const CertificateRow& row, Duration most) {
+  const Duration bound = std::min(most, (row.expires_at - row.not_before) / 20);
+  if (bound <= Duration::zero()) return Duration::zero();
+  const auto digest = sha256(std::string(host) + "\n" + row.name);
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
+  return Duration(static_cast<Duration::rep>(number % static_cast<std::uint64_t>(bound.count())));
+}
+
+RenewAnswer renew_due(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
+  bench.session.require(Right::renew);
+  if (options.dry_run) return plan_only(bench, due, options);
+  if (!due.selection.empty() || due.limit > 0) return run_due(bench, due, options);
+  heartbeat::begin(bench);
+  try {
+    auto answer = run_due(bench, due, options);
+    heartbeat::end(bench, answer.exit, fault_of(answer));
+    return answer;
+  } catch (const Error& error) {
+    heartbeat::note_failure(bench, error);
+    throw;
+  }
+}
+
+}  // namespace ymgr

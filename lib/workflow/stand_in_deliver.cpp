@@ -1,0 +1,176 @@
+// What was done while the database was away, brought into it.
+#include <algorithm>
+
+#include "base/crypto.hpp"
+#include "base/failpoint.hpp"
+#include "base/text.hpp"
+#include "sql/settings.hpp"
+#include "workflow/genuine.hpp"
+#include "workflow/migrate_tables.hpp"
+#include "workflow/operation.hpp"
+#include "workflow/stand_in.hpp"
+#include "workflow/stand_in_file.hpp"
+
+namespace ymgr::stand_in {
+namespace {
+
+constexpr std::string_view delivered = "stand_in.delivered";
+constexpr std::string_view of_it = " WHERE request_id IN (SELECT request_id FROM operations)";
+
+struct Source {
+  sql::Connection& db;
+  std::string path, id;
+  Time noted_at;
+};
+
+std::vector<CertificateRow> certificates(sql::Connection& db, bool made_here) {
+  std::vector<std::string> ids;
+  db.run("SELECT cert_id, request_id IN (SELECT request_id FROM operations) FROM certificates ORDER BY cert_id", {},
+         [&](const sql::Row& row) {
+           if ((row.integer(1) != 0) == made_here) ids.emplace_back(row.text(0));
+         });
+  std::vector<CertificateRow> rows;
+  for (const auto& id : ids) rows.push_back(*inventory::by_id(db, id));
+  return rows;
+}
+
+/// The trail is chained by triggers of the file: who changes rows afterwards has to make all of it anew.
+void check_trail(const Source& from) {
+  const auto verified = audit::verify(from.db, "", audit::HeadSignature::may_lack);
+  if (!verified.findings.empty()) refuse(from.path, "audit row " + verified.findings.front().message);
+}
+
+void check_operations(const Source& from, const std::string& actor) {
+  from.db.run("SELECT request_id, kind, actor, inputs, inputs_sha256 FROM operations", {}, [&](const sql::Row& row) {
+    const std::string id(row.text(0)), kind(row.text(1));
+    if (kind != "renew" && kind != "revoke") refuse(from.path, id + " is of kind " + printable(kind));
+    if (row.text(2) != actor) refuse(from.path, id + " is somebody else's");
+    if (hex(sha256(canonical_json(parse_json(row.text(3))))) != row.text(4))
+      refuse(from.path, "the inputs of " + id + " were changed");
+    if (audit::list(from.db, {.request_id = id, .limit = 1}).empty()) refuse(from.path, id + " has no audit event");
+  });
+}
+
+/// A new certificate is one that a CA of ours signed, and the renewal of one that the database knows under that name.
+void check_certificate(Workbench& bench, const Source& from, const CertificateRow& row) {
+  try {
+    require_genuine(bench, row);
+  } catch (const Error& error) {
+    if (error.code() != Code::certificate_state) throw;
+    refuse(from.path, error.what());
+  }
+  auto before = inventory::by_id(bench.db, row.renewed_from);
+  if (!before) before = inventory::by_id(from.db, row.renewed_from);  // renewed twice meanwhile: looked at by itself
+  if (!before || before->name != row.name || before->owner != row.owner || before->profile != row.profile ||
+      before->labels != row.labels || before->installation != row.installation || before->host != row.host)
+    refuse(from.path, row.cert_id + " is not the renewal of a certificate that the database has");
+  if (row.issued_by != bench.session.identity().user) refuse(from.path, row.cert_id + " was issued by somebody else");
+  const auto told = audit::list(from.db, {.request_id = row.request_id, .event = "issued", .target = row.name});
+  const auto fits = [&](const audit::Row& event) { return event.data.find(row.fingerprint) != std::string::npos; };
+  if (std::ranges::none_of(told, fits)) refuse(from.path, row.cert_id + " has no audit event");
+}
+
+void check(Workbench& bench, const Source& from) {
+  check_trail(from);
+  check_operations(from, bench.session.identity().user);
+  for (const auto& row : certificates(from.db, true)) check_certificate(bench, from, row);
+}
+
+void insert(Workbench& bench, const Source& from, std::string_view name, std::string_view condition) {
+  const auto& table = *std::ranges::find(migrate::tables(), name, &migrate::Table::name);
+  migrate::insert_missing(table, bench.db, migrate::rows_of(table, from.db, condition, {}));
+}
+
+/// What became of certificates that the database had before.
+std::int64_t follow(Workbench& bench, const Source& from) {
+  std::int64_t revoked = 0;
+  for (const auto& row : certificates(from.db, false)) {
+    if (row.status == CertificateStatus::superseded) inventory::supersede(bench.db, row.cert_id);
+    if (row.hook_at && *row.hook_at > from.noted_at && row.status == CertificateStatus::active)
+      inventory::set_hook_result(bench.db, row.cert_id, row.hook_state, row.hook_message, *row.hook_at);
+    if (row.status != CertificateStatus::revoked || !row.revoked_at) continue;
+    const auto reason = reason_of(row.revocation_reason).value_or(Reason::unspecified);
+    bench.authority.revoke(row.issuer, {row.serial, row.expires_at, reason, *row.revoked_at, row.invalidity_at});
+    inventory::mark_revoked(bench.db, row.cert_id, *row.revoked_at, reason, row.invalidity_at);
+    ++revoked;
+  }
+  return revoked;
+}
+
+void deny_keys(Workbench& bench, const Source& from) {
+  from.db.run("SELECT public_key_sha256, reason, cert_id, denied_at FROM denied_keys WHERE denied_at >= $1",
+              {to_micros(from.noted_at)}, [&](const sql::Row& row) {
+                inventory::deny_key(bench.db, row.text(0), row.text(1), row.text(2), from_micros(row.integer(3)));
+              });
+}
+
+/// With the times at which it happened: the database sets its own.
+std::vector<audit::Event> events_of(const Source& from) {
+  std::vector<audit::Event> events;
+  for (const auto& row : audit::list(from.db, {.limit = 1'000'000})) {
+    Json data = parse_json(row.data);
+    data.set("happened_at", format_time(row.at));
+    events.push_back({row.request_id, row.event, row.target, std::move(data)});
+  }
+  return events;
+}
+
+std::int64_t count(sql::Connection& db, std::string_view what) {
+  std::int64_t n = 0;
+  db.run("SELECT count(*) FROM " + std::string(what), {}, [&](const sql::Row& row) { n = row.integer(0); });
+  return n;
+}
+
+bool is_delivered(Workbench& bench, const Source& from) {
+  return !audit::list(bench.db, {.event = std::string(delivered), .target = from.id, .limit = 1}).empty();
+}
+
+Delivery write(Workbench& bench, const Source& from) {
+  Delivery done;
+  insert(bench, from, "operations", "");
+  insert(bench, from, "operation_items", "");
+  insert(bench, from, "certificates", std::string(of_it) + " ORDER BY rowid");
+  const std::string new_ones = " WHERE cert_id IN (SELECT cert_id FROM certificates" + std::string(of_it) + ")";
+  insert(bench, from, "certificate_labels", new_ones);
+  insert(bench, from, "ca_issued", new_ones);
+  done.revocations = follow(bench, from);
+  deny_keys(bench, from);
+  done.operations = count(from.db, "operations");
+  done.certificates = count(from.db, "certificates" + std::string(of_it));
+  auto events = events_of(from);
+  events.push_back({"", std::string(delivered), from.id,
+                    Json::object({{"operations", done.operations},
+                                  {"certificates", done.certificates},
+                                  {"revocations", done.revocations},
+                                  {"noted_at", format_time(from.noted_at)}})});
+  audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+  return done;
+}
+
+}  // namespace
+
+std::optional<Delivery> deliver(Workbench& bench, const Place& place) {
+  if (!exists(place.path())) return std::nullopt;
+  const auto lock = try_lock(place.path() + ".lock");
+  if (!lock || !exists(place.path())) return std::nullopt;
+  auto db = open_file(place.path());
+  if (!has_news(*db)) return std::nullopt;
+  const auto noted_at = parse_number(sql::read_setting(*db, setting::noted_at).value_or(""));
+  const Source from{*db, place.path(), sql::read_setting(*db, setting::id).value_or(""),
+                    from_micros(noted_at.value_or(0))};
+  std::optional<Delivery> done;
+  if (!is_delivered(bench, from)) {
+    check(bench, from);
+    failpoint("stand_in", "before");
+    bench.db.transaction(sql::Access::write, [&] {
+      done.reset();
+      if (!is_delivered(bench, from)) done = write(bench, from);
+    });
+    failpoint("stand_in", "after");
+  }
+  db.reset();
+  remove_database(place.path());
+  return done;
+}
+
+}  // namespace ymgr::stand_in

@@ -1,0 +1,117 @@
+"""Renewal that nobody watches: timers, what it says and when, its heartbeat, and what it watches."""
+
+import datetime
+import shutil
+
+import pytest
+
+from harness import FAILPOINT, RELEASE, TOP, Box, Ymgr, run
+
+UNITS = TOP / "cli/systemd"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    box = Box(tmp_path_factory.mktemp("scheduled"))
+    ymgr = Ymgr(RELEASE, box)
+    ymgr.init()
+    ymgr.login()
+    ymgr("issue", "www.corp.test", "api.corp.test", "--validity", "90d")
+    yield box
+    box.remove()
+
+
+@pytest.fixture
+def timer(origin, tmp_path):
+    """As a timer runs it: it logs in by itself, nobody watches, and the clock can be moved."""
+    box = Box(tmp_path)
+    box.copy_from(origin)
+    env = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    yield Ymgr(FAILPOINT, box, env)
+    box.remove()
+
+
+def after(timer, days):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    return timer.armed(clock=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+@pytest.mark.parametrize("kind", ["system", "user"])
+def test_the_units_are_what_systemd_understands(kind, tmp_path):
+    for unit in (UNITS / kind).iterdir():
+        text = unit.read_text().replace("/usr/bin/ymgr", str(RELEASE))
+        (tmp_path / unit.name).write_text(text)
+    assert {unit.name for unit in tmp_path.iterdir()} == {"ymgr-renew.service", "ymgr-renew.timer"}
+    manager = [f"--{kind}"] if kind == "user" else []
+    env = {"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    done = run(["systemd-analyze", *manager, "--man=no", "verify", *sorted(tmp_path.glob("ymgr-*"))], env=env)
+    assert "ymgr-renew" not in done.stderr, done
+    timer = (UNITS / kind / "ymgr-renew.timer").read_text()
+    assert "OnCalendar=*-*-* 02:00:00 UTC" in timer and "Persistent=yes" in timer
+    assert shutil.which("systemd-analyze")
+
+
+def test_nothing_to_do_is_nothing_said(timer):
+    for words in (["renew", "--due"], ["renew", "--due", "-q"]):
+        done = timer(*words)
+        assert (done.stdout, done.stderr) == ("", "")
+    timer("renew", "--due", "--detailed-exitcode", exit=0)
+
+
+def test_what_was_renewed_is_said_and_told_by_the_exit_status(timer):
+    later = after(timer, 70)
+    assert "www.corp.test" in later("renew", "--due", "--detailed-exitcode", exit=20).stdout
+    later("renew", "--due", "--detailed-exitcode", exit=0)
+
+
+def test_hours_to_the_first_expiry_stand_in_every_answer(timer):
+    assert timer.json("renew", "--due")["next_expiry_hours"] == 90 * 24 - 1
+    assert timer.json("renew", "--due", "--dry-run")["next_expiry_hours"] == 90 * 24 - 1
+    assert timer.json("renew", "www.corp.test", "--dry-run")["next_expiry_hours"] == 90 * 24 - 1
+    assert after(timer, 100).json("renew", "--due", "--dry-run")["next_expiry_hours"] < 0
+
+
+def test_jitter_is_switched_off_by_zero_and_by_a_threshold(timer):
+    due = timer.json("cert", "show", "www.corp.test")["renew_at"]
+    at = timer.armed(clock=due)
+    assert at.json("renew", "--due", "--dry-run")["items"] == []
+    names = {"www.corp.test", "api.corp.test"}
+    sure = at.json("renew", "--due", "--dry-run", "--jitter", "0")["items"]
+    assert "www.corp.test" in {one["name"] for one in sure} <= names
+    hour_on = datetime.datetime.fromisoformat(due.replace("Z", "+00:00")) + datetime.timedelta(hours=1)
+    an_hour_on = timer.armed(clock=hour_on.strftime("%Y-%m-%dT%H:%M:%SZ")).json("renew", "--due", "--dry-run")
+    assert {one["name"] for one in an_hour_on["items"]} == names
+    exact = timer.json("renew", "--due", "--dry-run", "--renew-before", "89d23h59m58s")
+    assert {one["name"] for one in exact["items"]} == names
+    timer.json("renew", "www.corp.test", "--jitter", "0", exit=2)
+
+
+def test_a_timer_that_stopped_is_noticed(timer):
+    assert "no scheduled renewal ever ran" in timer("renew", "--heartbeat", exit=11).stdout
+    timer("renew", "--due")
+    one = timer.json("renew", "--heartbeat")["heartbeats"][0]
+    assert one["exit_status"] == 0 and one["stale"] is False and one["actor"] == "alice"
+    after(timer, 1).json("renew", "--heartbeat")
+    after(timer, 1.2).json("renew", "--heartbeat", exit=11)
+    timer.box.file("week.yaml", "renew:\n  heartbeat: 7d\n")
+    after(timer, 1.2).json("renew", "--heartbeat", "--scope", "all", "-c", timer.box.work / "week.yaml")
+    timer.json("renew", "--heartbeat", "--due", exit=2)
+
+
+def test_a_run_that_fails_is_no_heartbeat(timer):
+    broken = after(timer, 70)
+    policy = timer.box.profile / "policy.yaml"
+    policy.write_text(policy.read_text().replace("tls-server:", "tls-other:").replace("version: ", "version: 9"))
+    broken("renew", "--due", exit=None)
+    told = broken.json("renew", "--heartbeat", exit=11)["heartbeats"][0]
+    assert told["succeeded_at"] is None
+
+
+def test_what_else_ends_is_watched_and_warned_of_in_time(timer):
+    watched = {one["kind"]: one for one in timer.json("renew", "--due")["watched"]}
+    assert {"root-ca", "issuing-ca", "crl"} <= set(watched) and "session" not in watched
+    assert not any(one["due"] for one in watched.values())
+    old = after(timer, 4 * 365)
+    done = old("renew", "--due", "--json", exit=None)
+    assert "issuing-ca" in done.stderr and "ymgr ca rotate" in done.stderr
+    assert {one["kind"]: one for one in done.json["watched"]}["issuing-ca"]["due"] is True
