@@ -21,6 +21,7 @@ extern const Command audit_list_command, audit_verify_command, audit_export_comm
 extern const Command agent_status_command, agent_start_command, agent_register_command;
 extern const Command reconcile_command, migrate_command;
 extern const Command backup_create_command, backup_verify_command, backup_restore_command;
+extern const Command license_status_command, license_install_command, license_history_command, license_id_command;
 extern const Command db_status_command, db_upgrade_command;
 extern const Command user_list_command, user_show_command, user_add_command, user_enable_command, user_disable_command,
     user_offboard_command, user_set_role_command, user_set_names_command, user_set_password_command;
@@ -51,6 +52,7 @@ constexpr const Command* table[] = {
     &migrate_command,
     &user_list_command, &user_show_command, &user_add_command, &user_enable_command, &user_disable_command,
     &user_offboard_command, &user_set_role_command, &user_set_names_command, &user_set_password_command,
+    &license_status_command, &license_install_command, &license_history_command, &license_id_command,
     &db_status_command, &db_upgrade_command,
     &doctor_command, &config_show_command, &config_validate_command,
     &explain_command, &schema_command, &completion_command, &help_command, &version_command,
@@ -68,6 +70,7 @@ constexpr Group group_table[] = {
     {"operation", "what was begun, and how far it came"},
     {"backup", "the whole profile in one sealed file"},
     {"user", "people who may log in, and their roles"},
+    {"license", "what the vendor's licence allows"},
     {"db", "the schema of the database"},
     {"config", "where each setting comes from"},
 };

@@ -47,6 +47,8 @@ constexpr ConfigKey keys[] = {
     {"secrets.puk_tries", "", "", "5", "the same for PUKs", check_tries},
     {"attestation.roots", "", "", "Yubico's alone",
      "PEM files of further roots whose attestations of keys are believed", check_files},
+    {"license.vendor_key", "", "", "none: nothing is limited",
+     "keys that licences are signed with: PEM files, or ed25519:BASE64, with commas between them", check_vendor_keys},
     {"vault.address", "BAO_ADDR VAULT_ADDR", "", "", "https:// addresses of OpenBao or Vault, with commas between them",
      check_addresses},
     {"vault.namespace", "BAO_NAMESPACE VAULT_NAMESPACE", "", "", "namespace in it", check_namespace},
@@ -84,7 +86,9 @@ const ConfigKey& key_named(std::string_view name) {
 /// Between the values of a key that may be a list in YAML; nullptr: it may not.
 const char* separator_of(std::string_view name) {
   if (name == "attestation.roots") return ":";
-  return name == "vault.address" || name == "vault.domains" || name == "database.host" ? "," : nullptr;
+  return name == "license.vendor_key" || name == "vault.address" || name == "vault.domains" || name == "database.host"
+             ? ","
+             : nullptr;
 }
 
 /// A list in YAML, as split_words takes it apart again.
@@ -118,6 +122,7 @@ class FileReader {
   void take_common(YamlReader& reader, Settings& into) {
     for (const std::string_view key : {"home", "output", "timeout", "jobs", "renew_before"})
       take(reader, key, key, into);
+    take_section(reader, "license", {"vendor_key"}, into);
   }
 
   void take_servers(YamlReader& reader, Settings& into) {
@@ -283,6 +288,7 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
                              {"secrets.pin_tries", {"5", "default"}},
                              {"secrets.puk_tries", {"5", "default"}},
                              {"attestation.roots", {"", "default"}},
+                             {"license.vendor_key", {"", "default"}},
                              {"vault.address", {"", "default"}},
                              {"vault.namespace", {"", "default"}},
                              {"vault.ca_file", {"", "default"}},
@@ -350,6 +356,17 @@ std::vector<std::string> Config::ask_command() const {
   auto words = split_words(at("ask.command").value);
   if (!words.empty()) words.front() = expand_home(words.front());
   return words;
+}
+
+std::vector<license::VendorKey> Config::vendor_keys() const {
+  std::vector<license::VendorKey> keys;
+  const auto& value = at("license.vendor_key").value;
+  for (const auto& one : value.empty() ? std::vector<std::string>() : split(value, ',')) {
+    auto key = license::inline_vendor_key(one);
+    const std::string path = expand_home(one);
+    keys.push_back(key ? std::move(*key) : license::parse_vendor_key(read_file(path, 64 * 1024), path));
+  }
+  return keys;
 }
 
 std::optional<RenewBefore> Config::renew_before() const {

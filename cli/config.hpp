@@ -13,6 +13,7 @@
 #include "cli/args.hpp"
 #include "cli/format.hpp"
 #include "inventory/devices.hpp"
+#include "license/license.hpp"
 
 namespace ymgr::cli {
 
@@ -61,6 +62,8 @@ struct Config {
   std::vector<std::string> attestation_roots() const;
   /// Program and arguments; empty: none.
   std::vector<std::string> ask_command() const;
+  /// Reads the files that license.vendor_key names. Empty: nothing is limited. @throws Error config-invalid, and those of reading them
+  std::vector<license::VendorKey> vendor_keys() const;
   /// Empty: the runtime folder.
   const std::string& session_folder() const { return at("session.folder").value; }
 };

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/config.hpp"
+#include "license/license.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -52,6 +53,12 @@ void check_tries(const std::string& value) {
 void check_files(const std::string& value) {
   if (value.empty()) return;
   for (const auto& path : split(value, ':')) check_folder(path);
+}
+/// Files, or keys themselves, with commas between them.
+void check_vendor_keys(const std::string& value) {
+  if (value.empty()) return;
+  for (const auto& one : split(value, ','))
+    if (!license::inline_vendor_key(one)) check_folder(one);
 }
 
 void check_addresses(const std::string& value) {

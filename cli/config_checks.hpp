@@ -14,6 +14,7 @@ void check_name(const std::string& value);
 void check_pin_mode(const std::string& value);
 void check_tries(const std::string& value);
 void check_files(const std::string& value);
+void check_vendor_keys(const std::string& value);
 void check_addresses(const std::string& value);
 void check_mount(const std::string& value);
 void check_namespace(const std::string& value);

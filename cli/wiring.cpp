@@ -331,9 +331,9 @@ Stores& Wiring::stores() {
   if (state_->stores) return *state_->stores;
   if (const TeamServers* servers = team()) {
     const auto& settings = servers->settings;
-    state_->stores = open_vault_stores(servers->vault,
-                                       {settings.kv, settings.transit, settings.prefix + "agent",
-                                        secret_reach(session().identity().role), workers(), settings.prefix + "audit"});
+    state_->stores = open_vault_stores(servers->vault, {settings.kv, settings.transit, settings.prefix + "agent",
+                                                        secret_reach(session().identity().role), workers(),
+                                                        settings.prefix + "audit", settings.prefix + "license"});
   } else {
     state_->stores = open_sealed_stores(database(), session());
   }
@@ -412,7 +412,8 @@ Workbench& Wiring::workbench() {
                                                 if (state_->link) state_->link->vault().name_operation(request_id);
                                               },
                                           .attestation_trust = [this] { return attestation_trust(); },
-                                          .owners = owners()});
+                                          .owners = owners(),
+                                          .vendor_keys = [this] { return state_->config.vendor_keys(); }});
   }
   return *state_->workbench;
 }

@@ -39,6 +39,14 @@ std::string_view server_facts(Dialect dialect) noexcept {
   return "SELECT 0, 0, 0 WHERE false";
 }
 
+std::string_view latest_time(Dialect dialect) noexcept {
+  switch (dialect) {
+    case Dialect::postgres: return "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000000) AS BIGINT)";
+    case Dialect::sqlite: break;
+  }
+  return "SELECT at FROM audit_events ORDER BY seq DESC LIMIT 1";
+}
+
 std::string_view plan_each_run(Dialect dialect) noexcept {
   switch (dialect) {
     case Dialect::postgres: return "SET plan_cache_mode = force_custom_plan";

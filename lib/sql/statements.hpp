@@ -15,6 +15,8 @@ std::string_view make_schema(Dialect) noexcept;
 std::string_view find_actor(Dialect) noexcept;
 /// Version as a number (150004), the server's clock in microseconds, and 1 where it takes no writes (a standby, or read-only).
 std::string_view server_facts(Dialect) noexcept;
+/// One BIGINT, a time that this host's clock can't set back: of the last audit event, or of the server's clock. No row: there is none.
+std::string_view latest_time(Dialect) noexcept;
 /// From now on each run of a statement is planned anew: for tables that grow while they are filled. Empty: nothing to say.
 std::string_view plan_each_run(Dialect) noexcept;
 

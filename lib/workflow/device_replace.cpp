@@ -9,6 +9,7 @@
 #include "workflow/device_admin.hpp"
 #include "workflow/device_owners.hpp"
 #include "workflow/issue.hpp"
+#include "workflow/license.hpp"
 
 namespace ymgr {
 namespace {
@@ -192,6 +193,7 @@ Progress reissue(ReissueItem& item, ReissuePorts& ports, Attempt) {
   operations::keep_lease(bench, ports.request_id, longest);
   IssueOptions options;
   options.when_active = WhenActive::another;
+  options.licensed = true;
   auto request = request_like(bench, row, item.with, item.overwrite);
   request.owner = item.owner;
   const auto answer = issue(bench, {std::move(request)}, options);
@@ -378,12 +380,14 @@ ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const 
     return answer;
   }
   const auto op = operation_of(old, with, rows, options);
+  const auto unlicensed = options.issue ? license_refusal(bench) : std::nullopt;
   bool marked = false, begun = false;
   std::optional<operations::Earlier> earlier;
   bench.db.transaction(sql::Access::write, [&] {
     marked = mark_replaced(bench, old, with, ends, op.request_id, options.note);
     if (options.issue) earlier = operations::find_earlier(bench, op);
     begun = options.issue && !earlier && !op.items.empty();
+    if (begun && unlicensed) throw Error(*unlicensed);
     if (begun) operations::create(bench, op);
   });
   old = devices::get(bench.db, serial);

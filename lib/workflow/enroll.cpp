@@ -6,6 +6,7 @@
 #include "workflow/adoption.hpp"
 #include "workflow/device_owners.hpp"
 #include "workflow/device_steps.hpp"
+#include "workflow/license.hpp"
 #include "workflow/set_pin.hpp"
 #include "x509/attestation.hpp"
 
@@ -171,6 +172,7 @@ EnrollAnswer enroll(Workbench& bench, EnrollRequest request, const DeviceOptions
   auto item = item_of(request, serial, owner);
   const Json inputs = inputs_of(item);
   if (!operations::find_open(bench.db, device_kind, serial)) {
+    require_license(bench, serial, options.dry_run ? DryRun::yes : DryRun::no);
     const auto info = checked_info(bench, item, request);
     warn_of_weaknesses(bench, serial, info);
     if (!row) row = row_from(info, now());

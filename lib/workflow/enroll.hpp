@@ -23,7 +23,7 @@ struct EnrollAnswer {
 /// Without `adopt` the key must have the factory's credentials; with it, those of them that it has become others. Repeated, it finishes what was begun, or says that all is done.
 /// @throws Error role-denied, user-not-found, device-not-found, device-ambiguous, device-unsupported: firmware before 4.3 ·
 /// credentials-unknown: not the factory's · device-state: lost · pin-unusable, input-needed: a chosen PIN · attestation-refused ·
-/// operation-open, operation-running, and what the agent throws
+/// license-expired, license-invalid · operation-open, operation-running, and what the agent throws
 EnrollAnswer enroll(Workbench&, EnrollRequest, const DeviceOptions&);
 /// The card tells that it has the factory's PIN: what is asked for is a new one. @param serial  empty: the only key there is
 bool has_factory_pin(Workbench&, const std::string& serial);

@@ -15,6 +15,7 @@
 #include "sql/connection.hpp"
 #include "sql/settings.hpp"
 #include "workflow/adopt_policy.hpp"
+#include "workflow/license.hpp"
 #include "workflow/new_profile.hpp"
 
 namespace ymgr {
@@ -27,15 +28,17 @@ struct Built {
   std::string csr_pem;
 };
 
-std::vector<audit::Event> first_events(const InitPlan& plan, const Policy& policy, const std::string& profile_id) {
+std::vector<audit::Event> first_events(const InitPlan& plan, const Policy& policy, const std::string& profile_id,
+                                       const std::string& installation_id) {
   const auto event = [](std::string name, std::string target, Json data) {
     return audit::Event{
         .request_id = "", .event = std::move(name), .target = std::move(target), .data = std::move(data)};
   };
-  return {
-      event("profile.created", profile_id, Json::object({{"policy_version", policy.version()}, {"demo", plan.demo}})),
-      event("ca.created", plan.ca.name, Json::object({{"key_algorithm", to_string(plan.ca.key)}})),
-      event("user.added", plan.admin, Json::object({{"role", "admin"}}))};
+  return {event("profile.created", profile_id,
+                Json::object(
+                    {{"policy_version", policy.version()}, {"demo", plan.demo}, {"installation_id", installation_id}})),
+          event("ca.created", plan.ca.name, Json::object({{"key_algorithm", to_string(plan.ca.key)}})),
+          event("user.added", plan.admin, Json::object({{"role", "admin"}}))};
 }
 
 /// Rows of the new database, in one transaction.
@@ -46,6 +49,7 @@ Built fill_database(sql::Connection& db, const InitPlan& plan, const Policy& pol
     const Time at = now();
     built.result.profile_id = new_id("profile", at);
     sql::write_setting(db, "profile_id", built.result.profile_id, at);
+    const std::string installation_id = begin_installation(db, at);
     if (plan.demo) sql::write_setting(db, "demo", "true", at);
     record_first_policy(db, policy, plan.policy, at);
     const auto signer = audit::HeadSigner::create(db, data_key);
@@ -55,7 +59,7 @@ Built fill_database(sql::Connection& db, const InitPlan& plan, const Policy& pol
     built.root_key_pem = std::move(ca.root_key_pem);
     built.csr_pem = std::move(ca.csr_pem);
     if (!plan.recovery_key_out.empty()) built.recovery_key = users::make_recovery_key(db, data_key);
-    audit::append(db, plan.admin, first_events(plan, policy, built.result.profile_id), &signer);
+    audit::append(db, plan.admin, first_events(plan, policy, built.result.profile_id, installation_id), &signer);
   });
   built.result.policy_version = policy.version();
   return built;

@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "workflow/key_names.hpp"
+#include "workflow/license.hpp"
 
 namespace ymgr {
 namespace {
@@ -362,18 +363,30 @@ struct Plan {
   std::optional<operations::Earlier> earlier;  // this run was begun before
 };
 
-void plan_new(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Plan& plan) {
+/// Of what is planned anew: a run that was begun before is finished.
+void take_refusal(const Error& unlicensed, Plan& plan) {
+  if (unlicensed.kind() != Kind::policy) throw Error(unlicensed);  // for now alone: nothing is on record
+  plan.op.events.push_back({plan.op.request_id, "license.refused", plan.op.target,
+                            Json::object({{"reason", std::string(unlicensed.what())}})});
+  plan.refused = unlicensed;
+}
+
+/// @param unlicensed  what the licence says against it
+void plan_new(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options,
+              const std::optional<Error>& unlicensed, Plan& plan) {
   const Time at = now();
   look_for_active(bench, all, options, at);
   plan.op = plan_operation(bench, all, options, at);
   if (plan.op.items.empty()) return;
   for (const auto& wanted : all)
     if (!wanted.unchanged) plan.op.events.push_back(intent_of(plan.op, wanted));
+  if (unlicensed) return take_refusal(*unlicensed, plan);
   plan.refused = ask_policy(bench, items_of(all), PolicyRequest::Action::issue, plan.op.request_id, plan.op.events);
 }
 
 /// In a transaction, which may run it again.
-void find_or_plan(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Plan& plan) {
+void find_or_plan(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options,
+                  const std::optional<Error>& unlicensed, Plan& plan) {
   plan = Plan{};
   NewOperation same;
   same.request_id = options.request_id;
@@ -383,7 +396,7 @@ void find_or_plan(Workbench& bench, std::vector<Wanted>& all, const IssueOptions
   same.target = target_of(same);
   plan.earlier = operations::find_earlier(bench, same);
   if (plan.earlier) return;
-  plan_new(bench, all, options, plan);
+  plan_new(bench, all, options, unlicensed, plan);
   if (plan.op.items.empty()) return;
   if (plan.refused)
     operations::create_refused(bench, plan.op, *plan.refused);
@@ -426,9 +439,10 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
   auto all = fill_in_all(bench, std::move(requests));
   look_at_slots(bench, all, options);
   look_at_key_names(bench, all);
+  const auto unlicensed = options.licensed ? std::nullopt : license_refusal(bench);
   Plan plan;
   if (options.dry_run) {
-    plan_new(bench, all, options, plan);
+    plan_new(bench, all, options, unlicensed, plan);
     if (plan.refused) throw Error(*plan.refused);
     auto answer = planned_answer(items_of(all));
     merge_unchanged(all, answer);
@@ -437,55 +451,13 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
   check_installations(bench, all, options.installation);
   {
     const TraceSpan span("plan");
-    bench.db.transaction(sql::Access::write, [&] { find_or_plan(bench, all, options, plan); });
+    bench.db.transaction(sql::Access::write, [&] { find_or_plan(bench, all, options, unlicensed, plan); });
   }
   if (plan.refused) throw Error(*plan.refused);
   save_installations(bench, all);
   auto answer = carry_out(bench, all, plan);
   merge_unchanged(all, answer);
   return answer;
-}
-
-namespace {
-
-/// What today's policy decides is taken over, as everything else that it says.
-void take_rules(Workbench& bench, CertificateItem& item) {
-  const auto& rules = bench.policy.profile(item.profile);
-  item.plan.eku = rules.eku;
-  item.plan.key_usage = rules.key_usage;
-  item.policy_version = bench.policy.version();
-  item.needs_approval = item.needs_approval || needs_approval(rules, to_string(bench.session.identity().role));
-}
-
-}  // namespace
-
-std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
-                                            PolicyRequest::Action action, std::vector<CertificateItem> items) {
-  std::vector<CertificateItem> approved, refused;
-  std::vector<audit::Event> events;
-  for (auto& item : items) {
-    if (!item.certificate) {
-      take_rules(bench, item);
-      item.error = ask_policy(bench, {item}, action, request_id, events);
-    }
-    (item.error ? refused : approved).push_back(std::move(item));
-  }
-  if (events.empty()) return approved;
-  bench.db.transaction(sql::Access::write, [&] {
-    audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
-    for (const auto& item : refused) operations::note_error(bench, request_id, item.position, item.target, *item.error);
-  });
-  return approved;
-}
-
-CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
-                                      std::string_view outcome, const std::function<void()>& before_end) {
-  const auto action = kind == "renew" ? PolicyRequest::Action::renew : PolicyRequest::Action::resume;
-  auto items = within_operation(
-      request_id, [&] { return approved_again(bench, request_id, action, load_certificate_items(bench, request_id)); });
-  run_certificate_items(bench, request_id, items);
-  if (before_end) before_end();
-  return finish_resumed(bench, request_id, items, outcome);
 }
 
 }  // namespace ymgr

@@ -33,10 +33,11 @@ struct IssueOptions {
   WhenActive when_active = WhenActive::refuse;
   Existing installation = Existing::refuse;  // replace: --force
   bool dry_run = false;
+  bool licensed = false;  // asked before, by the operation that this is part of
 };
 
 /// Plans all of them, asks the policy once for all, and only then makes keys. Items come back in the order of `requests`.
-/// @throws Error policy-violation (audited, with every violation), name-active, operation-open, name-invalid, profile-unknown; for
+/// @throws Error policy-violation (audited, with every violation), license-expired, license-invalid, name-active, operation-open, name-invalid, profile-unknown; for
 /// a key on a card also what usable_device, require_algorithm and require_pin throw, and slot-used
 CertificateAnswer issue(Workbench&, std::vector<IssueRequest> requests, const IssueOptions&);
 

@@ -12,6 +12,7 @@ class SealedStores : public Stores {
   SecretReach reach() const noexcept override { return is_open() ? SecretReach::all : SecretReach::none; }
   std::unique_ptr<SecretStore> secrets() override { return open_sealed_secrets(db_, session_.data_key()); }
   std::unique_ptr<IdentityTokens> tokens() override { return open_sealed_tokens(db_, session_.data_key()); }
+  license::Shelf licenses() override { return {secrets(), "license"}; }
 
   KeyPlace usual_place() const noexcept override { return KeyPlace::sealed; }
   bool keeps(KeyPlace place) const noexcept override { return place == KeyPlace::sealed || place == KeyPlace::file; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "keys/key_store.hpp"
+#include "license/license_book.hpp"
 #include "secrets/secret_store.hpp"
 #include "session/identity.hpp"
 #include "session/session.hpp"
@@ -28,6 +29,8 @@ class Stores {
   virtual SecretReach reach() const noexcept = 0;
   virtual std::unique_ptr<SecretStore> secrets() = 0;
   virtual std::unique_ptr<IdentityTokens> tokens() = 0;
+  /// Every role of a team may read there.
+  virtual license::Shelf licenses() = 0;
 
   /// Where keys go when nobody says: sealed, a team's to transit.
   virtual KeyPlace usual_place() const noexcept = 0;
@@ -61,6 +64,7 @@ struct VaultPlaces {
   SecretReach reach = SecretReach::all;
   std::shared_ptr<vault::WorkerClients> workers = {};  // shared with the CA's signers
   std::string audit_key = {};                          // in transit, too, and none of Stores::all_keys
+  std::string licenses = "ymgr-license";               // document of the engine for secrets
 };
 /// Of a team: Vault decides what whoever is logged in may open. The client outlives it.
 std::unique_ptr<Stores> open_vault_stores(vault::Client&, VaultPlaces);

@@ -46,6 +46,9 @@ class VaultStores : public Stores {
     return std::make_unique<PinsAlone>(std::move(secrets));
   }
   std::unique_ptr<IdentityTokens> tokens() override { return open_vault_tokens(client_, places_.token_role); }
+  license::Shelf licenses() override {
+    return {open_vault_secrets(client_, places_.kv), "yubikeys/data/" + places_.licenses};
+  }
 
   KeyPlace usual_place() const noexcept override { return KeyPlace::transit; }
   bool keeps(KeyPlace place) const noexcept override { return place == KeyPlace::transit || place == KeyPlace::file; }

@@ -21,10 +21,11 @@ struct PolicyParts {
 };
 const PolicyParts policy_parts[] = {
     {"admin", {"admin", "person", "shared"}},
-    {"operator", {"operator", "services", "audit_key", "person", "card", "certificates", "settings", "shared"}},
-    {"user", {"user", "person", "certificates", "settings", "shared"}},
-    {"auditor", {"auditor", "person", "certificates", "settings", "shared"}},
-    {"renewer", {"renewer", "services", "audit_key", "certificates", "settings", "shared"}},
+    {"operator",
+     {"operator", "services", "audit_key", "person", "card", "certificates", "settings", "license", "shared"}},
+    {"user", {"user", "person", "certificates", "settings", "license", "shared"}},
+    {"auditor", {"auditor", "person", "certificates", "settings", "license", "shared"}},
+    {"renewer", {"renewer", "services", "audit_key", "certificates", "settings", "license", "shared"}},
 };
 
 /// Where accounts are made here, their owners set their passwords.

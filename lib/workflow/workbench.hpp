@@ -10,6 +10,7 @@
 #include "audit/audit.hpp"
 #include "authority/authority.hpp"
 #include "base/notice.hpp"
+#include "license/license.hpp"
 #include "policy/policy.hpp"
 #include "session/session.hpp"
 #include "sql/connection.hpp"
@@ -60,6 +61,8 @@ struct Workbench {
   std::shared_ptr<DeviceOwners> owners = {};                 // nullptr: no Vault is to know whose YubiKeys are
   /// Asks whoever gave the command for the PIN of that YubiKey. Empty, or nullopt: there is nobody to ask.
   std::function<std::optional<Secret>(const std::string& serial)> ask_pin = {};
+  /// Of the configuration, read when the licence is asked for. Empty, or none: nothing is limited.
+  std::function<std::vector<license::VendorKey>()> vendor_keys = {};
 
   /// @throws Error agent-unreachable: there is none here
   agent::Client& agent() const;

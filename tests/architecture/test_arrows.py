@@ -27,10 +27,11 @@ ARROWS = {
     "inventory": "sql x509",
     "authority": "secrets sql vault x509",
     "session": "agent audit secrets sql vault x509",
+    "license": "secrets x509",
     "report": "http inventory sql x509",
     "plain": "x509",
-    "workflow": "agent audit authority inventory keys policy report secrets session sql vault http x509",
-    "cli": "workflow agent audit authority inventory keys plain policy report secrets session sql vault http x509",
+    "workflow": "agent audit authority inventory keys license policy report secrets session sql vault http x509",
+    "cli": "workflow agent audit authority inventory keys license plain policy report secrets session sql vault http x509",
     "agentd": "agent http x509",
 }
 

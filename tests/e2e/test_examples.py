@@ -11,7 +11,7 @@ from harness import PATH, RELEASE, TOP, run
 PARTS = {"demo-tools.sh", "demo-yubikey.sh", "scratch.sh", "team-servers.sh", "with-virtual-yubikey.sh"}
 TOURS = {"demo.sh", "team.sh"}
 USES = ("mtls", "nginx", "offboard", "pipeline", "postgres-tls", "ssh-yubikey")
-ELSEWHERE = {"agent-set-pin.sh": "test_agent_client.py", "ask-claude.sh": "test_ask.py"}
+ELSEWHERE = {"agent-set-pin.sh": "test_agent_client.py", "ask-claude.sh": "test_ask.py", "license.sh": "test_license.py"}
 
 
 def to_the_end(name):

@@ -1,10 +1,12 @@
 """Keys of a team: in Vault's transit engine, or in files of the host that needs them."""
 
 import base64
+import time
 
 import pytest
-from harness import FAILPOINT, Ymgr, openssl
+from harness import FAILPOINT, RELEASE, Ymgr, openssl
 from team import Team
+from vendor import Vendor
 
 ALGORITHMS = {
     "rsa-3072": "rsa-3072",
@@ -118,3 +120,54 @@ def test_keys_of_a_bulk_are_destroyed_by_several_workers(team, oscar):
     names = [item["name"] for item in made]
     oscar.json("revoke", *names, "--reason", "keyCompromise", "--yes")
     assert [transit_key(team, reference) for reference in references] == [None] * 12
+
+
+def test_a_licence_of_a_team_is_the_admins_to_install_and_nobodys_to_turn_back(team, oscar):
+    vendor = Vendor(team.folder, "acme")
+    config = team.folder / "licensed.yaml"
+    config.write_text(team.config.read_text() + f"license: {{vendor_key: {vendor.key}.pub}}\n")
+    people = {}
+    for name in ("ada", "oscar", "uma", "aude"):
+        box = team.person_box(name).box
+        people[name] = Ymgr(RELEASE, box, {"YMGR_CONFIG": str(config)})
+        people[name]("login", "--user", name)
+    ada, operator = people["ada"], people["oscar"]
+    admin = team.member("admin")
+
+    def states():
+        return {name: ymgr.json("license", "status")["state"] for name, ymgr in people.items()}
+
+    here = operator.json("license", "id")["installation_id"]
+    assert set(states().values()) == {"TRIAL"}
+    for change in (
+        "UPDATE ymgr.settings SET value = 'inst-20990101000000-7f3a91c04be2' WHERE name = 'installation_id'",
+        "DELETE FROM ymgr.settings WHERE name = 'installation_id'",
+    ):
+        worked, said = admin.try_sql(change)
+        assert not worked and "installation_id stays" in said
+    first = vendor.license(here, "lic-1", days=900)
+    time.sleep(1)  # licences have whole seconds
+    second = vendor.license(here, "lic-2", days=300)
+    assert operator.json("license", "install", first, exit=4)["code"] == "role-denied"
+    path = "yubikeys/data/ymgr-license"
+    assert team.member("operator").vault("POST", path, {"options": {"cas": 0}, "data": {}})[0] == 403
+    assert ada.json("license", "install", first)["state"] == "VALID"
+    kept = admin.vault("GET", path)[1]["data"]["data"]
+    assert ada.json("license", "install", second)["license_id"] == "lic-2"
+    assert set(states().values()) == {"VALID"}
+    operator("issue", "licensed.corp.test")
+    assert admin.vault("DELETE", path)[0] == 403
+    assert admin.vault("PUT", "yubikeys/destroy/ymgr-license", {"versions": [2]})[0] == 403
+    assert ada.json("license", "install", first, exit=5)["code"] == "license-invalid"  # the former, which is longer
+
+    assert admin.vault("POST", path, {"options": {"cas": 2}, "data": kept})[0] == 200
+    assert set(states().values()) == {"INVALID"}
+    refused = operator.json("issue", "turned-back.corp.test", exit=5)
+    assert refused["code"] == "license-invalid" and "not in the secret store any more" in refused["error"]
+    assert transit_key(team, "transit:turned-back-corp-test") is None
+    operator("renew", "licensed.corp.test", "--force")
+    assert not admin.try_sql("UPDATE ymgr.settings SET value = '2020' WHERE name = 'license.newest'")[0]
+    history = ada.json("license", "history")["licenses"]
+    assert [(item["license_id"], item["kept"]) for item in history] == [("lic-1", "kept"), ("lic-2", "missing")]
+    assert ada.json("license", "install", second)["state"] == "VALID"
+    operator("issue", "turned-back.corp.test")

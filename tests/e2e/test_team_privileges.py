@@ -110,6 +110,7 @@ VAULT = {
         ("a request by the key of checkpoints", "POST", "transit/keys/ymgr-audit/csr", {"csr": CSR}, DENIED),
         ("no key of checkpoints", "POST", "transit/keys/ymgr-audit/config", {"deletion_allowed": True}, DENIED),
         ("a checkpoint", "POST", "yubikeys/data/ymgr-checkpoints", {"data": {}, "options": {"cas": 0}}, DENIED),
+        ("a licence", "POST", "yubikeys/data/ymgr-license", {"data": {}, "options": {"cas": 0}}, DENIED),
     ],
     "auditor": [
         ("a PIN", "GET", "yubikeys/data/1001/pin", None, DENIED),
@@ -117,6 +118,7 @@ VAULT = {
         ("a certificate", "POST", "pki/sign/ymgr-tls-server-ec", {"csr": CSR, "common_name": "a.corp.test"}, DENIED),
         ("a signature", "POST", "transit/sign/web1", {"input": "AAAA"}, DENIED),
         ("a checkpoint", "POST", "yubikeys/data/ymgr-checkpoints", {"data": {}, "options": {"cas": 0}}, DENIED),
+        ("a licence", "POST", "yubikeys/data/ymgr-license", {"data": {}, "options": {"cas": 0}}, DENIED),
         ("a signed checkpoint", "POST", "transit/sign/ymgr-audit", {"input": "AAAA"}, DENIED),
         ("a revocation", "POST", "pki/revoke", {"serial_number": NO_CERTIFICATE}, DENIED),
         ("another person", "POST", "identity/entity/id/{una}", {"metadata": {}}, DENIED),
@@ -136,6 +138,8 @@ VAULT = {
         ("no key of checkpoints", "POST", "transit/keys/ymgr-audit/config", {"deletion_allowed": True}, DENIED),
         ("no former checkpoint", "PUT", "yubikeys/destroy/ymgr-checkpoints", {"versions": [1]}, DENIED),
         ("no newest checkpoint", "DELETE", "yubikeys/data/ymgr-checkpoints", None, DENIED),
+        ("no former licence", "PUT", "yubikeys/destroy/ymgr-license", {"versions": [1]}, DENIED),
+        ("no licence", "DELETE", "yubikeys/data/ymgr-license", None, DENIED),
         ("another's database role", "GET", "database/creds/u-{una}", None, DENIED),
     ],
 }
@@ -273,6 +277,9 @@ SQL = {
         ("no certificate", "DELETE FROM ymgr.certificates", NO_RIGHT),
         ("no revocation", "UPDATE ymgr.certificates SET status = 'active', revoked_at = NULL, revocation_reason = NULL WHERE cert_id = 'c-revoked'", "a revocation stays"),
         ("the owner", "SET ROLE ymgr_owner", NO_RIGHT),
+        ("another installation", "UPDATE ymgr.settings SET value = 'inst-20990101000000-7f3a91c04be2' WHERE name = 'installation_id'", "installation_id stays"),
+        ("a new installation", "DELETE FROM ymgr.settings WHERE name = 'installation_id'", "installation_id stays"),
+        ("the installation's name", "UPDATE ymgr.settings SET name = 'x' WHERE name = 'installation_id'", "installation_id stays"),
     ],
 }
 

@@ -44,6 +44,20 @@ path "{{kv}}/destroy/{{prefix}}checkpoints" {
   capabilities = ["deny"]
 }
 
+# licences: new ones; the former stay
+path "{{kv}}/data/{{prefix}}license" {
+  capabilities = ["create", "read", "update"]
+}
+path "{{kv}}/metadata/{{prefix}}license" {
+  capabilities = ["read"]
+}
+path "{{kv}}/delete/{{prefix}}license" {
+  capabilities = ["deny"]
+}
+path "{{kv}}/destroy/{{prefix}}license" {
+  capabilities = ["deny"]
+}
+
 # the CA: its roles, issuers and settings. Whoever writes roles has certificates in every name
 path "{{pki}}/*" {
   capabilities = ["create", "read", "update", "delete", "list"]

@@ -41,6 +41,26 @@ END $$;
 CREATE OR REPLACE TRIGGER check_certificate BEFORE UPDATE OF status, revoked_at, revocation_reason ON certificates
 FOR EACH ROW EXECUTE FUNCTION check_certificate();
 
+-- The installation's id stays, since licences and the days of the trial hang on it; so does when the newest licence was issued, but for a
+-- newer one. Set-up alone can change them.
+CREATE OR REPLACE FUNCTION check_license_setting() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF ymgr.acts_for_all() OR OLD.name NOT IN ('installation_id', 'license.newest') THEN RETURN coalesce(NEW, OLD); END IF;
+  IF TG_OP = 'DELETE' OR NEW.name <> OLD.name OR (NEW.value <> OLD.value AND OLD.name = 'installation_id')
+     OR NEW.value < OLD.value THEN
+    RAISE EXCEPTION 'the setting % stays', OLD.name USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER check_license_setting BEFORE UPDATE OR DELETE ON settings
+FOR EACH ROW EXECUTE FUNCTION check_license_setting();
+INSERT INTO settings (name, value, updated_at)
+SELECT 'installation_id',
+  'inst-' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS') || '-' || left(replace(gen_random_uuid()::text, '-', ''), 12),
+  floor(extract(epoch FROM clock_timestamp()) * 1000000)
+ON CONFLICT (name) DO NOTHING;
+
 -- The audit trail of a profile that moves here comes in as it was: rows that have a hash, one after the other behind what is there. Each
 -- hash is computed again. Set-up alone can write place or hash; everybody else's rows get them, time and actor from here.
 CREATE OR REPLACE FUNCTION audit_chain() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER

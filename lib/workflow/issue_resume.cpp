@@ -1,0 +1,46 @@
+#include "workflow/issue.hpp"
+
+namespace ymgr {
+namespace {
+
+/// What today's policy decides is taken over, as everything else that it says.
+void take_rules(Workbench& bench, CertificateItem& item) {
+  const auto& rules = bench.policy.profile(item.profile);
+  item.plan.eku = rules.eku;
+  item.plan.key_usage = rules.key_usage;
+  item.policy_version = bench.policy.version();
+  item.needs_approval = item.needs_approval || needs_approval(rules, to_string(bench.session.identity().role));
+}
+
+}  // namespace
+
+std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
+                                            PolicyRequest::Action action, std::vector<CertificateItem> items) {
+  std::vector<CertificateItem> approved, refused;
+  std::vector<audit::Event> events;
+  for (auto& item : items) {
+    if (!item.certificate) {
+      take_rules(bench, item);
+      item.error = ask_policy(bench, {item}, action, request_id, events);
+    }
+    (item.error ? refused : approved).push_back(std::move(item));
+  }
+  if (events.empty()) return approved;
+  bench.db.transaction(sql::Access::write, [&] {
+    audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+    for (const auto& item : refused) operations::note_error(bench, request_id, item.position, item.target, *item.error);
+  });
+  return approved;
+}
+
+CertificateAnswer resume_certificates(Workbench& bench, const std::string& request_id, const std::string& kind,
+                                      std::string_view outcome, const std::function<void()>& before_end) {
+  const auto action = kind == "renew" ? PolicyRequest::Action::renew : PolicyRequest::Action::resume;
+  auto items = within_operation(
+      request_id, [&] { return approved_again(bench, request_id, action, load_certificate_items(bench, request_id)); });
+  run_certificate_items(bench, request_id, items);
+  if (before_end) before_end();
+  return finish_resumed(bench, request_id, items, outcome);
+}
+
+}  // namespace ymgr
