@@ -5,6 +5,7 @@ namespace ymgr::cli {
 extern const Command init_command, login_command, logout_command, whoami_command;
 extern const Command issue_command, renew_command, revoke_command, resume_command;
 extern const Command report_command, ask_command;
+extern const Command notify_test_command, notify_send_command, notify_list_command;
 extern const Command cert_list_command, cert_show_command, cert_export_command, cert_check_command,
     cert_explain_command;
 extern const Command enroll_command, set_pin_command;
@@ -46,6 +47,7 @@ constexpr const Command* table[] = {
     &policy_set_command,
     &operation_list_command, &operation_show_command, &operation_approve_command,
     &operation_deny_command, &operation_abandon_command,
+    &notify_test_command, &notify_send_command, &notify_list_command,
     &ca_show_command, &ca_export_command, &ca_crl_command, &ca_serve_command, &ca_import_command, &ca_rotate_command,
     &audit_list_command, &audit_verify_command, &audit_export_command, &audit_checkpoint_command,
     &backup_create_command, &backup_verify_command, &backup_restore_command,
@@ -68,6 +70,7 @@ constexpr Group group_table[] = {
     {"policy", "what may be issued"},
     {"audit", "what was done, by whom"},
     {"operation", "what was begun, and how far it came"},
+    {"notify", "telling people of what ends and fails"},
     {"backup", "the whole profile in one sealed file"},
     {"user", "people who may log in, and their roles"},
     {"license", "what the vendor's licence allows"},

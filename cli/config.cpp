@@ -13,6 +13,7 @@
 #include "base/yaml.hpp"
 #include "cli/config_checks.hpp"
 #include "cli/environment.hpp"
+#include "cli/notify_settings.hpp"
 #include "workflow/heartbeat.hpp"
 
 namespace ymgr::cli {
@@ -49,6 +50,31 @@ constexpr ConfigKey keys[] = {
      "PEM files of further roots whose attestations of keys are believed", check_files},
     {"license.vendor_key", "", "", "none: nothing is limited",
      "keys that licences are signed with: PEM files, or ed25519:BASE64, with commas between them", check_vendor_keys},
+    {"notify.windows", "", "", "30,14,7,1", "days before its end at which a certificate that nobody renews is told of",
+     check_windows},
+    {"notify.timeout", "", "", "30s", "longest time that one channel for notices may take", check_duration},
+    {"notify.mail.host", "", "", "", "mail server that notices go to; without it there are no mails", check_mail_host},
+    {"notify.mail.port", "", "", "", "its port, else 587, with tls 465, with none 25", check_optional_port},
+    {"notify.mail.tls", "", "", "starttls", "starttls, tls (from the first byte on) or, to this host alone, none",
+     check_mail_tls},
+    {"notify.mail.ca_file", "", "", "", "PEM file of the CAs that its certificate may be from, else the system's",
+     check_file},
+    {"notify.mail.from", "", "", "", "address that mails come from", check_mail_address},
+    {"notify.mail.to", "", "", "", "addresses that they go to, with commas between them", check_mail_addresses},
+    {"notify.mail.user", "", "", "", "name to log in with at the mail server", check_mail_user},
+    {"notify.mail.password_file", "", "", "", "file with its password (0600), or credential:NAME of systemd",
+     check_secret_place},
+    {"notify.webhook.url", "", "", "", "URL that notices are posted to", check_webhook_url},
+    {"notify.webhook.url_file", "", "", "", "file with that URL, or credential:NAME, where it is a secret itself",
+     check_secret_place},
+    {"notify.webhook.kind", "", "", "json", "json (ymgr schema notice) or slack", check_webhook_kind},
+    {"notify.webhook.ca_file", "", "", "", "PEM file of the CAs that its certificate may be from, else the system's",
+     check_file},
+    {"notify.webhook.header", "", "", "", "name of a header that it wants, such as Authorization", check_header_name},
+    {"notify.webhook.header_file", "", "", "", "file with the value of that header (0600), or credential:NAME",
+     check_secret_place},
+    {"notify.exec.command", "", "", "", "program that gets notices as JSON on its standard input: a list of words",
+     check_command},
     {"vault.address", "BAO_ADDR VAULT_ADDR", "", "", "https:// addresses of OpenBao or Vault, with commas between them",
      check_addresses},
     {"vault.namespace", "BAO_NAMESPACE VAULT_NAMESPACE", "", "", "namespace in it", check_namespace},
@@ -86,9 +112,10 @@ const ConfigKey& key_named(std::string_view name) {
 /// Between the values of a key that may be a list in YAML; nullptr: it may not.
 const char* separator_of(std::string_view name) {
   if (name == "attestation.roots") return ":";
-  return name == "license.vendor_key" || name == "vault.address" || name == "vault.domains" || name == "database.host"
-             ? ","
-             : nullptr;
+  for (const std::string_view list :
+       {"license.vendor_key", "vault.address", "vault.domains", "database.host", "notify.windows", "notify.mail.to"})
+    if (name == list) return ",";
+  return nullptr;
 }
 
 /// A list in YAML, as split_words takes it apart again.
@@ -113,6 +140,7 @@ class FileReader {
     take_section(reader, "secrets", {"pin", "pin_tries", "puk_tries"}, file.settings);
     take_section(reader, "attestation", {"roots"}, file.settings);
     take_servers(reader, file.settings);
+    take_notify(reader, file.settings);
     if (const YamlNode* contexts = reader.node("contexts")) take_contexts(reader, *contexts, file);
     reader.finish();
     return file;
@@ -134,12 +162,26 @@ class FileReader {
     take_section(reader, "database", {"host", "port", "name", "ca_file", "roles"}, into);
   }
 
+  void take_notify(YamlReader& reader, Settings& into) {
+    const YamlNode* node = reader.node("notify");
+    if (!node) return;
+    YamlReader inside(*node, path_, Code::config_invalid, "notify");
+    take(inside, "windows", "notify.windows", into);
+    take(inside, "timeout", "notify.timeout", into);
+    take_section(inside, "mail", {"host", "port", "tls", "ca_file", "from", "to", "user", "password_file"}, into,
+                 "notify.");
+    take_section(inside, "webhook", {"url", "url_file", "kind", "ca_file", "header", "header_file"}, into, "notify.");
+    take_section(inside, "exec", {"command"}, into, "notify.");
+    inside.finish();
+  }
+
   void take_section(YamlReader& reader, std::string_view section, std::initializer_list<std::string_view> names,
-                    Settings& into) {
+                    Settings& into, std::string_view above = "") {
     const YamlNode* node = reader.node(section);
     if (!node) return;
-    YamlReader inside(*node, path_, Code::config_invalid, section);
-    for (const auto name : names) take(inside, name, std::string(section) + "." + std::string(name), into);
+    const std::string full = std::string(above) + std::string(section);
+    YamlReader inside(*node, path_, Code::config_invalid, full);
+    for (const auto name : names) take(inside, name, full + "." + std::string(name), into);
     inside.finish();
   }
 
@@ -149,6 +191,7 @@ class FileReader {
       YamlReader inside(value, path_, Code::config_invalid, "context " + name.scalar);
       take_common(inside, file.contexts[name.scalar]);
       take_servers(inside, file.contexts[name.scalar]);
+      take_notify(inside, file.contexts[name.scalar]);
       inside.finish();
     }
   }
@@ -156,7 +199,7 @@ class FileReader {
   void take(YamlReader& reader, std::string_view yaml_key, std::string_view name, Settings& into) {
     const YamlNode* node = reader.node(yaml_key);
     std::optional<std::string> value;
-    if (node && node->type == YamlNode::Type::sequence && name == "ask.command")
+    if (node && node->type == YamlNode::Type::sequence && (name == "ask.command" || name == "notify.exec.command"))
       value = quoted_words(reader.texts(yaml_key).value_or(std::vector<std::string>()));
     else if (node && node->type == YamlNode::Type::sequence && separator_of(name))
       value = join(reader.texts(yaml_key).value_or(std::vector<std::string>()), separator_of(name));
@@ -232,6 +275,13 @@ void apply_files(const std::vector<ConfigFile>& files, Settings& settings) {
   for (const ConfigFile& file : files) apply(file.settings, settings);
 }
 
+std::string without_final_slash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+}  // namespace
+
 std::string expand_home(std::string path) {
   if (path.starts_with("~/")) return home_folder() + path.substr(1);
   if (path.starts_with('/') || path.empty()) return path;
@@ -239,13 +289,6 @@ std::string expand_home(std::string path) {
   if (!::getcwd(folder.data(), folder.size())) throw system_error("find", "the working directory", errno);
   return std::string(folder.data()) + "/" + path;
 }
-
-std::string without_final_slash(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
-}
-
-}  // namespace
 
 std::span<const ConfigKey> config_keys() noexcept {
   return keys;
@@ -312,6 +355,9 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
                              {"database.ca_file", {"", "default"}},
                              {"database.roles", {"ymgr_", "default"}}};
   apply(defaults, settings);
+  for (const ConfigKey& key : keys)
+    if (key.name.starts_with("notify."))
+      settings.try_emplace(std::string(key.name), Setting{std::string(key.fallback), "default"});
   settings["home"].value = without_final_slash(expand_home(settings["home"].value));
   for (const char* path : {"session.folder", "agent.socket"}) {
     settings[path].value = without_final_slash(expand_home(settings[path].value));

@@ -71,6 +71,9 @@ struct Config {
 /// @throws Error usage, config-invalid: unknown context, bad value, naming where it stands
 Config make_config(const Values& flags, const std::vector<ConfigFile>* files);
 
+/// "~/" is the home folder; what begins with neither / nor ~/ stands in the working directory. Empty stays empty.
+std::string expand_home(std::string path);
+
 /// "table" … @throws Error usage
 Format parse_format(std::string_view text);
 

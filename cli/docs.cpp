@@ -5,6 +5,7 @@
 #include "cli/manual.hpp"
 #include "cli/output/printer.hpp"
 #include "cli/schema.hpp"
+#include "report/digest.hpp"
 
 namespace ymgr::cli {
 
@@ -34,6 +35,7 @@ void write_schemas(const std::string& folder) {
   }
   write(folder + "/ymgr.error.v1.json", dump_json_pretty(error_schema()));
   write(folder + "/ymgr.ask-answer.v1.json", dump_json_pretty(ask_answer_schema()));
+  write(folder + "/" + std::string(digest_schema) + ".json", dump_json_pretty(notice_schema()));
 }
 
 Result run(Invocation& call) {

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/config.hpp"
+#include "cli/notify.hpp"
 #include "cli/steadfast.hpp"
 #include "workflow/heartbeat.hpp"
 
@@ -275,9 +276,12 @@ Result tell_heartbeat(Invocation& call) {
   return result;
 }
 
-Result renew_what_is_due(Invocation& call, Workbench& bench, const RenewOptions& how) {
+Result renew_what_is_due(Invocation& call, Steadfast& steadfast, const RenewOptions& how) {
   if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
-  const auto answer = renew_due(bench, due_of(call), how);
+  const auto due = due_of(call);
+  // What a stand-in knows is not whom the team has told.
+  const auto answer = steadfast.is_here() ? renew_due_and_tell(call, steadfast.bench(), due, how)
+                                          : renew_due(steadfast.bench(), due, how);
   Result result = due_answer(call, answer);
   for (const auto& failure : answer.upkeep.failures)
     call.notices().warn(std::string("the CA is not looked after: ") + failure.what());
@@ -304,7 +308,7 @@ Result run(Invocation& call) {
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
   bench.ask_pin = pin_asker(call, due ? PinPrompt::never : PinPrompt::at_terminal);
   if (due) {
-    Result result = renew_what_is_due(call, bench, how);
+    Result result = renew_what_is_due(call, steadfast, how);
     if (!how.dry_run) steadfast.note();
     return result;
   }

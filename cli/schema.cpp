@@ -8,6 +8,7 @@
 #include "cli/ask_gate.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/printer.hpp"
+#include "report/digest.hpp"
 
 namespace ymgr::cli {
 
@@ -25,6 +26,33 @@ constexpr Field error_fields[] = {
     {"state", "?string", "state of the operation"},
     {"resume_id", "?string", "argument of ymgr resume"},
     {"audit_reference", "?string", "request id of the operation"},
+};
+
+/// What webhooks and programs get: lib/report/digest.cpp writes it.
+constexpr Field notice_fields[] = {
+    {"id", "string", "of this message, the same when it is sent again"},
+    {"at", "time", "when it was made"},
+    {"host", "string", "that sends it"},
+    {"test", "boolean", "a person tries the channel: there are no notices"},
+    {"subject", "string", "one line for people"},
+    {"summary", "object", "how many of each kind"},
+    {"summary.failure", "integer", "what fails"},
+    {"summary.expiry", "integer", "certificates that nobody has renewed"},
+    {"summary.recovery", "integer", "failures that are over"},
+    {"notices", "array of object", "failures first, expiries by their date"},
+    {"notices.id", "string", "the same however often it is sent: what is known already can be left out"},
+    {"notices.kind", "string", "failure, expiry or recovery"},
+    {"notices.name", "string", "of the certificate, or what failed"},
+    {"notices.cert_id", "?string", "certificate that it is about"},
+    {"notices.owner", "?string", "person it belongs to"},
+    {"notices.host", "?string", "where it is installed, or where something failed"},
+    {"notices.expires_at", "?time", "its end"},
+    {"notices.window_days", "?integer", "of an expiry: which of notify.windows; 0: it has expired"},
+    {"notices.days_left", "?integer", "whole days until its end"},
+    {"notices.code", "?string", "of a failure: see ymgr explain"},
+    {"notices.message", "?string", "what failed"},
+    {"notices.repeated", "boolean", "it may have come before: an attempt had no answer"},
+    {"notices.text", "string", "all of it in one line for people"},
 };
 
 Json schema_object(std::span<const Field> fields, std::string_view prefix);
@@ -65,10 +93,15 @@ Json schema_object(std::span<const Field> fields, std::string_view prefix) {
   return schema;
 }
 
+/// @param success  the schema of that member; null: it has none
 Json document_schema(std::string_view name, std::string_view title, Json success, std::span<const Field> fields) {
   Json body = schema_object(fields, "");
-  Json properties = Json::object({{"schema", Json::object({{"const", name}})}, {"success", std::move(success)}});
-  Json required = Json::array().push("schema").push("success");
+  Json properties = Json::object({{"schema", Json::object({{"const", name}})}});
+  Json required = Json::array().push("schema");
+  if (!success.is_null()) {
+    properties.set("success", std::move(success));
+    required.push("success");
+  }
   if (const Json* own = body.find("properties")) {
     for (const auto& [member, value] : own->members()) properties.set(member, value);
     for (const Json& member : body.at("required").items()) required.push(member);
@@ -82,7 +115,7 @@ Json document_schema(std::string_view name, std::string_view title, Json success
 }
 
 constexpr Argument arguments[] = {
-    {"COMMAND", "command whose document is described, or error", Argument::Count::any, "command"},
+    {"COMMAND", "command whose document is described, error or notice", Argument::Count::any, "command"},
 };
 constexpr Field fields[] = {
     {"schemas", "?array of object", "without COMMAND: all of them"},
@@ -95,6 +128,7 @@ constexpr Example examples[] = {
     {"ymgr schema", "the names of all schemas"},
     {"ymgr schema user list", "the schema of what ymgr user list --json prints"},
     {"ymgr schema error", "the schema of every failure"},
+    {"ymgr schema notice", "the schema of what notify.webhook and notify.exec get"},
 };
 
 Result list_schemas() {
@@ -106,13 +140,14 @@ Result list_schemas() {
   }
   list.push(Json::object({{"name", "ymgr.error.v1"}, {"command", "error"}}));
   list.push(Json::object({{"name", "ymgr.ask-answer.v1"}, {"command", "ask-answer"}}));
+  list.push(Json::object({{"name", digest_schema}, {"command", "notice"}}));
   return result;
 }
 
 const Command& find_shown(const std::string& path) {
   const Command* command = find_command(path);
   if (command && command->visibility == Visibility::shown) return *command;
-  std::vector<std::string_view> names = {"error", "ask-answer"};
+  std::vector<std::string_view> names = {"error", "ask-answer", "notice"};
   for (const Command* known : commands()) names.push_back(known->path);
   const auto near = nearest(path, names);
   throw Error(Code::usage, "there is no schema of '" + path + "'",
@@ -124,6 +159,7 @@ Result run(Invocation& call) {
   const std::string path = join(call.list("COMMAND"), " ");
   Json schema = path == "error"        ? error_schema()
                 : path == "ask-answer" ? ask_answer_schema()
+                : path == "notice"     ? notice_schema()
                                        : json_schema(find_shown(path));
   Result result{.json = Json::object(), .text = dump_json_pretty(schema)};
   result.json.set("json_schema", std::move(schema));
@@ -140,6 +176,11 @@ Json json_schema(const Command& command) {
 
 Json error_schema() {
   return document_schema("ymgr.error.v1", "A command that failed", Json::object({{"const", false}}), error_fields);
+}
+
+Json notice_schema() {
+  return document_schema(digest_schema, "What people are told of certificates that end and of what fails", {},
+                         notice_fields);
 }
 
 extern const Command schema_command;

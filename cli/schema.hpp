@@ -8,5 +8,7 @@ namespace ymgr::cli {
 Json json_schema(const Command&);
 /// Of every failure that ends a command.
 Json error_schema();
+/// Of what a webhook and a program for notices get.
+Json notice_schema();
 
 }  // namespace ymgr::cli

@@ -13,6 +13,8 @@ class Steadfast {
  public:
   explicit Steadfast(Invocation&);
   Workbench& bench();
+  /// It is the real database.
+  bool is_here() const noexcept { return is_here_; }
   /// At the end: notes what the next bad day will need. What keeps it from being noted is a warning.
   void note();
 

@@ -1,5 +1,7 @@
 #include "http/smtp.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -27,6 +29,8 @@ class Conversation {
     set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(message.size()));
     set(CURLOPT_READDATA, this);
     set(CURLOPT_READFUNCTION, &Conversation::give);
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_HEADERFUNCTION, &Conversation::hear);
   }
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
@@ -37,7 +41,7 @@ class Conversation {
     set(CURLOPT_MAIL_FROM, from.c_str());
     set(CURLOPT_MAIL_RCPT, &list_.front());
     const CURLcode code = curl().easy_perform(easy_.get());
-    curl().easy_setopt(easy_.get(), CURLOPT_SERVER_RESPONSE_TIMEOUT, 1L);  // of QUIT, which nobody needs an answer to
+    hear_no_more();
     if (code != CURLE_OK) fail(code);
   }
 
@@ -71,6 +75,7 @@ class Conversation {
     set(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     set(CURLOPT_URL, url.c_str());
     set(CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(time)));
+    set(CURLOPT_SERVER_RESPONSE_TIMEOUT, static_cast<long>(time / 1000 + 1));  // counts where the former does not
     if (settings_.user.empty()) return;
     set(CURLOPT_USERNAME, settings_.user.c_str());
     if (settings_.password) {
@@ -98,28 +103,50 @@ class Conversation {
     return given;
   }
 
+  /// The server's last refusal: libcurl does not always tell it.
+  static std::size_t hear(const char* data, std::size_t size, std::size_t count, void* self) {
+    constexpr std::size_t longest = 512;  // RFC 5321, 4.5.3.1.5
+    const std::string_view line(data, size * count);
+    if (line.starts_with('4') || line.starts_with('5'))
+      static_cast<Conversation*>(self)->refusal_ = line.substr(0, longest);
+    return line.size();
+  }
+
+  /// QUIT is still said, but nobody waits for the answer to it.
+  void hear_no_more() const noexcept {
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    curl().easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
+    if (socket != CURL_SOCKET_BAD) ::shutdown(socket, SHUT_RD);
+  }
+
+  std::string why_failed(CURLcode code, bool was_refused) const {
+    if (was_refused && !refusal_.empty()) return "it answers " + printable(trim(refusal_));
+    return printable(trim(why_.front() != '\0' ? why_.data() : curl().easy_strerror(code)));
+  }
+
   bool is_untrusted(CURLcode code) const noexcept {
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_USE_SSL_FAILED) return true;
     return code == CURLE_SSL_CONNECT_ERROR && std::strstr(why_.data(), "SSL routines") != nullptr;
   }
 
   [[noreturn]] void fail(CURLcode code) const {
-    const std::string why = printable(trim(why_.front() != '\0' ? why_.data() : curl().easy_strerror(code)));
-    const std::string whole = "the mail server " + place() + ": " + why;
-    if (is_untrusted(code)) throw Error(Code::channel_untrusted, whole);
     if (code == CURLE_SSL_CACERT_BADFILE) {
       read_file(settings_.ca_file);  // says why, if that is it
       throw Error(Code::certificate_invalid, "no certificates can be read from " + settings_.ca_file);
     }
     long last = 0;
     curl().easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &last);
-    if ((last >= 500 && last < 600) || code == CURLE_LOGIN_DENIED) throw Error(Code::channel_refused, whole);
-    const bool asked = left_.empty() && last == waits_for_end;
-    throw Error(Code::channel_unreachable, whole, {}, {}, asked ? Outcome::unknown : Outcome::known);
+    const bool for_now = last >= 400 && last < 500, for_good = last >= 500 && last < 600;
+    const std::string whole = "the mail server " + place() + ": " + why_failed(code, for_now || for_good);
+    if (is_untrusted(code)) throw Error(Code::channel_untrusted, whole);
+    if (for_good || (code == CURLE_LOGIN_DENIED && !for_now)) throw Error(Code::channel_refused, whole);
+    const bool was_asked = left_.empty() && last == waits_for_end;
+    throw Error(Code::channel_unreachable, whole, {}, {}, was_asked ? Outcome::unknown : Outcome::known);
   }
 
   const SmtpSettings& settings_;
   std::string_view left_;  // of the message
+  std::string refusal_;
   std::list<std::string> lines_;
   std::list<curl_slist> list_;
   std::array<char, CURL_ERROR_SIZE> why_{};
@@ -143,6 +170,12 @@ bool is_mail_address(std::string_view text) noexcept {
   const auto domain = text.substr(at + 1);
   return is_dot_string(text.substr(0, at)) && is_dot_string(domain) &&
          domain.find_first_not_of(host) == std::string_view::npos && domain.front() != '-';
+}
+
+bool is_this_host(std::string_view host) noexcept {
+  if (host == "localhost" || host == "::1") return true;
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos &&
+         std::ranges::count(host, '.') == 3;
 }
 
 void send_mail(const SmtpSettings& settings, const Envelope& envelope, std::string_view message) {

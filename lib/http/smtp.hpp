@@ -24,7 +24,7 @@ struct SmtpSettings {
   std::string user = {};     // empty: no login
   /// libcurl copies it, and does not clear the copy.
   std::shared_ptr<const Secret> password = {};
-  Duration timeout = std::chrono::seconds(30);  // of all of it
+  Duration timeout = std::chrono::seconds(30);  // of all of it; a server that stops in its midst may take twice that
 };
 
 struct Envelope {
@@ -34,6 +34,8 @@ struct Envelope {
 
 /// local@domain in ASCII, without quoting: nothing that ends a line, a path or a header (RFC 5321, 4.1.2: dot-string).
 bool is_mail_address(std::string_view text) noexcept;
+/// "localhost", 127.0.0.0/8 or ::1: what is said to it stays on this host without TLS.
+bool is_this_host(std::string_view host) noexcept;
 
 /// Hands `message` (RFC 5322, lines end in CRLF) over. Either all recipients are taken or none. Certificates and names are always
 /// checked, TLS 1.2 is the least; nothing is taken from the environment.

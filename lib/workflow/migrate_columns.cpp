@@ -157,6 +157,22 @@ constexpr Column compliance_reports[] = {{"week", key, number},
                                          {"revoked", living, number},
                                          {"offending", living, number}};
 
+/// Who was told of something stays so; a claim ends with the profile.
+constexpr Column notifications[] = {{"channel", key},
+                                    {"subject", key},
+                                    {"number", key, number},
+                                    {"kind", living},
+                                    {"detail", living},
+                                    {"fingerprint", living},
+                                    {"state", living, text, "CASE WHEN state = 'sending' THEN 'owed' ELSE state END"},
+                                    {"attempts", living, number},
+                                    {"unsure", living, number, "CASE WHEN state = 'sending' THEN 1 ELSE unsure END"},
+                                    {"error", living},
+                                    {"digest", living},
+                                    {"created_at", living, number},
+                                    {"sent_at", living, number},
+                                    {"ended_at", living, number}};
+
 constexpr std::size_t place(std::span<const Column> columns, std::string_view name) {
   std::size_t i = 0;
   while (columns[i].name != name) ++i;
@@ -210,7 +226,8 @@ std::span<const Table> tables() {
        .columns = operations,
        .rows = " WHERE state NOT IN ('open', 'waiting') ORDER BY request_id"},
       {.name = "operation_items", .columns = operation_items, .rows = " ORDER BY request_id, position"},
-      {.name = "compliance_reports", .columns = compliance_reports, .rows = " ORDER BY week"}};
+      {.name = "compliance_reports", .columns = compliance_reports, .rows = " ORDER BY week"},
+      {.name = "notifications", .columns = notifications, .rows = " ORDER BY channel, subject, number"}};
   return all;
 }
 

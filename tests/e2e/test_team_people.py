@@ -134,6 +134,27 @@ def test_a_renewer_is_an_operator_to_whom_the_servers_give_less(team, admin):
     robot.close()
 
 
+def test_a_renewer_tells_people_and_a_user_may_not(team, admin):
+    add(admin, "teller", "--role", "renewer")
+    robot, una = team.person_box("teller"), team.person_box("una")
+    robot("login", "--user", "teller", "--password-file", robot.box.secret("password", OTHER))
+    una("login", "--user", "una")
+    made = robot.json("issue", "told.corp.test")
+    team.pg.sql(
+        "UPDATE ymgr.certificates SET renew_at = 1, expires_at = (extract(epoch FROM now()) * 1000000)::bigint + "
+        f"6 * 86400000000 WHERE cert_id = '{made['cert_id']}'"
+    )
+    notify = "notify:\n  exec:\n    command: [/bin/sh, -c, 'cat >> told']\n"
+    for ymgr in (robot, una):
+        ymgr.box.file("../config/ymgr/ymgr.yaml", notify)
+    assert [one["count"] for one in robot.json("notify", "send")["channels"]] == [1]
+    assert robot.json("notify", "send")["channels"] == []
+    assert [one["state"] for one in admin.json("notify", "list")["notices"]] == ["sent"]
+    for words in (["send"], ["list"]):
+        assert una.json("notify", *words, exit=4)["code"] == "role-denied"
+    assert '"told.corp.test"' in (robot.box.work / "told").read_text()
+
+
 def ends(team, member, change):
     """`change` ends the member's open connection, database role and token."""
     login = member.database["username"]

@@ -214,6 +214,7 @@ SQL = {
         ("a denied key again", "DELETE FROM ymgr.denied_keys", NO_RIGHT),
         ("a report of the whole", "INSERT INTO ymgr.compliance_reports VALUES (1, 1, 'uma', 'v1', 0, 0, 0, 0, 0, 0)", NO_RIGHT),
         ("another's heartbeat", "INSERT INTO ymgr.heartbeats VALUES ('web1', 'ada', 1, 1, 0, NULL, 1)", NO_ROW),
+        ("what people were told", "SELECT detail FROM ymgr.notifications", NO_RIGHT),
         ("another policy", "UPDATE ymgr.settings SET value = 'x'", NO_RIGHT),
         ("another role", "SET ROLE ymgr_admin", NO_RIGHT),
         ("the owner", "SET ROLE ymgr_owner", NO_RIGHT),
@@ -249,6 +250,8 @@ SQL = {
         ("no revocation to come", "DELETE FROM ymgr.ca_revocations", NO_RIGHT),
         ("another CA", "UPDATE ymgr.issuers SET certificate = 'x'", NO_RIGHT),
         ("no YubiKey", "DELETE FROM ymgr.devices", NO_RIGHT),
+        ("no notice", "DELETE FROM ymgr.notifications", NO_RIGHT),
+        ("a notice that says something else", "UPDATE ymgr.notifications SET detail = '{}'", NO_RIGHT),
         ("another YubiKey", "UPDATE ymgr.devices SET serial = '9' WHERE serial = '1001'", NO_RIGHT),
     ],
     "auditor": [
@@ -256,6 +259,7 @@ SQL = {
         ("a certificate", certificate("c4", "aude", "aude"), NO_RIGHT),
         ("a status", "UPDATE ymgr.certificates SET status = 'revoked'", NO_RIGHT),
         ("an operation", OPERATION.format(id="o3", who="aude"), NO_RIGHT),
+        ("a notice that was sent", "UPDATE ymgr.notifications SET state = 'sent'", NO_RIGHT),
         ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
     ],
     "renewer": [

@@ -298,6 +298,14 @@ GRANT INSERT ON compliance_reports TO {{to}};
 CREATE POLICY {{policy}} ON compliance_reports FOR INSERT TO {{to}} WITH CHECK (reported_by = (SELECT actor())
   AND abs(extract(epoch FROM clock_timestamp()) - at / 1000000) < 3600);
 
+-- [admin operator auditor renewer] see what people were told, and what is owed
+GRANT SELECT ON notifications TO {{to}};
+CREATE POLICY {{policy}} ON notifications FOR SELECT TO {{to}} USING (true);
+-- [admin operator renewer] record what is due, and what was sent
+GRANT INSERT, UPDATE (state, holder, held_until, attempts, unsure, error, digest, sent_at, ended_at) ON notifications TO {{to}};
+CREATE POLICY {{policy}} ON notifications FOR INSERT TO {{to}} WITH CHECK (true);
+CREATE POLICY {{policy}} ON notifications FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+
 -- [admin operator user auditor renewer] the same rows with times that people can read
 GRANT SELECT ON readable_certificates, readable_operations, readable_sessions, readable_devices,
   readable_audit_events TO {{to}};
