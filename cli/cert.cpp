@@ -5,6 +5,7 @@
 #include "cli/certificates.hpp"
 #include "cli/inventory.hpp"
 #include "cli/output/table.hpp"
+#include "inventory/tracked.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -26,7 +27,7 @@ constexpr Field list_fields[] = {
     {"certificates", "array of object", "soonest expiry first"},
     {"certificates.cert_id", "string", "id of the certificate"},
     {"certificates.name", "string", "name of the lineage"},
-    {"certificates.status", "string", "active, expired, superseded or revoked"},
+    {"certificates.status", "string", "active, expired, superseded or revoked; tracked: from elsewhere"},
     {"certificates.expires_at", "time", "last second of its validity"},
     {"certificates.owner", "?string", "the person it belongs to"},
     {"certificates.profile", "string", "certificate profile"},
@@ -61,6 +62,7 @@ constexpr Field list_fields[] = {
 constexpr Example list_examples[] = {
     {"ymgr cert list --expiring 30d", "what to look after"},
     {"ymgr cert list --select 'owner=alice,name=*.example.com' -o wide", "with ids, serials and keys"},
+    {"ymgr cert list --select status=tracked", "what is watched of other CAs; cert track"},
     {"ymgr cert list --limit 0 -o csv > inventory.csv", "the whole inventory"}};
 
 constexpr Column list_columns[] = {{"NAME", "name"},
@@ -102,6 +104,13 @@ inventory::ListQuery list_query(Invocation& call, const Session& session, Time a
   return query;
 }
 
+/// Certificates from elsewhere stand apart, and come only when they are asked for.
+bool asks_for_tracked(const Selection& selection) {
+  return std::ranges::any_of(selection.conditions, [](const auto& condition) {
+    return condition.field == "status" && condition.value == "tracked" && !condition.negated;
+  });
+}
+
 Result run_list(Invocation& call) {
   const auto& session = call.wiring().session();
   session.require(Right::read_inventory);
@@ -110,9 +119,14 @@ Result run_list(Invocation& call) {
   const auto limit = call.number("--limit", 0, 100'000'000).value_or(first_limit);
   query.limit = limit == 0 ? 0 : limit + 1;
   Json::Array items;
-  inventory::list(call.wiring().database(), query, at, [&](const CertificateRow& row) {
-    items.push_back(inventory::to_json(row, at, inventory::WithPem::no));
-  });
+  auto& db = call.wiring().database();
+  if (asks_for_tracked(query.selection)) {
+    for (const auto& row : tracked::list(db, query.selection, at)) items.push_back(tracked::as_certificate(row, at));
+  } else {
+    inventory::list(db, query, at, [&](const CertificateRow& row) {
+      items.push_back(inventory::to_json(row, at, inventory::WithPem::no));
+    });
+  }
   const bool truncated = limit > 0 && items.size() > static_cast<std::size_t>(limit);
   if (truncated) {
     items.pop_back();

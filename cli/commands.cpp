@@ -7,7 +7,7 @@ extern const Command issue_command, renew_command, revoke_command, resume_comman
 extern const Command report_command, ask_command;
 extern const Command notify_test_command, notify_send_command, notify_list_command;
 extern const Command cert_list_command, cert_show_command, cert_export_command, cert_check_command,
-    cert_explain_command;
+    cert_explain_command, cert_track_command, cert_untrack_command;
 extern const Command enroll_command, set_pin_command;
 extern const Command device_list_command, device_show_command, device_attest_command, device_unblock_command,
     device_set_puk_command, device_rotate_secrets_command, device_reveal_command, device_assign_command,
@@ -39,6 +39,7 @@ constexpr const Command* table[] = {
     &issue_command, &renew_command, &revoke_command, &resume_command, &reconcile_command, &report_command, &ask_command,
     &enroll_command, &set_pin_command,
     &cert_list_command, &cert_show_command, &cert_export_command, &cert_check_command, &cert_explain_command,
+    &cert_track_command, &cert_untrack_command,
     &device_list_command, &device_show_command, &device_unblock_command, &device_set_puk_command,
     &device_rotate_secrets_command, &device_reveal_command, &device_attest_command, &device_assign_command,
     &device_lost_command, &device_found_command, &device_replace_command, &device_retire_command, &device_reset_command,

@@ -96,7 +96,9 @@ constexpr Field fields[] = {
     {"waits.cert_id", "?string", "null: a renewal that was begun"},
     {"waits.device", "?string", "serial number of the YubiKey that has the key"},
     {"waits.needs", "string",
-     "device: the YubiKey is not plugged in; pin: nobody can be asked for it; request: a new one of the key's holder"},
+     "device: the YubiKey is not plugged in; pin: nobody can be asked for it; request: a new one of the key's holder; "
+     "elsewhere: "
+     "another CA's, which is tracked"},
     {"hooks", "?object", "run, failed, messages"},
     {"crl_refreshed", "?boolean", "a CRL was due and signed again"},
     {"ocsp_refreshed", "?boolean", "the OCSP signer was due and renewed"},
@@ -204,6 +206,7 @@ void tell_next_expiry(const RenewAnswer& answer, Json& json) {
 
 std::string waiting_text(const Waiting& one) {
   const std::string name = printable(one.name) + " waits ";
+  if (one.needs == "elsewhere") return name + "to be renewed elsewhere: it is not our CA's\n";
   if (one.needs == "request") return name + "for a new request of its key's holder\n";
   const std::string device = one.device.empty() ? "its YubiKey" : "YubiKey " + one.device;
   return name + (one.needs == "pin" ? "for the PIN of " + device : "until " + device + " is plugged in") + "\n";
@@ -317,6 +320,7 @@ Result run(Invocation& call) {
   Result result = flat_answer(answer);
   tell_next_expiry(answer, result.json);
   tell_hooks(call, answer.hooks, result.json);
+  if (!how.dry_run) steadfast.note();
   return result;
 }
 

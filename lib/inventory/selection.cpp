@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, 11> fields{"owner",     "profile", "name",           "status",
                                                   "label.KEY", "ca",      "expires-before", "expires-after",
                                                   "host",      "key",     "device"};
-constexpr std::array<std::string_view, 4> statuses{"active", "expired", "superseded", "revoked"};
+constexpr std::array<std::string_view, 5> statuses{"active", "expired", "superseded", "revoked", "tracked"};
 constexpr std::string_view label_prefix = "label.";
 constexpr std::size_t most_conditions = 32;
 

@@ -118,6 +118,29 @@ constexpr Column labels[] = {{"cert_id", key}, {"name", key}, {"value"}};
 constexpr Column denied_keys[] = {
     {"public_key_sha256", key}, {"reason", living}, {"denied_at", living, number}, {"cert_id", living}};
 
+constexpr Column tracked[] = {{"track_id", key},
+                              {"source"},
+                              {"host"},
+                              {"name", living},
+                              {"subject", living},
+                              {"sans", living},
+                              {"serial_number", living},
+                              {"issuer", living},
+                              {"key_algorithm", living},
+                              {"public_key_sha256", living},
+                              {"not_before", living, number},
+                              {"expires_at", living, number},
+                              {"renew_at", living, number},
+                              {"fingerprint", living},
+                              {"pem", living},
+                              {"owner", living},
+                              {"profile", living},
+                              {"installation", living},
+                              {"status", living},
+                              {"tracked_at", fixed, number},
+                              {"tracked_by"},
+                              {"seen_at", living, number}};
+
 constexpr Column operations[] = {{"request_id", key},
                                  {"kind"},
                                  {"target"},
@@ -146,16 +169,10 @@ constexpr Column operation_items[] = {
     {"updated_at", living, number}};
 
 /// A week that the team has reported on stays the team's.
-constexpr Column compliance_reports[] = {{"week", key, number},
-                                         {"at", living, number},
-                                         {"reported_by", living},
-                                         {"policy_version", living},
-                                         {"active", living, number},
-                                         {"expired", living, number},
-                                         {"due", living, number},
-                                         {"expiring", living, number},
-                                         {"revoked", living, number},
-                                         {"offending", living, number}};
+constexpr Column compliance_reports[] = {
+    {"week", key, number},       {"at", living, number},       {"reported_by", living}, {"policy_version", living},
+    {"active", living, number},  {"expired", living, number},  {"due", living, number}, {"expiring", living, number},
+    {"revoked", living, number}, {"offending", living, number}};
 
 /// Who was told of something stays so; a claim ends with the profile.
 constexpr Column notifications[] = {{"channel", key},
@@ -222,6 +239,7 @@ std::span<const Table> tables() {
       {.name = "certificates", .columns = certificates, .rows = " ORDER BY rowid", .went_on = certificate_went_on},
       {.name = "certificate_labels", .columns = labels, .rows = " ORDER BY cert_id, name"},
       {.name = "denied_keys", .columns = denied_keys, .rows = " ORDER BY public_key_sha256"},
+      {.name = "tracked_certificates", .columns = tracked, .rows = " ORDER BY track_id"},
       {.name = "operations",
        .columns = operations,
        .rows = " WHERE state NOT IN ('open', 'waiting') ORDER BY request_id"},

@@ -10,6 +10,7 @@
 #include "workflow/issue.hpp"
 #include "workflow/renew_plan.hpp"
 #include "workflow/renew_run.hpp"
+#include "workflow/track.hpp"
 
 namespace ymgr {
 namespace {
@@ -211,6 +212,16 @@ DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& op
   return run;
 }
 
+/// What is watched of other CAs belongs to a run that takes everything.
+void take_tracked(Workbench& bench, const DueOptions& due, Rehearsal rehearsal, RenewAnswer& answer) {
+  if (!due.selection.empty() || due.limit > 0) return;
+  auto found = replace_tracked(bench, rehearsal);
+  answer.items.insert(answer.items.end(), found.items.begin(), found.items.end());
+  answer.exits.insert(answer.exits.end(), found.exits.begin(), found.exits.end());
+  answer.changed = answer.changed || found.changed;
+  for (const auto& row : found.elsewhere) answer.waiting.push_back({row.name, row.track_id, "", "elsewhere"});
+}
+
 RenewAnswer plan_only(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   RenewAnswer answer;
   std::vector<audit::Event> unused;
@@ -220,9 +231,10 @@ RenewAnswer plan_only(Workbench& bench, const DueOptions& due, const RenewOption
   planned(answer, plan.items);
   answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
   answer.exits.insert(answer.exits.end(), plan.exits.begin(), plan.exits.end());
-  answer.exit = batch_exit(answer.exits);
   answer.elsewhere = plan.elsewhere;
   answer.waiting = std::move(plan.waiting);
+  take_tracked(bench, due, Rehearsal::yes, answer);
+  answer.exit = batch_exit(answer.exits);
   answer.next_expiry = next_expiry(bench.db);
   answer.watched = watch(bench, due.logins ? due.logins() : std::vector<Watched>());
   return answer;
@@ -234,6 +246,7 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
   RenewAnswer answer, orphans;
   PluggedIn plugged(bench);
   finish_orphans(bench, options.request_id, plugged, orphans);
+  take_tracked(bench, due, Rehearsal::no, orphans);
   auto run = begin_due(bench, due, options, look_at_cards(bench, due, options, plugged));
   if (run.earlier)
     repeat_renewal(bench, *run.earlier, answer);

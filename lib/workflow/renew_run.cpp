@@ -1,6 +1,9 @@
 #include "workflow/renew_run.hpp"
 
+#include <algorithm>
+
 #include "base/ids.hpp"
+#include "inventory/tracked.hpp"
 
 namespace ymgr {
 namespace {
@@ -69,6 +72,7 @@ std::optional<Time> next_expiry(sql::Connection& db) {
   db.run("SELECT min(expires_at) FROM certificates WHERE status = 'active'", {}, [&](const sql::Row& row) {
     if (!row.is_null(0)) next = from_micros(row.integer(0));
   });
+  if (const auto watched = tracked::next_expiry(db)) next = std::min(next.value_or(*watched), *watched);
   return next;
 }
 

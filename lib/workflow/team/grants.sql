@@ -281,6 +281,20 @@ GRANT INSERT, UPDATE (status, subject, certificate, chain, not_before, not_after
 CREATE POLICY {{policy}} ON issuers FOR INSERT TO {{to}} WITH CHECK (true);
 CREATE POLICY {{policy}} ON issuers FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
 
+-- [admin operator auditor renewer] see which certificates from elsewhere are watched
+GRANT SELECT ON tracked_certificates TO {{to}};
+CREATE POLICY {{policy}} ON tracked_certificates FOR SELECT TO {{to}} USING (true);
+-- [admin operator] watch certificates from elsewhere
+GRANT INSERT, UPDATE ON tracked_certificates TO {{to}};
+CREATE POLICY {{policy}} ON tracked_certificates FOR INSERT TO {{to}} WITH CHECK (tracked_by = (SELECT actor()));
+CREATE POLICY {{policy}} ON tracked_certificates FOR UPDATE TO {{to}} USING (true) WITH CHECK (true);
+-- [renewer] note which of them have a successor of ours
+GRANT UPDATE (status, seen_at) ON tracked_certificates TO {{to}};
+CREATE POLICY {{policy}} ON tracked_certificates FOR UPDATE TO {{to}} USING (true) WITH CHECK (status = 'replaced');
+-- [user] see what is watched in the own name
+GRANT SELECT ON tracked_certificates TO {{to}};
+CREATE POLICY {{policy}} ON tracked_certificates FOR SELECT TO {{to}} USING (owner = (SELECT actor()));
+
 -- [admin operator user auditor renewer] see when each host last ran its scheduled renewal, and how it ended
 GRANT SELECT ON heartbeats TO {{to}};
 CREATE POLICY {{policy}} ON heartbeats FOR SELECT TO {{to}} USING (true);

@@ -1,0 +1,264 @@
+#include "workflow/track.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "audit/audit.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "http/peer.hpp"
+#include "workflow/issue.hpp"
+#include "workflow/operation.hpp"
+
+namespace ymgr {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t largest_file = 1024UL * 1024;
+constexpr std::size_t most_places = 10'000;
+constexpr int deepest = 16;
+
+Certificate first_of(const std::string& data) {
+  if (data.find("-----BEGIN") == std::string::npos) return parse_certificate(data);
+  auto chain = parse_pem_chain(data);
+  if (chain.empty()) throw Error(Code::certificate_invalid, "there is no certificate in it", "name another file");
+  return std::move(chain.front());
+}
+
+bool may_be_certificate(const fs::path& path) {
+  constexpr std::string_view endings[] = {".pem", ".crt", ".cer", ".cert", ".der"};
+  return std::ranges::find(endings, lower(path.extension().string())) != std::end(endings);
+}
+
+/// A file among many: one without a certificate is none of our business, one that can't be read is.
+void take_file(const std::string& path, std::vector<Sighting>& found) {
+  auto one = look_in_file(path);
+  if (one.error && one.error->code() == Code::certificate_invalid) return;
+  found.push_back(std::move(one));
+  if (found.size() > most_places)
+    throw Error(Code::usage, "there are more than 10,000 certificates", "track a folder below it");
+}
+
+bool is_server_word(const std::string& word) {
+  const auto colon = word.rfind(':');
+  return word.find('/') == std::string::npos && colon != std::string::npos && parse_number(word.substr(colon + 1));
+}
+
+Json about(const TrackedRow& row, std::string_view result, Time at) {
+  return tracked::to_json(row, at).set("success", true).set("result", result);
+}
+
+audit::Event event_of(std::string name, const TrackedRow& row) {
+  return {"", std::move(name), row.name,
+          Json::object({{"track_id", row.track_id}, {"source", row.source}, {"fingerprint", row.fingerprint}})};
+}
+
+TrackedRow row_for(Workbench& bench, const Sighting& one, const TrackOptions& options) {
+  auto row = tracked::row_of(*one.certificate);
+  const auto& user = bench.session.identity().user;
+  row.source = one.source;
+  row.host = bench.self.host;
+  row.owner = options.owner.empty() ? user : options.owner;
+  row.tracked_by = user;
+  row.seen_at = now();
+  if (!options.place) return row;
+  row.installation = row.name;
+  row.profile = options.profile;
+  return row;
+}
+
+void take(Workbench& bench, const Sighting& one, const TrackOptions& options, TrackAnswer& answer,
+          std::vector<audit::Event>& events) {
+  if (one.error) {
+    answer.items.push_back(failed_item(Json::object({{"source", one.source}}), *one.error));
+    answer.exits.push_back(exit_status(one.error->kind()));
+    return;
+  }
+  auto row = row_for(bench, one, options);
+  std::string_view result = "planned";
+  if (tracked::is_ours(bench.db, *one.certificate)) {
+    result = "ours";
+  } else if (!options.dry_run) {
+    const auto change = tracked::put(bench.db, row);
+    if (change != tracked::Change::unchanged) events.push_back(event_of("cert.tracked", row));
+    result = tracked::to_string(change);
+  }
+  answer.items.push_back(about(row, result, row.seen_at));
+  answer.exits.push_back(0);
+}
+
+void save_place(Workbench& bench, const std::vector<Sighting>& found, const TrackOptions& options) {
+  if (!options.place) return;
+  if (found.size() != 1)
+    throw Error(Code::usage, "one folder takes one certificate's successor", "track each with an --out of its own");
+  if (!found.front().certificate || options.dry_run) return;
+  auto place = *options.place;
+  place.name = tracked::row_of(*found.front().certificate).name;
+  bench.policy.profile(options.profile);
+  installation::save(bench.installations, place, Existing::refuse);
+}
+
+IssueRequest successor_of(Workbench& bench, const TrackedRow& row) {
+  IssueRequest request;
+  request.name = row.name;
+  request.profile = row.profile;
+  request.owner = row.owner;
+  request.key_place = KeyPlace::file;
+  for (const auto& text : row.sans)
+    if (auto san = parse_san(text); san.value != row.name) request.sans.push_back(std::move(san));
+  request.place = installation::load(bench.installations, row.installation);
+  if (!request.place)
+    throw Error(Code::installation_missing, "no installation file for " + row.name + " in " + bench.installations,
+                "ymgr cert track again with --renew --out FOLDER");
+  return request;
+}
+
+void replace(Workbench& bench, const TrackedRow& row, TrackedDue& done) {
+  const auto issued = issue(bench, {successor_of(bench, row)}, {.request_id = {}, .when_active = WhenActive::ensure});
+  done.items.insert(done.items.end(), issued.items.begin(), issued.items.end());
+  done.exits.push_back(issued.exit);
+  done.changed = done.changed || issued.changed;
+  if (issued.exit != 0) return;
+  bench.db.transaction(sql::Access::write, [&] {
+    tracked::end(bench.db, row.track_id, "replaced", now());
+    audit::append(bench.db, bench.session.identity().user, {event_of("cert.replaced", row)}, bench.head_signer);
+  });
+}
+
+}  // namespace
+
+TrackedDue replace_tracked(Workbench& bench, Rehearsal rehearsal) {
+  TrackedDue done;
+  for (const auto& row : tracked::due(bench.db, now())) {
+    if (row.host != bench.self.host || !bench.session.may_touch(row.owner)) continue;
+    if (row.installation.empty()) {
+      done.elsewhere.push_back(row);
+      continue;
+    }
+    if (rehearsal == Rehearsal::yes) {
+      done.items.push_back(Json::object({{"name", row.name}, {"success", true}, {"result", "planned"}}));
+      done.exits.push_back(0);
+      continue;
+    }
+    try {
+      replace(bench, row, done);
+    } catch (const Error& error) {
+      if (error.code() == Code::interrupted) throw;
+      done.items.push_back(failed_item(Json::object({{"name", row.name}}), error));
+      done.exits.push_back(exit_status(error.kind()));
+    }
+  }
+  return done;
+}
+
+Sighting look_in_file(const std::string& path) {
+  Sighting one{.source = "file:" + path, .certificate = {}, .error = {}};
+  try {
+    one.certificate = first_of(read_file(path, largest_file));
+  } catch (const Error& error) {
+    one.error = error;
+  }
+  return one;
+}
+
+std::vector<Sighting> look_in_folder(const std::string& folder, Depth depth) {
+  std::vector<std::string> paths;
+  std::error_code failed;
+  auto entry = fs::recursive_directory_iterator(folder, failed);
+  if (failed) throw system_error("read", folder, failed.value());
+  for (; entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
+    if (failed) throw system_error("read", folder, failed.value());
+    if (entry->is_directory(failed) && (depth == Depth::one_folder || entry.depth() >= deepest))
+      entry.disable_recursion_pending();
+    if (entry->is_regular_file(failed) && may_be_certificate(entry->path())) paths.push_back(entry->path().string());
+  }
+  std::ranges::sort(paths);
+  std::vector<Sighting> found;
+  for (const auto& path : paths) take_file(path, found);
+  return found;
+}
+
+Sighting look_at_server(const std::string& place, Duration timeout) {
+  Sighting one{.source = "tls:" + lower(place), .certificate = {}, .error = {}};
+  try {
+    one.certificate = first_of(http::shown_by(place, timeout));
+  } catch (const Error& error) {
+    if (error.kind() == Kind::usage) throw;
+    one.error = error;
+  }
+  return one;
+}
+
+std::vector<Sighting> look_in_ca(Workbench& bench) {
+  auto* books = bench.authority.books();
+  if (!books) throw Error(Code::usage, "all that this CA signed is in the inventory", "ymgr cert list");
+  std::set<std::string> known;
+  bench.db.run("SELECT serial_number FROM certificates", {}, [&](const sql::Row& row) { known.emplace(row.text(0)); });
+  std::vector<std::string> serials;
+  books->issued([&](const std::string& serial) {
+    if (!known.contains(serial) && serials.size() <= most_places) serials.push_back(serial);
+  });
+  std::vector<Sighting> found;
+  for (const auto& serial : serials) {
+    auto record = books->read(serial);
+    if (!record || record->revoked_at || record->certificate.is_ca || record->certificate.not_after < now()) continue;
+    found.push_back({.source = "ca:" + serial, .certificate = std::move(record->certificate), .error = {}});
+  }
+  return found;
+}
+
+std::vector<Sighting> look_at(const std::string& word, const std::string& folder, Depth depth, Duration timeout) {
+  const std::string path = word.starts_with('/') ? word : folder + "/" + word;
+  if (is_folder(path)) return look_in_folder(path, depth);
+  if (!exists(path) && is_server_word(word)) return {look_at_server(word, timeout)};
+  return {look_in_file(path)};
+}
+
+std::vector<Sighting> look_by_list(std::string_view text, const std::string& folder, Duration timeout) {
+  std::vector<Sighting> found;
+  std::size_t places = 0;
+  for (const auto& line : split(text, '\n')) {
+    const std::string word(trim(line));
+    if (word.empty() || word.starts_with('#')) continue;
+    if (++places > most_places || !is_utf8(word) || word.find('\0') != std::string::npos)
+      throw Error(Code::batch_invalid, "the list has more than 10,000 lines, or one that is no text",
+                  "make it shorter");
+    auto more = look_at(word, folder, Depth::one_folder, timeout);
+    std::ranges::move(more, std::back_inserter(found));
+  }
+  return found;
+}
+
+TrackAnswer track(Workbench& bench, const std::vector<Sighting>& found, const TrackOptions& options) {
+  bench.session.require(Right::issue);
+  if (!options.owner.empty()) bench.session.require_touch(options.owner, "what " + options.owner + " is told of");
+  save_place(bench, found, options);
+  TrackAnswer answer;
+  bench.db.transaction(sql::Access::write, [&] {
+    answer = {};
+    std::vector<audit::Event> events;
+    for (const auto& one : found) take(bench, one, options, answer, events);
+    answer.changed = !events.empty();
+    if (!events.empty()) audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
+  });
+  answer.exit = batch_exit(answer.exits);
+  return answer;
+}
+
+TrackedRow untrack(Workbench& bench, const std::string& argument, Rehearsal rehearsal) {
+  bench.session.require(Right::issue);
+  TrackedRow row;
+  bench.db.transaction(sql::Access::write, [&] {
+    row = tracked::resolve(bench.db, argument);
+    bench.session.require_touch(row.owner, "the watch over " + row.name);
+    row.status = "untracked";
+    if (rehearsal == Rehearsal::yes) return;
+    tracked::end(bench.db, row.track_id, row.status, now());
+    audit::append(bench.db, bench.session.identity().user, {event_of("cert.untracked", row)}, bench.head_signer);
+  });
+  return row;
+}
+
+}  // namespace ymgr

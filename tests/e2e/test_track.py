@@ -1,0 +1,126 @@
+"""Certificates from elsewhere: watched wherever they are, never taken for ours, replaced by ours where somebody says so."""
+
+import datetime
+import json
+import socket
+import subprocess
+
+import pytest
+from harness import FAILPOINT, RELEASE, Ymgr, free_port, listening, openssl, wait_for
+
+
+def foreign(folder, name, days=90):
+    """Another CA's certificate, with its key."""
+    key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
+    names = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},DNS:www.{name}"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days]
+    openssl("req", "-x509", *kind, *names, "-keyout", key, "-out", certificate)
+    return certificate
+
+
+@pytest.fixture
+def ymgr(box):
+    return Ymgr(RELEASE, box)
+
+
+@pytest.fixture
+def server(box):
+    """A TLS server that shows one certificate to whoever names it, and another one to all others."""
+    port = free_port()
+    plain, named = foreign(box.work, "plain.test"), foreign(box.work, "named.test")
+    words = ["-cert", plain, "-key", plain.with_suffix(".key"), "-servername", "localhost", "-cert2", named]
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", *words, "-key2", named.with_suffix(".key"), "-quiet"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: listening(port), "s_server")
+    yield port
+    process.kill()
+    process.wait()
+
+
+def results(answer):
+    return {item["name"]: item["result"] for item in answer["items"] if "name" in item}
+
+
+def test_files_and_folders_are_tracked_and_say_what_changed(ymgr, box):
+    tls = box.work / "tls"
+    (tls / "below").mkdir(parents=True)
+    foreign(tls, "a.test"), foreign(tls / "below", "b.test")
+    (tls / "notes.pem").write_text("no certificate at all")
+    (tls / "round").symlink_to(tls)
+    assert results(ymgr.json("cert", "track", "tls")) == {"a.test": "tracked"}
+    assert results(ymgr.json("cert", "track", "tls", "--recursive")) == {"a.test": "unchanged", "b.test": "tracked"}
+    foreign(tls, "a.test", days=50)
+    assert ymgr.json("cert", "track", "tls/a.test.pem")["summary"] == {"total": 1, "changed": 1}
+    listed = ymgr.json("cert", "list", "--select", "status=tracked")["certificates"]
+    assert [one["name"] for one in listed] == ["a.test", "b.test"] and {one["status"] for one in listed} == {"tracked"}
+    assert ymgr.json("cert", "list")["certificates"] == []
+    only = ymgr.json("cert", "list", "--select", "status=tracked,name=b*")["certificates"]
+    assert [one["name"] for one in only] == ["b.test"]
+    assert "no-such.pem" in ymgr.json("cert", "track", "no-such.pem", exit=3)["items"][0]["source"]
+    ymgr.json("cert", "track", "tls/notes.pem", exit=None)
+    assert ymgr.json("cert", "track", "tls", "--dry-run")["items"][0]["result"] == "planned"
+
+
+def test_a_server_shows_its_certificate_by_name_and_in_time(ymgr, server):
+    assert results(ymgr.json("cert", "track", f"127.0.0.1:{server}")) == {"plain.test": "tracked"}
+    assert results(ymgr.json("cert", "track", f"localhost:{server}")) == {"named.test": "tracked"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        failed = ymgr.json("cert", "track", place, "--timeout", "1s", exit=1)["items"][0]
+        assert failed["success"] is False and place in failed["error"]
+    ymgr.json("cert", "track", f"127.0.0.1:{free_port()}", exit=1)
+
+
+def test_a_list_of_places_and_what_is_ours(ymgr, box):
+    ymgr("issue", "own.corp.test", "--out", box.work / "own")
+    foreign(box.work, "one.test")
+    batch = box.file("places", f"# what we have\none.test.pem\n\n{box.work}/own/cert.pem\n")
+    assert results(ymgr.json("cert", "track", "--batch", batch)) == {"one.test": "tracked", "own.corp.test": "ours"}
+    assert len(ymgr.json("cert", "list", "--select", "status=tracked")["certificates"]) == 1
+    assert ymgr.json("cert", "track", "--from-ca", exit=2)["code"] == "usage"
+    ymgr.json("cert", "track", exit=2)
+
+
+def test_what_is_tracked_alerts_and_is_never_touched(ymgr, box):
+    foreign(box.work, "short.test", days=5)
+    ymgr("cert", "track", "short.test.pem")
+    in_four_days = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=4)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    env = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    later = Ymgr(FAILPOINT, box, env).armed(clock=in_four_days)
+    due = later.json("renew", "--due")
+    assert due["next_expiry_hours"] in (23, 24) and due["waiting"] == 1 and due["items"] == []
+    assert due["waits"][0]["name"] == "short.test" and due["waits"][0]["needs"] == "elsewhere"
+    assert ymgr.json("report")["tracked"] == 1 and ymgr.json("report")["active"] == 0
+    ymgr.json("revoke", "short.test", "--yes", exit=3)
+    ymgr.json("renew", "short.test", exit=3)
+    ymgr.json("reconcile")
+    ymgr.json("audit", "verify")
+
+
+def test_our_ca_follows_when_it_is_asked_to(ymgr, box):
+    foreign(box.work, "moving.corp.test", days=5)
+    ymgr.json("cert", "track", "moving.corp.test.pem", "--renew", exit=2)
+    ymgr("cert", "track", "moving.corp.test.pem", "--renew", "--out", box.work / "ours")
+    assert ymgr.json("renew", "--due")["items"] == []
+    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=4)
+    env = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    there = Ymgr(FAILPOINT, box, env).armed(clock=later.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert there.json("renew", "--due", "--dry-run")["items"][0]["result"] == "planned"
+    assert there.json("renew", "--due")["items"][0]["result"] == "issued"
+    names = openssl("x509", "-in", box.work / "ours/cert.pem", "-noout", "-ext", "subjectAltName").stdout
+    assert "DNS:moving.corp.test" in names and "DNS:www.moving.corp.test" in names
+    again = there.json("renew", "--due")
+    assert again["items"] == [] and again["waiting"] == 0
+    assert ymgr.json("cert", "list", "--select", "status=tracked")["certificates"] == []
+
+
+def test_untrack_ends_the_watch_and_nothing_else(ymgr, box):
+    certificate = foreign(box.work, "gone.test")
+    ymgr("cert", "track", certificate)
+    assert ymgr.json("cert", "untrack", "gone.test", "--dry-run")["name"] == "gone.test"
+    assert ymgr.json("cert", "untrack", f"file:{certificate}")["status"] == "untracked"
+    assert ymgr.json("cert", "untrack", "gone.test", exit=3)["code"] == "certificate-not-found"
+    assert certificate.exists()
+    assert results(ymgr.json("cert", "track", certificate)) == {"gone.test": "changed"}
+    events = [json.loads(line) for line in ymgr("audit", "list", "-o", "jsonl").stdout.splitlines()]
+    assert {"cert.tracked", "cert.untracked"} <= {event["event"] for event in events}
