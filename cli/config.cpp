@@ -218,7 +218,11 @@ class FileReader {
 };
 
 void apply(const Settings& layer, Settings& onto) {
-  for (const auto& [name, setting] : layer) onto.try_emplace(name, setting);
+  for (const auto& [name, setting] : layer) {
+    const auto [there, is_new] = onto.try_emplace(name, setting);
+    if (!is_new && there->second.origin.starts_with("environment ") && !there->second.hidden)
+      there->second.hidden = setting.value;
+  }
 }
 
 /// Those may stand in the environment for other programs: looked at by who needs them (cli/team.cpp).

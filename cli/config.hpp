@@ -30,6 +30,7 @@ std::span<const ConfigKey> config_keys() noexcept;
 
 struct Setting {
   std::string value, origin;  // "60s", "default"; "flag --timeout"; "environment YMGR_HOME"; "/etc/ymgr/ymgr.yaml:3"
+  std::optional<std::string> hidden = {};  // what a file says, where the environment says something
 };
 using Settings = std::map<std::string, Setting, std::less<>>;
 

@@ -9,6 +9,7 @@
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/table.hpp"
+#include "cli/servers.hpp"
 #include "cli/team.hpp"
 #include "policy/policy.hpp"
 
@@ -290,6 +291,9 @@ Result run(Invocation& call) {
   check_kind(call);
   if (call.has("--team")) return init_team(call);
   if (call.has("--join")) return join_team(call);
+  if (hides_profile(call.wiring().config()))
+    throw Error(Code::usage, "the configuration names a team's servers, and no command would use a profile in a folder",
+                "ymgr init --team for the team; for a profile beside it, name its folder with YMGR_HOME");
   const InitPlan plan = make_plan(call);
   Result result;
   result.json = plan_json(plan);

@@ -13,6 +13,7 @@
 #include "workflow/agent_login.hpp"
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
+#include "workflow/team_people.hpp"
 
 namespace ymgr::cli {
 
@@ -48,7 +49,7 @@ constexpr Option login_options[] = {
 };
 constexpr Field session_fields[] = {
     {"user", "string", "who is logged in"},
-    {"role", "string", "admin, operator, user or auditor"},
+    {"role", "string", "admin, operator, user or auditor; in a team also renewer"},
     {"expires_at", "time", "when the session ends"},
     {"session", "string", "file: until logout; command: for this command only"},
     {"demo", "boolean", "whether the profile is marked as a demo: software keys are believed to be YubiKeys"},
@@ -58,7 +59,7 @@ constexpr Option whoami_options[] = {
 };
 constexpr Field whoami_fields[] = {
     {"user", "string", "who is logged in"},
-    {"role", "string", "admin, operator, user or auditor"},
+    {"role", "string", "admin, operator, user or auditor; in a team also renewer"},
     {"expires_at", "time", "when the session ends; with --identity-token, when the token does"},
     {"session", "string", "file: until logout; command: for this command only"},
     {"demo", "boolean", "whether the profile is marked as a demo: software keys are believed to be YubiKeys"},
@@ -88,17 +89,23 @@ Duration patience(Invocation& call) {
   return std::min(agent_patience, call.wiring().config().timeout());
 }
 
+std::string role_of(Invocation& call, const Session& session) {
+  const Role role = session.identity().role;
+  const TeamServers* servers = call.wiring().team();
+  return servers ? team::own_role(call.wiring().database(), servers->settings, role) : std::string(to_string(role));
+}
+
 Json to_json(Invocation& call, const Session& session) {
   return Json::object({{"user", session.identity().user},
-                       {"role", to_string(session.identity().role)},
+                       {"role", role_of(call, session)},
                        {"expires_at", format_time(session.expires_at())},
                        {"session", session.session_id().empty() ? "command" : "file"},
                        {"demo", is_demo(call.wiring().database())}});
 }
 
 std::string describe(Invocation& call, const Session& session) {
-  return session.identity().user + " (" + std::string(to_string(session.identity().role)) + "), until " +
-         format_time(session.expires_at()) + ", " + describe_distance(now(), session.expires_at()) +
+  return session.identity().user + " (" + role_of(call, session) + "), until " + format_time(session.expires_at()) +
+         ", " + describe_distance(now(), session.expires_at()) +
          (is_demo(call.wiring().database()) ? ", in a demo profile\n" : "\n");
 }
 

@@ -67,6 +67,19 @@ void refuse_other_credentials(const Invocation& call, std::string_view method) {
 
 }  // namespace
 
+/// One of a file, the other one of the environment, and not what the file says, too: a variable that is meant for other programs would
+/// send a team's logins to another server.
+void require_one_origin(const Setting& vault, const Setting& database) {
+  if (is_of_environment(vault) == is_of_environment(database)) return;
+  const Setting& given = is_of_environment(vault) ? vault : database;
+  if (given.hidden == given.value) return;
+  throw Error(Code::config_invalid,
+              "vault.address (" + vault.origin + ") and database.host (" + database.origin +
+                  ") are named in different places, and may belong to different teams",
+              "Name both in the configuration file, or both in the environment: unset " +
+                  given.origin.substr(given.origin.find(' ') + 1));
+}
+
 bool is_team(const Config& config, const std::string& embedded_database) {
   const Setting &vault = config.at("vault.address"), &database = config.at("database.host");
   if (vault.value.empty() || database.value.empty()) {
@@ -75,10 +88,17 @@ bool is_team(const Config& config, const std::string& embedded_database) {
                   "A team needs both: nothing would control who issues what");
     return false;
   }
+  if (exists(embedded_database) && !hides_profile(config)) return false;
+  require_one_origin(vault, database);
+  return true;
+}
+
+bool hides_profile(const Config& config) {
+  const Setting &vault = config.at("vault.address"), &database = config.at("database.host");
+  if (vault.value.empty() || database.value.empty()) return false;
   const std::string& context = config.at("context").origin;
-  if (context.starts_with("flag ") || context.starts_with("environment ") || !exists(embedded_database)) return true;
-  const bool named = is_of_environment(config.at("home")) || (is_of_environment(vault) && is_of_environment(database));
-  return !named;
+  if (context.starts_with("flag ") || context.starts_with("environment ")) return true;
+  return !is_of_environment(config.at("home")) && !(is_of_environment(vault) && is_of_environment(database));
 }
 
 void check_setting(const ConfigKey& key, const Setting& setting) {

@@ -12,8 +12,11 @@ class Invocation;
 
 /// Whether the commands work with a team's servers: both are configured. An embedded profile that stands there is taken nevertheless
 /// where it is named more closely: by YMGR_HOME, or when only the environment speaks of servers.
-/// @throws Error config-invalid: a file names a database and no Vault
+/// @throws Error config-invalid: a file names a database and no Vault; or one of them, and the environment another one than it
 bool is_team(const Config&, const std::string& embedded_database);
+
+/// Whether it would so even if an embedded profile stood there.
+bool hides_profile(const Config&);
 
 /// As far as it is known; empty addresses pass. @throws Error config-invalid: a value that can't be
 team::Settings known_team_settings(const Config&);

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "inventory/devices.hpp"
+#include "workflow/team_people.hpp"
 
 namespace ymgr::cli {
 
@@ -42,7 +43,7 @@ constexpr Option password_options[] = {
 constexpr Field list_fields[] = {
     {"users", "array of object", "all users, by name"},
     {"users.name", "string", "name"},
-    {"users.role", "string", "admin, operator, user or auditor"},
+    {"users.role", "string", "admin, operator, user or auditor; in a team also renewer"},
     {"users.enabled", "boolean", "whether the user may log in"},
     {"users.locked_until", "?time", "after wrong passwords"},
     {"users.last_login_at", "?time", "last login"},
@@ -143,7 +144,12 @@ void refuse_team_options(Invocation& call) {
 Result run_list(Invocation& call) {
   call.wiring().session().require(Right::manage_users);
   Result result{.json = Json::object({{"users", Json::array()}}), .items = "users", .columns = list_columns};
-  for (const User& user : users::list(call.wiring().database())) result.json.find("users")->push(to_json(user));
+  const TeamServers* servers = call.wiring().team();
+  for (const User& user : users::list(call.wiring().database())) {
+    Json json = to_json(user);
+    if (servers) json.set("role", team::known_role(servers->settings, servers->vault, user));
+    result.json.find("users")->push(std::move(json));
+  }
   return result;
 }
 

@@ -109,11 +109,11 @@ Result set_password(Invocation& call, const TeamServers& servers) {
       call.new_secret("--password-file", "New password of " + name + std::string(password_prompt_end));
   users::check_password(password);
   const bool changed = !call.globals().dry_run;
-  if (changed)
-    team::set_person_password({servers.settings, servers.vault, rows}, name, password, present ? &*present : nullptr);
+  const bool ends_all = changed && team::set_person_password({servers.settings, servers.vault, rows}, name, password,
+                                                             present ? &*present : nullptr);
   const char* ended =
-      own ? "; this session is over, and tokens of other logins end by their time (an admin ends them at once)"
-          : ", whose sessions, tokens and database logins are ended";
+      ends_all ? ", whose sessions, tokens and database logins are ended"
+               : "; this session is over, and tokens of other logins end by their time (an admin ends them at once)";
   return user_answer(name, changed, "set the password of " + name + ended, "would set the password of " + name);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/crypto.hpp"
 #include "base/files.hpp"
+#include "base/folder_lock.hpp"
 #include "session/lines.hpp"
 #include "session/session_file.hpp"
 #include "session/session_rows.hpp"
@@ -99,6 +100,16 @@ std::optional<VaultSessionFile> parse_vault_session(std::string_view text) {
 
 namespace session {
 
+namespace {
+
+/// Whoever asks holds the lock.
+bool is_of(const SessionPlace& place, std::string_view session_id) {
+  const auto there = find_vault_session(place);
+  return there && there->session_id == session_id;
+}
+
+}  // namespace
+
 vault::DatabaseCredentials database_login(vault::Client& client, const vault::Token& token, std::string_view mount) {
   if (token.entity_id.empty())
     throw Error(Code::login_refused,
@@ -148,7 +159,15 @@ Session start(sql::Connection& db, const SessionPlace& place, const VaultLogin& 
 }
 
 void write_vault_session(const SessionPlace& place, const VaultSessionFile& file) {
+  const Fd lock = lock_folder(place.folder);
   write_file(file_of(place), format_vault_session(file).reveal(), {0600, {}}, Existing::replace);
+}
+
+void replace_vault_session(const SessionPlace& place, const VaultSessionFile& file) {
+  if (!exists(place.folder)) return;
+  const Fd lock = lock_folder(place.folder);
+  if (is_of(place, file.session_id))
+    write_file(file_of(place), format_vault_session(file).reveal(), {0600, {}}, Existing::replace);
 }
 
 VaultSessionFile read_vault_session(const SessionPlace& place) {
@@ -187,6 +206,12 @@ void end(sql::Connection& db, const VaultSessionFile& file, const std::function<
 
 void remove_session_file(const SessionPlace& place) {
   remove_file(file_of(place));
+}
+
+void remove_session_file(const SessionPlace& place, std::string_view session_id) {
+  if (!exists(place.folder)) return;
+  const Fd lock = lock_folder(place.folder);
+  if (is_of(place, session_id)) remove_file(file_of(place));
 }
 
 }  // namespace session

@@ -43,6 +43,8 @@ Session start(sql::Connection&, const SessionPlace&, const VaultLogin&, Identity
               const std::function<void(Time expires_at)>& also);
 /// The file alone, in place of the one that stands there: a lease was renewed, or the database login is another one.
 void write_vault_session(const SessionPlace&, const VaultSessionFile&);
+/// The same, if the file is that session's still: another login may have taken its place, or a logout.
+void replace_vault_session(const SessionPlace&, const VaultSessionFile&);
 /// @throws Error not-logged-in: none, or a damaged one; file-unsafe
 VaultSessionFile read_vault_session(const SessionPlace&);
 /// The row of that file. @throws Error not-logged-in, session-expired, user-disabled, clock-set-back
@@ -52,6 +54,8 @@ void end(sql::Connection&, const VaultSessionFile&, const std::function<void(con
 /// nullopt: there is none. A damaged one is removed. @throws Error file-unsafe
 std::optional<VaultSessionFile> find_vault_session(const SessionPlace&);
 void remove_session_file(const SessionPlace&);
+/// If it is that session's still.
+void remove_session_file(const SessionPlace&, std::string_view session_id);
 
 }  // namespace session
 }  // namespace ymgr

@@ -91,6 +91,10 @@ Code code_of_pooler(std::string_view message) {
 
 std::string login_hint(Code code, const PostgresSettings& settings) {
   switch (code) {
+    case Code::database_refused:
+      return settings.new_credentials ? "Vault made this login for a session, and it is over: run `ymgr login` again"
+                                      : "check the user " + settings.user +
+                                            ", the password, and whether the server's pg_hba.conf lets that user in";
     case Code::database_missing: return "check the name, or make it: createdb " + settings.database;
     case Code::database_untrusted:
       return "the server's certificate must be signed by " +

@@ -115,7 +115,8 @@ SessionHandle log_in(const PostgresSettings& settings, const std::string& host, 
   }
   if (wanted == PGRES_POLLING_FAILED && libpq().needs_password(session.get()) == 1)
     throw Error(Code::database_refused,
-                "database " + where_of(settings, host) + ": the user " + settings.user + " needs a password");
+                "database " + where_of(settings, host) + ": the user " + settings.user + " needs a password",
+                "give it, in a file that --database-password-file names");
   if (wanted == PGRES_POLLING_FAILED)
     throw login_error(libpq().error_message(session.get()), where_of(settings, host), settings);
   return session;

@@ -5,7 +5,6 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "inventory/devices.hpp"
-#include "vault/identity.hpp"
 #include "workflow/workbench.hpp"
 
 namespace ymgr {
@@ -51,27 +50,38 @@ std::vector<std::string> DeviceOwners::owned_by(const std::string& owner) {
 }
 
 void DeviceOwners::require_room(const std::string& owner, const std::string& serial) {
-  auto owned = owned_by(owner);
-  if (std::ranges::find(owned, serial) == owned.end() && owned.size() >= most) refuse_eleventh(owner);
-  if (!vault::entity_by_name(client_, owner)) refuse_stranger(owner);
+  const auto entity = vault::entity_by_name(client_, owner);
+  if (!entity) refuse_stranger(owner);
+  auto found = difference(*entity, owner);
+  std::erase(found.owned, serial);
+  std::erase(found.foreign, serial);
+  if (found.owned.size() + found.foreign.size() >= most) refuse_eleventh(owner);
+}
+
+DeviceOwners::Difference DeviceOwners::difference(const vault::Entity& entity, const std::string& owner) {
+  Difference found;
+  found.owned = owned_by(owner);
+  for (auto& serial : serials_in(entity)) {
+    const bool has_row = devices::find(db_, serial).has_value();
+    (has_row ? found.told : found.foreign).push_back(std::move(serial));
+  }
+  return found;
 }
 
 DeviceOwners::Difference DeviceOwners::compare(const std::string& owner) {
-  const auto entity = vault::entity_by_name(client_, owner);
-  Difference found;
-  found.is_known = entity.has_value();
-  if (entity) found.told = serials_in(*entity);
-  found.owned = owned_by(owner);
-  return found;
+  if (const auto entity = vault::entity_by_name(client_, owner)) return difference(*entity, owner);
+  return {.is_known = false, .told = {}, .owned = owned_by(owner), .foreign = {}};
 }
 
 bool DeviceOwners::tell(const std::string& owner) {
   const auto entity = vault::entity_by_name(client_, owner);
-  const auto owned = owned_by(owner);
-  if (!entity && owned.empty()) return false;
+  if (!entity && owned_by(owner).empty()) return false;
   if (!entity) refuse_stranger(owner);
+  auto found = difference(*entity, owner);
+  if (!found.differs()) return false;
+  auto owned = std::move(found.owned);
+  owned.insert(owned.end(), found.foreign.begin(), found.foreign.end());
   if (owned.size() > most) refuse_eleventh(owner);
-  if (serials_in(*entity) == owned) return false;
   vault::EntityMetadata metadata = entity->metadata;
   std::erase_if(metadata, [](const auto& one) { return is_serial_key(one.first); });
   for (std::size_t i = 0; i < owned.size(); ++i)

@@ -7,6 +7,7 @@
 
 #include "sql/connection.hpp"
 #include "vault/client.hpp"
+#include "vault/identity.hpp"
 
 namespace ymgr {
 
@@ -24,14 +25,16 @@ class DeviceOwners {
   struct Difference {
     bool is_known = true;  // Vault knows the person
     std::vector<std::string> told, owned;
+    std::vector<std::string> foreign;  // told, too, but no row tells of such a YubiKey: no run of ours wrote it
     bool differs() const { return told != owned; }
   };
   Difference compare(const std::string& owner);
-  /// Everything else that is noted of the person stays. @return false: it was so already
+  /// Everything else that is noted of the person stays, YubiKeys without a row among it. @return false: it was so already
   bool tell(const std::string& owner);
 
  private:
   std::vector<std::string> owned_by(const std::string& owner);
+  Difference difference(const vault::Entity& entity, const std::string& owner);
 
   vault::Client& client_;
   sql::Connection& db_;

@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "keys/key_store.hpp"
 #include "workflow/heartbeat.hpp"
 
 namespace ymgr {
@@ -56,10 +57,21 @@ void tell_times(Case& c) {
   if (row.expires_at < c.at) c.because("expired on " + when(row.expires_at, c.at));
 }
 
+std::string home_of_key(const CertificateRow& row) {
+  switch (place_of(row.key_reference)) {
+    case KeyPlace::sealed: return "its key lives in this profile";
+    case KeyPlace::transit: return "its key lives in Vault";
+    case KeyPlace::card: return "its key lives in a YubiKey";
+    case KeyPlace::file: return "its key lives in a file";
+    case KeyPlace::external: return "its key is with whoever made the request";
+  }
+  return {};
+}
+
 void tell_installation(Case& c) {
   const auto& row = c.row;
   if (row.installation.empty()) {
-    c.because("installed on no host: its key lives in this profile, and `ymgr renew --due` takes it");
+    c.because("installed on no host: " + home_of_key(row) + ", and `ymgr renew --due` takes it");
   } else if (row.host != c.here.host) {
     c.because("installed on host " + row.host + ": `ymgr renew --due` renews it there");
   } else if (!c.told.check.place) {

@@ -76,6 +76,7 @@ class Migration {
   Report look() {
     check();
     compare_all();
+    if (report_.conflicts.empty()) require_audit_file();
     return std::move(report_);
   }
 

@@ -8,6 +8,20 @@
 
 namespace ymgr {
 
+Json journaled(std::string_view text) {
+  try {
+    return parse_json(text);
+  } catch (const Error& error) {
+    if (error.code() != Code::json_invalid) throw;
+    return {};
+  }
+}
+
+std::string text_in(const Json& journaled, std::string_view member) {
+  const Json* found = journaled.is_object() ? journaled.find(member) : nullptr;
+  return found != nullptr && found->is_text() ? found->text() : std::string();
+}
+
 Json failure_json(const Error& error) {
   return Json::object({{"code", info(error.code()).text},
                        {"error", error.what()},
@@ -63,14 +77,15 @@ StoredOperation read(const sql::Row& row) {
   op.kind = row.text(1);
   op.target = row.text(2);
   op.state = row.text(3);
-  op.inputs = parse_json(row.text(4));
+  op.inputs = journaled(row.text(4));
   op.actor = row.text(5);
   op.item_count = row.integer(6);
   op.lease_holder = row.text(7);
   op.lease_until = from_micros(row.integer(8));
   op.created_at = from_micros(row.integer(9));
   op.updated_at = from_micros(row.integer(10));
-  if (!row.is_null(11)) op.result = parse_json(row.text(11));
+  if (!row.is_null(11)) op.result = journaled(row.text(11));
+  op.damaged = !op.inputs.is_object() || (!row.is_null(11) && !op.result.is_object());
   return op;
 }
 
@@ -130,6 +145,18 @@ void write_items(Workbench& bench, const NewOperation& op, std::string_view stat
   });
 }
 
+/// Somebody else's operation may hold a name, and row security hides it.
+void write_open_items(Workbench& bench, const NewOperation& op) {
+  try {
+    write_items(bench, op, "open");
+  } catch (const Error& error) {
+    if (!sql::is_unique_violation(error)) throw;
+    throw Error(Code::operation_open, "somebody else has an open operation on " + op.target,
+                "an operator or an admin sees whose it is (ymgr operation list), and gives it up with ymgr operation "
+                "abandon ID");
+  }
+}
+
 void append_events(Workbench& bench, const NewOperation& op) {
   auto events = op.events;
   for (auto& event : events) event.request_id = op.request_id;
@@ -137,7 +164,8 @@ void append_events(Workbench& bench, const NewOperation& op) {
 }
 
 [[noreturn]] void throw_open(const StoredOperation& op) {
-  throw Error(Code::operation_open, "an operation on " + op.target + " with other inputs is open: " + op.request_id,
+  throw Error(Code::operation_open,
+              "an operation of " + op.actor + " on " + op.target + " with other inputs is open: " + op.request_id,
               "ymgr resume " + resume_id(op.request_id) + ", or ymgr operation abandon " + op.request_id,
               {{"request_id", op.request_id}, {"resume_id", resume_id(op.request_id)}});
 }
@@ -189,9 +217,10 @@ std::vector<StoredItem> items(sql::Connection& db, std::string_view request_id) 
                         std::string(row.text(1)),
                         std::string(row.text(2)),
                         std::string(row.text(3)),
-                        parse_json(row.text(4)),
+                        journaled(row.text(4)),
                         Json()};
-        if (!row.is_null(5)) item.error = parse_json(row.text(5));
+        item.damaged = !item.data.is_object();
+        if (!row.is_null(5)) item.error = journaled(row.text(5));
         found.push_back(std::move(item));
       });
   return found;
@@ -227,7 +256,7 @@ void create(Workbench& bench, const NewOperation& op) {
   for (const auto& item : op.items)
     if (const auto open = find_open(bench.db, op.kind, item.target)) throw_open(*open);
   write_operation(bench, op, "open", true, Json());
-  write_items(bench, op, "open");
+  write_open_items(bench, op);
   append_events(bench, op);
   bench.begins(op.request_id);
 }
@@ -252,6 +281,14 @@ void require_same_rights(Workbench& bench, const StoredOperation& op) {
               op.actor + " goes on with it; or give it up: ymgr operation abandon " + op.request_id);
 }
 
+void require_readable(sql::Connection& db, const StoredOperation& op) {
+  const auto is_damaged = [](const StoredItem& item) { return item.damaged; };
+  if (!op.damaged && std::ranges::none_of(items(db, op.request_id), is_damaged)) return;
+  throw Error(Code::json_invalid,
+              "the operation " + op.request_id + " of " + op.actor + " can't be read: it was not written by ymgr",
+              "give it up: ymgr operation abandon " + op.request_id);
+}
+
 namespace {
 
 void require_open(const StoredOperation& op) {
@@ -266,6 +303,7 @@ void take(Workbench& bench, std::string_view id, const std::function<void(const 
     const auto op = get(bench.db, id);
     require_open(op);
     check(op);
+    require_readable(bench.db, op);
     require_free(op, bench.self);
     bench.begins(op.request_id);
     const auto at = to_micros(now());
@@ -293,10 +331,19 @@ void end_as(Workbench& bench, const std::string& request_id, std::string_view st
       {state, at, request_id});
 }
 
+/// What was written past ymgr made no key.
+void drop_key_of(Workbench& bench, const StoredItem& stored) {
+  try {
+    drop_pending_key(bench, CertificateItem::from(stored));
+  } catch (const Error& error) {
+    if (error.code() != Code::json_invalid) throw;
+  }
+}
+
 /// Keys that wait on this host for an operation that has ended.
 void drop_keys(Workbench& bench, const StoredOperation& op) {
   if (bench.stores.seals_journal() || (op.kind != "issue" && op.kind != "renew")) return;
-  for (const auto& stored : items(bench.db, op.request_id)) drop_pending_key(bench, CertificateItem::from(stored));
+  for (const auto& stored : items(bench.db, op.request_id)) drop_key_of(bench, stored);
 }
 
 /// Ends an open operation that nobody works on. @param event  of the audit trail

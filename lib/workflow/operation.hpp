@@ -15,6 +15,7 @@ struct StoredItem {
   std::size_t position = 0;
   std::string target, state, status;
   Json data, error;
+  bool damaged = false;  // data can't be read, and are null: somebody wrote them past ymgr
 };
 /// Position, target, state and status as the journal has them; what comes next is another attempt.
 void restore(Item&, const StoredItem&);
@@ -27,6 +28,7 @@ struct StoredOperation {
   std::string lease_holder;
   Time lease_until, created_at, updated_at;
   Json result;
+  bool damaged = false;  // inputs or result can't be read, and are null: somebody wrote them past ymgr
 };
 
 struct NewItem {
@@ -40,6 +42,11 @@ struct NewOperation {
   std::vector<NewItem> items;
   std::vector<audit::Event> events;  // intent and policy; request_id is filled in
 };
+
+/// What a row of the journal holds; null where that can't be read: whoever wrote it past ymgr must not stop others.
+Json journaled(std::string_view text);
+/// A member of that which is text; "": there is none.
+std::string text_in(const Json& journaled, std::string_view member);
 
 /// Why an item stopped, as the journal, the audit trail and the answers show it: code, error, suggestion, retryable.
 Json failure_json(const Error&);
@@ -75,8 +82,11 @@ void create(Workbench&, const NewOperation&);
 void create_refused(Workbench&, const NewOperation&, const Error&);
 /// A user's rights end at the operations that the user began. @throws Error role-denied
 void require_touch(const Session&, const StoredOperation&);
+/// @throws Error json-invalid: it, or an item of it, is damaged
+void require_readable(sql::Connection&, const StoredOperation&);
 /// Takes the lease of an open or waiting operation; joins the caller's transaction.
-/// @throws Error operation-running: a live process holds it · operation-ended · role-denied: a user, and another's
+/// @throws Error operation-running: a live process holds it · operation-ended · role-denied: a user, and another's · json-invalid:
+/// it is damaged
 void take_over(Workbench&, std::string_view request_id);
 /// The same by whoever approves it, whose rights are meant to be others than the requester's.
 void take_over_to_approve(Workbench&, std::string_view request_id);

@@ -37,14 +37,24 @@ struct Requested {
 };
 using RequestedKeys = std::map<std::string, Requested>;  // by the public key's SHA-256
 
+/// Empty: it is no request for a certificate.
+std::string key_of_request(const std::string& csr) {
+  try {
+    return csr.empty() ? std::string() : hex(parse_csr(csr).key.sha256);
+  } catch (const Error& error) {  // somebody wrote it past ymgr
+    if (error.retryable()) throw;
+    return {};
+  }
+}
+
 RequestedKeys requested_keys(sql::Connection& db) {
   RequestedKeys keys;
   db.run(
       "SELECT request_id, status, data FROM operation_items WHERE kind IN ('issue', 'renew') AND status <> 'done' "
       "ORDER BY request_id",
       {}, [&](const sql::Row& row) {
-        const auto csr = parse_json(row.text(2)).text_or("csr", "");
-        if (!csr.empty()) keys[hex(parse_csr(csr).key.sha256)] = {std::string(row.text(0)), std::string(row.text(1))};
+        const auto key = key_of_request(text_in(journaled(row.text(2)), "csr"));
+        if (!key.empty()) keys[key] = {std::string(row.text(0)), std::string(row.text(1))};
       });
   return keys;
 }

@@ -47,8 +47,8 @@ void open_key(Reconciliation& run, KeyStore& store, const std::set<std::string>&
 
 /// The key that an item makes, or is going to make.
 std::string reference_in(const Json& item) {
-  const auto reference = item.text_or("key_reference", "");
-  return reference.empty() ? item.text_or("key_place", "") + ":" + item.text_or("key_name", "") : reference;
+  const auto reference = text_in(item, "key_reference");
+  return reference.empty() ? text_in(item, "key_place") + ":" + text_in(item, "key_name") : reference;
 }
 
 /// Of those references: what operations made, and what open ones are going to use.
@@ -66,7 +66,7 @@ Journaled look_into_journal(sql::Connection& db, KeyPlace place, const std::set<
       "'user')";
   constexpr const char* of_all = "SELECT data, status FROM operation_items WHERE kind IN ('issue', 'renew')";
   db.run(place == KeyPlace::transit ? of_makers : of_all, {}, [&](const sql::Row& row) {
-    const auto reference = reference_in(parse_json(row.text(0)));
+    const auto reference = reference_in(journaled(row.text(0)));
     if (!references.contains(reference)) return;
     found.ours.insert(reference);
     if (row.text(1) == "open" || row.text(1) == "waiting") found.busy.insert(reference);
@@ -115,11 +115,7 @@ void settle_unused_keys(Reconciliation& run, KeyPlace place, const std::set<std:
 std::optional<std::string> status_of(sql::Connection& db, const std::string& cert_id) {
   std::optional<std::string> status;
   db.run("SELECT data, status FROM operation_items WHERE kind IN ('issue', 'renew')", {}, [&](const sql::Row& row) {
-    try {
-      if (parse_json(row.text(0)).text_or("cert_id", "") == cert_id) status = row.text(1);
-    } catch (const Error& error) {  // somebody wrote it past ymgr
-      if (error.code() != Code::json_invalid) throw;
-    }
+    if (text_in(journaled(row.text(0)), "cert_id") == cert_id) status = row.text(1);
   });
   return status;
 }
@@ -170,6 +166,7 @@ void look_at_operations(Reconciliation& run) {
   for (const auto& id : resumable(run.bench)) {
     const auto op = operations::get(run.bench.db, id);
     ++run.answer.operations;
+    run.examine("operation_damaged", id, [&] { operations::require_readable(run.bench.db, op); });
     if (op.state == "open")
       run.report("operation_open", id, op.kind + " of " + op.target + " stopped half-way and nobody works on it",
                  "ymgr resume " + resume_id(id) + ", or give it up: ymgr operation abandon " + id);

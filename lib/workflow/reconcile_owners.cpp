@@ -18,7 +18,13 @@ void compare_owners(Reconciliation& run) {
     const auto found = owners.compare(user.name);
     if (!found.is_known)
       run.report("user_unknown", user.name, "Vault does not know this user", "ymgr user add " + shell_quote(user.name));
-    else if (found.differs())
+    for (const auto& serial : found.foreign)
+      run.report("owner_unrecorded", user.name,
+                 "Vault takes the YubiKey " + serial + " for theirs, and no row tells of it: no run of ours wrote that",
+                 "ymgr enroll --owner " + shell_quote(user.name) +
+                     " makes it known; else an admin removes it from the metadata of Vault's entity " +
+                     shell_quote(user.name));
+    if (found.is_known && found.differs())
       run.examine("owner_differs", user.name, [&] {
         run.repair_outside(
             "owner_differs", user.name,

@@ -153,29 +153,45 @@ Json stuck_item(const StoredOperation& op, const Error& error) {
       .set("suggestion", error.suggestion() + "; or " + abandon);
 }
 
+/// false: somebody lives who does it, or it is somebody else's, or it waits.
+bool takes_over(Workbench& bench, const StoredOperation& op, PluggedIn& plugged, RenewAnswer& answer) {
+  operations::require_readable(bench.db, op);
+  if (waits_for_card(bench, op.request_id, plugged) || belongs_elsewhere(bench, op.request_id)) {
+    answer.waiting.push_back({op.target, "", "", "device"});
+    return false;
+  }
+  try {
+    operations::take_over(bench, op.request_id);
+  } catch (const Error& error) {
+    if (error.code() != Code::operation_running && error.code() != Code::operation_ended &&
+        error.code() != Code::role_denied)
+      throw;
+    return false;
+  }
+  return true;
+}
+
 /// Renewals that a process began and did not live to end, all but the one of our own request id.
 void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged, RenewAnswer& answer) {
+  const auto is_stuck = [&](const StoredOperation& op, const Error& error) {
+    answer.items.push_back(stuck_item(op, error));
+    answer.exits.push_back(exit_status(error.kind()));
+  };
   for (const auto& op : operations::list(bench.db, bench.session, true, 1000)) {
     if (op.kind != "renew" || op.request_id == but) continue;
-    if (waits_for_card(bench, op.request_id, plugged) || belongs_elsewhere(bench, op.request_id)) {
-      answer.waiting.push_back({op.target, "", "", "device"});
-      continue;
-    }
     try {
-      operations::take_over(bench, op.request_id);
+      if (!takes_over(bench, op, plugged, answer)) continue;
     } catch (const Error& error) {
-      if (error.code() != Code::operation_running && error.code() != Code::operation_ended &&
-          error.code() != Code::role_denied)
-        throw;
-      continue;  // somebody lives who does it, or it is somebody else's
+      if (error.code() != Code::json_invalid) throw;
+      is_stuck(op, error);
+      continue;
     }
     RenewAnswer resumed;
     try {
       resumed = resume_renewal(bench, op.request_id);
     } catch (const Error& error) {  // what can't be finished must not keep the others from being renewed
       if (error.code() == Code::interrupted) throw;
-      answer.items.push_back(stuck_item(op, error));
-      answer.exits.push_back(exit_status(error.kind()));
+      is_stuck(op, error);
       continue;
     }
     answer.items.insert(answer.items.end(), resumed.items.begin(), resumed.items.end());

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "sql/settings.hpp"
+#include "workflow/init.hpp"
 #include "workflow/team_people.hpp"
 
 namespace ymgr::team {
@@ -170,7 +171,11 @@ void introduce(const Settings& settings, Client& client, const Login& installer,
   bool seeded = false;
   owner->transaction(sql::Access::write, [&] {
     seeded = seed_team_policy(*owner, beginning.policy);
-    if (seeded && beginning.demo) sql::write_setting(*owner, "demo", "true");
+    if (!beginning.demo) return;
+    if (seeded) return sql::write_setting(*owner, "demo", "true");
+    if (!is_demo(*owner))
+      throw Error(Code::usage, "the team has begun without --demo, and can't be marked any more",
+                  "leave --demo out, or set up another database");
   });
   (seeded ? applied.made : applied.kept).emplace_back("policy of certificates");
 }

@@ -34,7 +34,7 @@ struct Beginning {
   bool demo = false;  // marked for ever: attestations of the virtual YubiKey are believed
 };
 /// What the database must know of Vault's CA, and what a team begins with: as the schema's owner. May be repeated; a team that has
-/// begun stays as it is.
+/// begun stays as it is. @throws Error usage: it has begun, and not as a demo
 void introduce(const Settings&, vault::Client&, const Login& installer, const Beginning&, Applied&);
 
 /// Makes the first admin known, who adds everybody else. May be repeated.

@@ -117,10 +117,7 @@ struct Link::State {
 
   /// For the next command.
   void keep() {
-    if (session_id.empty()) return;
-    const auto there = session::find_vault_session(place);  // another login may have taken its place, or a logout
-    if (!there || there->session_id != session_id) return;
-    session::write_vault_session(place, {session_id, place.profile_id, login.kept()});
+    if (!session_id.empty()) session::replace_vault_session(place, {session_id, place.profile_id, login.kept()});
   }
 
   /// What was lent; a token that is not our own lives on.
@@ -228,7 +225,7 @@ const Session& Link::session() {
   try {
     state.session.emplace(session::resume(database(), VaultSessionFile{state.session_id, state.place.profile_id, {}}));
   } catch (const Error& error) {
-    if (error.code() == Code::session_expired) session::remove_session_file(state.place);
+    if (error.code() == Code::session_expired) session::remove_session_file(state.place, state.session_id);
     throw;
   }
   return *state.session;
@@ -268,7 +265,7 @@ void Link::end_session(Notices& notices) {
   } catch (const Error& error) {  // whoever finds this host later shall not find the token
     notices.warn(std::string("the token ends by its time: ") + error.what());
   }
-  session::remove_session_file(state.place);
+  session::remove_session_file(state.place, state.session_id);
 }
 
 std::unique_ptr<Link> link_to_stand_in(Settings settings, const SessionPlace& place, const Reach& reach,

@@ -194,17 +194,35 @@ audit::Event event_of(std::string event, std::string_view name, Json data = Json
   return {.request_id = "", .event = std::move(event), .target = std::string(name), .data = std::move(data)};
 }
 
-/// Leases below a path, and with those of logins the tokens.
-void end_leases(const PeopleAdmin& admin, const Path& below) {
+void add_leases(const PeopleAdmin& admin, const Path& below, std::vector<std::string>& leases) {
   for (const auto& name : vault::list(admin.vault, Path("sys/leases/lookup") + below.text()))
-    vault::revoke(admin.vault, {.id = below.text() + "/" + name, .term = {}});
+    leases.push_back(below.text() + "/" + name);
 }
 
 /// What Vault lent somebody: database logins with their connections, and tokens where the path of the login names the person.
-void end_logins(const PeopleAdmin& admin, const vault::Entity& entity) {
-  end_leases(admin, Path(admin.settings.database) / "creds" / ("u-" + entity.id));
+std::vector<std::string> leases_of(const PeopleAdmin& admin, const vault::Entity& entity) {
+  std::vector<std::string> leases;
+  add_leases(admin, Path(admin.settings.database) / "creds" / ("u-" + entity.id), leases);
   const std::string login = logs_in_by_name(admin.settings) ? login_of(entity, mount_accessor(admin)) : std::string();
-  if (!login.empty()) end_leases(admin, Path("auth/" + admin.settings.auth_mount) / "login" / login);
+  if (!login.empty()) add_leases(admin, Path("auth/" + admin.settings.auth_mount) / "login" / login, leases);
+  return leases;
+}
+
+void end_leases(Client& client, const std::vector<std::string>& leases) {
+  for (const auto& id : leases) vault::revoke(client, {.id = id, .term = {}});
+}
+
+void end_logins(const PeopleAdmin& admin, const vault::Entity& entity) {
+  end_leases(admin.vault, leases_of(admin, entity));
+}
+
+/// The own token is among them: one that the new password gives ends them.
+void end_own_logins(const PeopleAdmin& admin, std::string_view name, const Secret& password) {
+  const auto leases = leases_of(admin, require_entity(admin, name));
+  Client last = admin.vault.for_another_thread();
+  vault::login_userpass(last, name, password, admin.settings.auth_mount);
+  end_leases(last, leases);
+  vault::revoke_self(last);
 }
 
 void refuse_oneself(const PeopleAdmin& admin, std::string_view name) {
@@ -337,7 +355,7 @@ bool set_person_names(const PeopleAdmin& admin, const NewPerson& who) {
   return true;
 }
 
-void set_person_password(const PeopleAdmin& admin, std::string_view name, const Secret& password,
+bool set_person_password(const PeopleAdmin& admin, std::string_view name, const Secret& password,
                          const Secret* present) {
   const bool own = name == admin.rows.session.identity().user;
   if (!own) admin.rows.session.require(Right::manage_users);
@@ -358,7 +376,33 @@ void set_person_password(const PeopleAdmin& admin, std::string_view name, const 
                     .repeat = vault::Repeat::safe});
   if (!own) end_logins(admin, require_entity(admin, name));
   write_rows(admin, event_of("user.password_set", name), [&] { session::end_all(admin.rows.db, name); });
-  if (own) vault::revoke_self(admin.vault);
+  if (!own) return true;
+  const bool ends_all = allows(admin.rows.session.identity().role, Right::manage_users);
+  if (ends_all)
+    end_own_logins(admin, name, password);
+  else
+    vault::revoke_self(admin.vault);
+  return ends_all;
+}
+
+std::string own_role(sql::Connection& db, const Settings& settings, Role role) {
+  std::int64_t renews = 0;
+  const std::string group = settings.roles + "renewer";
+  if (role == Role::operator_)
+    db.run("SELECT count(*) FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER')", {group},
+           [&](const sql::Row& row) { renews = row.integer(0); });
+  return renews > 0 ? "renewer" : std::string(to_string(role));
+}
+
+std::string known_role(const Settings& settings, Client& client, const User& user) {
+  if (user.role != Role::operator_) return std::string(to_string(user.role));
+  try {
+    const auto entity = vault::entity_by_name(client, user.name);
+    if (entity && role_of(settings, *entity) == "renewer") return "renewer";
+  } catch (const Error& error) {
+    if (error.code() != Code::vault_denied) throw;
+  }
+  return std::string(to_string(user.role));
 }
 
 PersonView view_person(const PeopleAdmin& admin, std::string_view name) {

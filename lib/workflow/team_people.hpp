@@ -50,8 +50,15 @@ bool set_person_role(const PeopleAdmin&, std::string_view name, std::string_view
 /// @return false: they were these already  @throws Error user-not-found, vault-not-found
 bool set_person_names(const PeopleAdmin&, const NewPerson& who);
 /// Of an account by userpass. One's own: `present` is proved again first, and the token is dead afterwards.
+/// @return false: other tokens of that person live on until their time, since only admins may end them
 /// @throws Error usage: accounts are somebody else's; input-needed, wrong-password, role-denied
-void set_person_password(const PeopleAdmin&, std::string_view name, const Secret& password, const Secret* present);
+bool set_person_password(const PeopleAdmin&, std::string_view name, const Secret& password, const Secret* present);
+
+/// The word for somebody's role: "renewer" for an operator to whom the servers give less, which the table of users does not tell.
+/// Oneself, by the own login at the database.
+std::string own_role(sql::Connection&, const Settings&, Role);
+/// Anybody, by Vault's entity; the row's where that can't be read.
+std::string known_role(const Settings&, vault::Client&, const User&);
 
 /// What the servers know of somebody.
 struct PersonView {

@@ -87,3 +87,29 @@ def test_the_default_of_renew_before_is_given_to_new_certificates(ymgr):
     assert ymgr.json("issue", "a.example.com", env=env)["renew_before"] == "10d"
     assert ymgr.json("issue", "b.example.com", "--renew-before", "25%", env=env)["renew_before"] == "25%"
     assert not ymgr.json("issue", "c.example.com").get("renew_before")
+
+
+TEAM = "vault: {address: 'https://vault.corp.test:8200'}\ndatabase: {host: db.corp.test}\n"
+
+
+@pytest.mark.parametrize("variable, value", [("PGHOST", "other.corp.test"), ("VAULT_ADDR", "https://other.corp.test:8200")])
+def test_servers_of_a_file_are_not_mixed_with_those_of_the_environment(bare, variable, value):
+    """Else a variable that is meant for psql would send the team's logins somewhere else."""
+    user_file(bare.box, TEAM)
+    bare.env.pop("YMGR_HOME")
+    refused = bare.json("whoami", env={variable: value}, exit=2)
+    assert refused["code"] == "config-invalid" and f"environment {variable}" in refused["error"], refused
+    assert f"unset {variable}" in refused["suggestion"]
+    same = {"PGHOST": "db.corp.test", "VAULT_ADDR": "https://vault.corp.test:8200"}
+    assert bare.json("whoami", env={variable: same[variable]}, exit=4)["code"] == "not-logged-in"
+    both = {"PGHOST": "other.corp.test", "VAULT_ADDR": "https://other.corp.test:8200"}
+    assert bare.json("whoami", env=both, exit=4)["code"] == "not-logged-in"
+    user_file(bare.box, "database: {host: db.corp.test}\n")
+    assert bare.json("whoami", env={"VAULT_ADDR": same["VAULT_ADDR"]}, exit=2)["code"] == "config-invalid"
+
+
+def test_no_profile_is_made_that_a_team_would_hide(bare):
+    user_file(bare.box, TEAM)
+    refused = bare.json("init", "--admin", "alice", "--password-file", bare.box.password_file, exit=2, env={"YMGR_HOME": ""})
+    assert "team" in refused["error"] and "YMGR_HOME" in refused["suggestion"], refused
+    assert bare.init()["profile"] == str(bare.box.profile)  # which YMGR_HOME names

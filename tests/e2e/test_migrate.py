@@ -206,6 +206,7 @@ def test_a_trail_that_has_begun_gets_a_file_beside_it(move):
     move.pg.sql("INSERT INTO ymgr.audit_events (at, actor, request_id, event, target, data) VALUES (0, '', '', 'begun', '', '{}')")
     refused = move(exit=2)
     assert refused["code"] == "usage" and "--audit-file" in refused["suggestion"]
+    assert move("--dry-run", exit=2)["error"] == refused["error"]
     assert move.count("certificates") == 0
     file = move.box.work / "trail.jsonl"
     done = move("--audit-file", "trail.jsonl")

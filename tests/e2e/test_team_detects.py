@@ -16,7 +16,7 @@ FAR = int(time.time() + 30 * 86400) * 1_000_000
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    with Team(tmp_path_factory.mktemp("team")) as team:
+    with Team(tmp_path_factory.mktemp("team"), serials={}) as team:
         yield team
 
 
@@ -26,7 +26,6 @@ def admin(team):
     ada = team.person_box("ada")
     ada("login", "--user", "ada")
     ada("logout")
-    as_user(ada, "ada", "reconcile")  # Vault was told of YubiKeys that nobody enrolled
     return ada
 
 
@@ -112,6 +111,72 @@ def test_a_row_that_no_ca_signed_and_no_audit_record_tells_of_is_found(team, adm
     assert refused["code"] == "role-denied"
     team.pg.sql("SET session_replication_role = replica; DELETE FROM ymgr.certificates WHERE cert_id = 'cert-forged'")
     assert found(admin, exit=0) == {}
+
+
+@pytest.fixture
+def begun(team):
+    """begun(member, target, …): the id of an operation that a modified client wrote."""
+    ids = []
+
+    def begin(member, target, inputs="{}", data="{}", kind="issue"):
+        ids.append(f"req-20260101000000-{len(ids) + 1:012d}")
+        done(
+            member,
+            "INSERT INTO ymgr.operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, created_at, updated_at)"
+            f" VALUES ('{ids[-1]}', '{kind}', '{target}', 'open', '{inputs}', '', '{member.name}', 1, 0, 0);"
+            "INSERT INTO ymgr.operation_items (request_id, position, kind, target, status, state, data, updated_at)"
+            f" VALUES ('{ids[-1]}', 0, '{kind}', '{target}', 'open', 'planned', '{data}', 0)",
+        )
+        return ids[-1]
+
+    yield begin
+    theirs = "', '".join(ids)
+    for table in ("operation_items", "operations"):
+        team.pg.sql(f"SET session_replication_role = replica; DELETE FROM ymgr.{table} WHERE request_id IN ('{theirs}')")
+
+
+DAMAGED = {"inputs": ("{", "{}"), "data": ("{}", "no JSON"), "shape": ("{}", '{"csr": "x", "card": 1, "host": 2}'), "list": ("[]", "[]")}
+
+
+def test_rows_that_cannot_be_read_stop_nobody_else(team, admin, web, begun):
+    ids = {what: begun(team.member("user"), f"{what}.corp.test", *DAMAGED[what], kind="renew") for what in DAMAGED}
+    oscar = team.person_box("oscar")
+    assert set(ids.values()) <= {one["request_id"] for one in as_user(oscar, "oscar", "operation", "list")["operations"]}
+    told = {(item["subject"], item["kind"]) for item in as_user(admin, "ada", "reconcile", exit=1)["items"]}
+    assert {(ids[what], "operation_damaged") for what in ("inputs", "data", "list")} <= told
+    resumed = {one["request_id"]: one for one in as_user(oscar, "oscar", "resume", "--all", exit=None)["operations"]}
+    for what, request_id in ids.items():
+        assert resumed[request_id]["success"] is False and "abandon" in resumed[request_id]["suggestion"], (what, resumed[request_id])
+    assert {item["request_id"] for item in as_user(oscar, "oscar", "renew", "--due", exit=None)["items"]} <= set(ids.values())
+    assert as_user(oscar, "oscar", "issue", "beside.corp.test")["success"] is True
+    for request_id in ids.values():
+        as_user(oscar, "oscar", "operation", "abandon", request_id, "--yes")
+    assert as_user(oscar, "oscar", "resume", "--all")["operations"] == []
+
+
+def test_a_name_that_somebody_holds_is_said_whose_and_can_be_freed(team, admin, web, begun):
+    oscar, uma = team.person_box("oscar"), team.person_box("uma")
+    held = begun(team.member("user"), "held.corp.test", '{"made": "up"}')
+    refused = as_user(oscar, "oscar", "issue", "held.corp.test", exit=1)
+    assert refused["code"] == "operation-open" and "uma" in refused["error"]
+    assert f"ymgr operation abandon {held}" in refused["suggestion"]
+    hidden = begun(team.member("operator"), "uma", '{"made": "up"}')  # row security hides it from her
+    words = ["issue", "uma", "--csr", uma.box.file("uma.csr", csr("uma")), "--profile", "tls-client"]
+    refused = as_user(uma, "uma", *words, exit=1)
+    assert refused["code"] == "operation-open" and "an operator or an admin" in refused["suggestion"], refused
+    for request_id in (held, hidden):
+        as_user(oscar, "oscar", "operation", "abandon", request_id, "--yes")
+    assert as_user(oscar, "oscar", "issue", "held.corp.test")["success"] is True
+
+
+def test_a_yubikey_that_vault_was_told_of_past_ymgr_is_reported_and_left(team, admin, web):
+    team.bao.api("POST", "identity/entity/name/uma", {"metadata": {"user": "uma", "serial0": "7001"}})
+    operator = as_user(team.person_box("oscar"), "oscar", "reconcile", exit=1)
+    (told,) = [item for item in operator["items"] if item["kind"] == "owner_unrecorded"]
+    assert (told["subject"], told["action"]) == ("uma", "reported") and "7001" in told["message"]
+    assert team.bao.api("GET", "identity/entity/name/uma")["data"]["metadata"]["serial0"] == "7001"
+    team.bao.api("POST", "identity/entity/name/uma", {"metadata": {"user": "uma"}})
+    assert [item for item in found(admin, exit=None).values() if item["kind"] == "owner_unrecorded"] == []
 
 
 def test_a_trail_that_its_owner_cut_does_not_fit_the_checkpoint(team, admin, web):

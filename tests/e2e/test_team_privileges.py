@@ -605,6 +605,11 @@ def test_apply_does_the_plan_in_a_namespace_and_can_be_repeated(team):
     again = team.ymgr.json(*words, "--apply", "--create-ca", "--yes", env=token)
     assert set(first["made"]) - set(again["made"]) == set(again["kept"]) | {"mount two/pki-root", "issuer in the database"}
     assert team.ymgr.json(*words, "--check", env=token)["missing"] == []
+    late = team.ymgr.json(*words, "--apply", "--demo", "--yes", env=token, exit=2)
+    assert "begun without --demo" in late["error"]
+    wrong = [*words[:-1], team.ymgr.box.secret("wrong.password", "wrong")]
+    refused = team.ymgr.json(*wrong, "--check", env=token, exit=4)
+    assert refused["code"] == "database-refused" and "pg_hba.conf" in refused["suggestion"] and "login" not in refused["suggestion"]
     assert team.bao.api("GET", "team2/two/kv/config")["data"]["cas_required"] is True
     role = {"db_name": "two-postgres", "creation_statements": "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' IN ROLE two_user"}
     team.bao.api("POST", "team2/two/database/roles/u-test", role)

@@ -92,9 +92,10 @@ class Member:
 
 class Team:
     """`nodes`: of OpenBao, one Raft cluster; `standby`: another PostgreSQL follows the first (self.standby); `disk`: neither server's
-    data have more room than that."""
+    data have more room than that; `serials`: YubiKeys that Vault is told of without a row, by owner."""
 
-    def __init__(self, folder, nodes=1, standby=False, disk=None):
+    def __init__(self, folder, nodes=1, standby=False, disk=None, serials=SERIALS):
+        self.serials = serials
         self.folder = folder
         self.members = {}
         self.boxes = {"set-up": Box(folder / "box")}
@@ -167,7 +168,7 @@ class Team:
 
     def person(self, name, role, by=None):
         """Made known to the servers, as root and the installer or by a member."""
-        words = [name, role, name, f"{name}@corp.test", f"{name}@ad.corp.test", *SERIALS.get(name, [])]
+        words = [name, role, name, f"{name}@corp.test", f"{name}@ad.corp.test", *self.serials.get(name, [])]
         self.script("person.sh", *words, env={**by.env(), "BAO_TOKEN": by.token} if by else {})
 
     def person_box(self, name):

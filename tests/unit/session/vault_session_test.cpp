@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "session/session_vault.hpp"
 
@@ -67,6 +68,24 @@ TEST_CASE("anything else is not a team's session file") {
     CAPTURE(text);
     CHECK_FALSE(parse_vault_session(text));
   }
+}
+
+TEST_CASE("a session's file is replaced and removed by that session alone") {
+  const TemporaryFolder folder("ymgr-test");
+  const SessionPlace place{folder.path(), "team-1"};
+  const auto mine = example();
+  auto newer = example();
+  newer.session_id = std::string(32, 'b');
+  session::write_vault_session(place, newer);  // another login took its place
+  session::replace_vault_session(place, mine);
+  session::remove_session_file(place, mine.session_id);
+  CHECK(session::read_vault_session(place).session_id == newer.session_id);
+  newer.login.database.username = "u-" + entity + ".x2";
+  session::replace_vault_session(place, newer);
+  CHECK(session::read_vault_session(place).login.database.username == newer.login.database.username);
+  session::remove_session_file(place, newer.session_id);
+  session::replace_vault_session(place, newer);  // a logout ended it
+  CHECK(list_folder(folder.path()).empty());
 }
 
 }  // namespace
