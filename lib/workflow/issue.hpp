@@ -34,6 +34,8 @@ struct IssueOptions {
   Existing installation = Existing::refuse;  // replace: --force
   bool dry_run = false;
   bool licensed = false;  // asked before, by the operation that this is part of
+  /// By certificate names: whether somebody has a key of the plain name in transit. Whoever is not named is asked for.
+  std::map<std::string, bool> transit_names = {};
 };
 
 /// Plans all of them, asks the policy once for all, and only then makes keys. Items come back in the order of `requests`.
@@ -55,7 +57,8 @@ RequestedNames requested_names(const ProfileRules&, const std::string& name, con
                                const std::vector<San>& more);
 
 /// The one policy gate for a planned certificate: issue, renew, resume and check ask through it.
-PolicyRequest policy_request(sql::Connection&, const Identity& actor, const CertificateItem&, PolicyRequest::Action);
+PolicyRequest policy_request(sql::Connection&, inventory::DeniedKeys&, const Identity& actor, const CertificateItem&,
+                             PolicyRequest::Action);
 /// Merges the violations of many; `name` is noted in each. nullopt: all approved.
 std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&, PolicyRequest::Action,
                                 const std::string& request_id, std::vector<audit::Event>& events);
