@@ -313,6 +313,7 @@ Result run(Invocation& call) {
   Result result = flat_answer(answer);
   tell_next_expiry(answer, result.json);
   tell_hooks(call, answer.hooks, result.json);
+  if (!how.dry_run) steadfast.note();
   return result;
 }
 

@@ -36,6 +36,7 @@ constexpr Field fields[] = {
     {"active", "integer", "neither expired nor revoked nor superseded"},
     {"expired", "integer", "expired and not renewed"},
     {"due", "integer", "those whose time to renew has come"},
+    {"due_on_devices", "integer", "of these, those whose key is in a YubiKey: they wait until it is plugged in"},
     {"expiring", "integer", "how many expire in the window"},
     {"expiring_window", "object", "the next 30 days, or --from --to"},
     {"expiring_window.from", "time", "begin"},

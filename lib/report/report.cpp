@@ -27,6 +27,8 @@ void count_all(sql::Connection& db, const ReportWindow& window, Report& report) 
   report.offending =
       count(db, "certificates WHERE status = 'active' AND violations IS NOT NULL AND expires_at >= $1", {at});
   report.due = count(db, "certificates WHERE status = 'active' AND renew_at <= $1", {at});
+  report.due_on_devices =
+      count(db, "certificates WHERE status = 'active' AND renew_at <= $1 AND device IS NOT NULL", {at});
   report.hooks_pending = count(db, "certificates WHERE hook_state = 'pending' AND status = 'active'", {});
   report.operations_open = count(db, "operations WHERE state IN ('open','waiting')", {});
 }

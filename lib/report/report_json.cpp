@@ -44,6 +44,7 @@ Json to_json(const Report& report) {
                        {"active", report.active},
                        {"expired", report.expired},
                        {"due", report.due},
+                       {"due_on_devices", report.due_on_devices},
                        {"expiring", report.expiring},
                        {"expiring_window", window_json(window.expiring_from, window.expiring_to)},
                        {"revoked", report.revoked},

@@ -26,6 +26,10 @@ std::string offenders(const Report& report) {
   return grouped(report.offending) + (report.offending == 1 ? " offender" : " offenders");
 }
 
+std::string waiting(const Report& report) {
+  return report.due_on_devices == 0 ? "" : grouped(report.due_on_devices) + " with a key in a YubiKey";
+}
+
 using Cells = std::vector<std::string>;
 
 /// Columns as wide as their widest cell, two blanks apart, none after the last.
@@ -75,7 +79,7 @@ std::string report_text(const Report& report) {
   };
   return "Certificates at " + format_time(window.at) + "\n" + line("active", grouped(report.active), "") +
          line("expired", grouped(report.expired), report.expired > 0 ? "not replaced" : "") +
-         line("due for renewal", grouped(report.due), "") + line("expiring", grouped(report.expiring), expiring) +
+         line("due for renewal", grouped(report.due), waiting(report)) + line("expiring", grouped(report.expiring), expiring) +
          line("revoked", grouped(report.revoked), revoked) +
          line("policy compliance", percent_text(report.compliance_percent()), offenders(report)) +
          line("hooks pending", grouped(report.hooks_pending), "") +

@@ -37,7 +37,7 @@ struct Wanted {
   /// A key in a YubiKey needs its secrets, which stand behind rows of the database.
   std::string certificates() const {
     return std::string("WHERE status = 'active' AND device IS NULL AND ") +
-           (all ? "(host = $1 OR expires_at >= $2)" : "host = $1 AND $2 = $2");
+           (all ? "(host = $1 OR expires_at >= $2)" : "host = $1 AND CAST($2 AS BIGINT) IS NOT NULL");
   }
   std::string belonging() const { return "WHERE cert_id IN (SELECT cert_id FROM certificates " + certificates() + ")"; }
 };

