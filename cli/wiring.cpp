@@ -131,7 +131,7 @@ VaultCa vault_ca(const TeamServers& servers, const Identity& self, std::shared_p
   auto entities = std::make_shared<Entities>(servers.vault.for_another_thread());
   return {servers.settings.pki,
           [&settings = servers.settings, entities, self, own = servers.entity_id](const SigningRequest& request) {
-            const auto key = parse_csr(request.csr.bytes).key;
+            const auto& key = request.csr.key;
             if (!key.algorithm) throw Error(Code::ca_refused, "the CA signs no " + key.family + " keys");
             const bool other = self.role == Role::admin && !request.owner.empty() && request.owner != self.user;
             const std::string entity = other ? entities->id_of(std::string(request.owner)) : own;

@@ -23,7 +23,7 @@ struct IssuedCertificate {
 
 /// What is to be signed, and by which rules the CA is to look at it.
 struct SigningRequest {
-  const Der& csr;
+  const Csr& csr;  // parse_csr has checked its signature
   const PlannedCertificate& planned;
   std::string_view profile = {}, owner = {};  // a CA elsewhere has rules of its own for each
 };

@@ -23,9 +23,9 @@ bool has_names(const Certificate& certificate, const RequestedNames& names) {
 }
 
 /// What of the plan a certificate does not have; empty: it is as planned. Serial number, begin and key usage are the CA's to choose.
-std::string difference(const Certificate& certificate, const SigningRequest& wanted, const PublicKey& key) {
+std::string difference(const Certificate& certificate, const SigningRequest& wanted) {
   const auto& plan = wanted.planned;
-  if (certificate.key.sha256 != key.sha256) return "key";
+  if (certificate.key.sha256 != wanted.csr.key.sha256) return "key";
   if (!has_names(certificate, plan.names)) return "names";
   if (floor_seconds(certificate.not_after) != floor_seconds(plan.not_after)) return "end";
   for (const auto& usage : plan.eku)
@@ -40,15 +40,14 @@ class VaultSigner : public Signer {
       : client_(std::move(client)), pki_(*client_, ca.mount), ca_(std::move(ca)), known_(std::move(known)) {}
 
   IssuedCertificate sign(const SigningRequest& wanted) override {
-    const Csr request = parse_csr(wanted.csr.bytes);
     const std::string role = ca_.role(wanted);
-    auto made = ask_ca({.csr = wanted.csr,
+    auto made = ask_ca({.csr = wanted.csr.der,
                         .role = role,
                         .issuer = {},
                         .names = wanted.planned.names,
                         .life = {},
                         .not_after = wanted.planned.not_after});
-    const auto other = difference(made.certificate, wanted, request.key);
+    const auto other = difference(made.certificate, wanted);
     const auto* issuer = ca_of(known_, made.certificate);
     if (other.empty() && issuer != nullptr) return {std::move(made.certificate), issuer->issuer_id, issuer->name};
     pki_.revoke(made.certificate.serial);  // nobody gets it
@@ -60,11 +59,10 @@ class VaultSigner : public Signer {
   }
 
   std::optional<IssuedCertificate> find(const SigningRequest& wanted) override {
-    const Csr request = parse_csr(wanted.csr.bytes);
     for (auto& certificate :
-         pki_.find({request.key.sha256, wanted.planned.names.common_name, wanted.planned.not_after})) {
+         pki_.find({wanted.csr.key.sha256, wanted.planned.names.common_name, wanted.planned.not_after})) {
       const auto* issuer = ca_of(known_, certificate);
-      if (issuer != nullptr && difference(certificate, wanted, request.key).empty())
+      if (issuer != nullptr && difference(certificate, wanted).empty())
         return IssuedCertificate{std::move(certificate), issuer->issuer_id, issuer->name};
     }
     return std::nullopt;
@@ -113,12 +111,9 @@ class VaultAuthority : public Authority {
   CaBooks* books() noexcept override { return &books_; }
 
   std::unique_ptr<Signer> open_signer() override {
-    auto known = list_cas(db_);
-    if (std::ranges::none_of(known, [](const CaInfo& ca) { return ca.status == "active"; }))
-      throw Error(Code::ca_not_ready, "no CA of Vault is known to the database yet",
-                  "an admin's 'ymgr login' makes known what the PKI engine has");
+    if (known_.empty()) known_ = live_cas();
     auto client = ca_.workers ? ca_.workers->client() : std::make_shared<vault::Client>(client_.for_another_thread());
-    return std::make_unique<VaultSigner>(std::move(client), ca_, std::move(known));
+    return std::make_unique<VaultSigner>(std::move(client), ca_, known_);
   }
 
   void record_issued(const IssuedCertificate& issued, std::string_view cert_id) override {
@@ -163,6 +158,14 @@ class VaultAuthority : public Authority {
   }
 
  private:
+  std::vector<CaInfo> live_cas() {
+    auto known = list_cas(db_);
+    if (std::ranges::none_of(known, [](const CaInfo& ca) { return ca.status == "active"; }))
+      throw Error(Code::ca_not_ready, "no CA of Vault is known to the database yet",
+                  "an admin's 'ymgr login' makes known what the PKI engine has");
+    return known;
+  }
+
   static bool has_list(const IssuerRow& row) { return !row.is_of_a_profile() || !row.crl.empty(); }
 
   Crl list_of(const IssuerRow& row) {
@@ -199,6 +202,7 @@ class VaultAuthority : public Authority {
   vault::Pki pki_;
   VaultBooks books_;
   VaultCa ca_;
+  std::vector<CaInfo> known_;  // to the signers
   Ledger ledger_;
 };
 

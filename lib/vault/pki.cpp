@@ -91,9 +91,9 @@ PkiCertificate Pki::sign(const PkiRequest& request) {
                   .effect = http::Effect::changes};
   return client_.call(call, [](Answer& answer) {
     const Json& data = answer.data();
-    PkiCertificate made{parse_certificate(data.at("certificate").text()), certificates_of(data, "ca_chain"),
+    PkiCertificate made{parse_certificate(data.at("certificate").text()), data.texts_or_empty("ca_chain"),
                         std::move(answer.warnings)};
-    if (made.chain.empty()) made.chain.push_back(parse_certificate(data.at("issuing_ca").text()));
+    if (made.chain.empty()) made.chain.push_back(data.at("issuing_ca").text());
     return made;
   });
 }

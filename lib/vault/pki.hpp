@@ -26,7 +26,7 @@ struct PkiRequest {
 };
 struct PkiCertificate {
   Certificate certificate;
-  std::vector<Certificate> chain;     // its issuer first; with the root, if the CA knows it
+  std::vector<std::string> chain;     // PEM, not read: its issuer first; with the root, if the CA knows it
   std::vector<std::string> warnings;  // what of the request was ignored or cut down
 };
 struct PkiRecord {

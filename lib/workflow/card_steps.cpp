@@ -39,6 +39,7 @@ void take(Workbench& bench, CertificateItem& item, const agent::SlotCsr& made) {
                 "repeat it; if it happens again, somebody stands between ymgr and the YubiKey");
   item.card->attestation = check_attestation(bench, item.card->place, made);
   item.csr = to_pem(made.csr, "CERTIFICATE REQUEST");
+  item.request.reset();
   item.key_reference = item.card->reference();
 }
 

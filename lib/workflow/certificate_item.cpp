@@ -70,6 +70,7 @@ Progress make_request(CertificateItem& item, CertificatePorts& ports, Attempt) {
   if (item.key_place == KeyPlace::external) return Progress::done;
   item.csr =
       to_pem(store_of(item, ports).certificate_request(key_of(item, ports), item.plan.names), "CERTIFICATE REQUEST");
+  item.request.reset();
   return Progress::done;
 }
 
@@ -125,15 +126,15 @@ bool awaits_approval(const CertificateItem& item) {
 
 Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt attempt) {
   if (awaits_approval(item)) return Progress::waiting;
-  const auto der = from_pem(item.csr, "CERTIFICATE REQUEST");
-  if (!der) throw Error(Code::csr_invalid, "the journal's certificate request of " + item.name + " can't be read");
-  const SigningRequest wanted{*der, item.plan, item.profile, item.owner};
+  if (!item.request) item.request = std::make_shared<const Csr>(parse_csr(item.csr));
+  const SigningRequest wanted{*item.request, item.plan, item.profile, item.owner};
   std::optional<IssuedCertificate> found;
   if (attempt == Attempt::again) found = ports.signer->find(wanted);
   auto issued = found ? std::move(*found) : ports.signer->sign(wanted);
   item.certificate = std::move(issued.certificate);
   item.issuer_id = std::move(issued.issuer_id);
   item.ca_name = std::move(issued.ca_name);
+  item.request.reset();
   return Progress::done;
 }
 

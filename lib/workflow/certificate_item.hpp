@@ -37,6 +37,7 @@ struct CertificateItem : Item {
   std::optional<Certificate> certificate;
   std::string issuer_id, ca_name;  // who signed it
   std::shared_ptr<const EnsuredKey> key;
+  std::shared_ptr<const Csr> request;  // what `csr` says, once it was read
 
   Json journal() const;
   static CertificateItem from(const StoredItem&);

@@ -62,6 +62,7 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
   if (wanted.csr) {
     item.key_place = KeyPlace::external;
     item.csr = to_pem(wanted.csr->der, "CERTIFICATE REQUEST");
+    item.request = std::make_shared<const Csr>(*wanted.csr);
     item.csr_given = true;
     item.key_reference = "external";
   } else if (!request.card) {

@@ -19,7 +19,7 @@ PolicyRequest policy_request(sql::Connection& db, const Identity& actor, const C
   request.key_reused = item.key_reused;
   if (item.key_reused) request.key_age = now() - item.key_created_at;
   if (item.csr_given) {
-    const auto key = parse_csr(item.csr).key;
+    const auto key = item.request ? item.request->key : parse_csr(item.csr).key;
     request.key_family = key.family;
     request.key_bits = key.bits;
     request.algorithm =

@@ -12,6 +12,7 @@ void take_request(CertificateItem& item, const std::string& text) {
     throw Error(Code::usage, "the key of " + item.name + " is kept here, it needs no request", "renew without --csr");
   const auto csr = parse_csr(text);
   item.csr = to_pem(csr.der, "CERTIFICATE REQUEST");
+  item.request.reset();
   item.key_reused = false;
 }
 

@@ -44,7 +44,7 @@ class Contract {
   explicit Contract(const MakeBackend& make) : backend_(make()), authority_(backend_->authority()) {}
 
   IssuedCertificate sign(const PlannedCertificate& plan, std::string_view cert_id = "cert-1") {
-    const Der csr = make_csr(key, plan.names);
+    const Csr csr = parse_csr(make_csr(key, plan.names).bytes);
     IssuedCertificate issued = authority_.open_signer()->sign({csr, plan, "tls-server", "alice"});
     authority_.record_issued(issued, cert_id);
     return issued;
@@ -120,13 +120,8 @@ void signs_as_planned(Contract& contract) {
 
 void refuses_what_it_may_not(Contract& contract) {
   PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
-  const Der csr = make_csr(contract.key, plan.names);
+  const Csr csr = parse_csr(make_csr(contract.key, plan.names).bytes);
   const auto signer = contract.authority().open_signer();
-  Der broken = csr;
-  broken.bytes.back() = static_cast<char>(broken.bytes.back() ^ 1);
-  CHECK_CODE(signer->sign({broken, plan, "tls-server", "alice"}), Code::csr_bad_signature);
-  const Der nothing{"nothing"};
-  CHECK_CODE(signer->sign({nothing, plan, "tls-server", "alice"}), Code::csr_invalid);
   plan.not_after = contract.backend().end() + std::chrono::seconds(1);
   CHECK_CODE(signer->sign({csr, plan, "tls-server", "alice"}), Code::ca_expired);
   plan.not_after = contract.backend().end();
@@ -327,7 +322,7 @@ TEST_CASE("what Vault signed and did not get to say is found again") {
   VaultBackend backend;
   const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
   PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
-  const Der csr = make_csr(key, plan.names);
+  const Csr csr = parse_csr(make_csr(key, plan.names).bytes);
   const SigningRequest wanted{csr, plan, "tls-server", "alice"};
   const auto signer = backend.authority().open_signer();
   CHECK_FALSE(signer->find(wanted));
@@ -349,7 +344,7 @@ TEST_CASE("Vault's CA tells what it signed and revoked, whatever the database sa
   auto& books = *backend.authority().books();
   const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
   const PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
-  const Der csr = make_csr(key, plan.names);
+  const Csr csr = parse_csr(make_csr(key, plan.names).bytes);
   const auto signer = backend.authority().open_signer();
   const auto one = signer->sign({csr, plan, "tls-server", "alice"}),
              other = signer->sign({csr, plan, "tls-server", "alice"});
@@ -371,7 +366,7 @@ TEST_CASE("a revocation of what Vault never signed does not keep the others off 
   VaultBackend backend;
   const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
   const PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
-  const Der csr = make_csr(key, plan.names);
+  const Csr csr = parse_csr(make_csr(key, plan.names).bytes);
   const auto real = backend.authority().open_signer()->sign({csr, plan, "tls-server", "alice"});
   IssuedCertificate invented = real;
   invented.certificate.serial = "01:02";
@@ -389,7 +384,7 @@ TEST_CASE("Vault's CA holds nothing, and signs nothing but what was planned") {
   const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
   PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
   plan.eku = {"clientAuth"};
-  const Der csr = make_csr(key, plan.names);
+  const Csr csr = parse_csr(make_csr(key, plan.names).bytes);
   const auto signer = backend.authority().open_signer();
   CHECK_CODE(signer->sign({csr, plan, "tls-server", "alice"}), Code::ca_refused);
   const auto orphans = vault::Pki(backend.client(), backend.mount()).find({key.public_key().sha256, {}, {}});
@@ -410,7 +405,7 @@ TEST_CASE("signers work on threads of their own while the database stays with th
         const CryptoThread own;
         const auto mine = ca.key.public_key();
         const PlannedCertificate plan = planned({make_san(SanKind::dns, "a.example")});
-        const Der csr = make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), plan.names);
+        const Csr csr = parse_csr(make_csr(PrivateKey::generate(KeyAlgorithm::ec_p256), plan.names).bytes);
         issued = signer->sign({csr, plan, "tls-server", "alice"});
         CHECK(issued->certificate.key.sha256 != mine.sha256);
       },

@@ -37,7 +37,7 @@ class LocalCa {
   RootKey root_key() const { return {nullptr, &made.root_key_pem}; }
 
   IssuedCertificate issue(const PlannedCertificate& plan, std::string_view cert_id = "cert-1") {
-    const Der csr = make_csr(key, plan.names);
+    const Csr csr = parse_csr(make_csr(key, plan.names).bytes);
     IssuedCertificate issued = authority_->open_signer()->sign({csr, plan});
     authority_->record_issued(issued, cert_id);
     return issued;

@@ -112,7 +112,7 @@ TEST_CASE("the signer refuses what OpenSSL would not verify under the CA's name 
     CAPTURE(text);
     PlannedCertificate planned = test::planned({parse_san(text)});
     planned.names.common_name = "a name";
-    const Der csr = make_csr(ca.key, planned.names);
+    const Csr csr = parse_csr(make_csr(ca.key, planned.names).bytes);
     const Der anyway = careless.sign(ca.key.public_key().spki, planned, {});
     const std::string fault = check_chain(parse_certificate(anyway.bytes), {&issuing, 1}, {&root, 1}, now());
     const auto error = thrown([&] { signer->sign({csr, planned}); });
