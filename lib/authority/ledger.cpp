@@ -19,10 +19,10 @@ bool may_change(Reason before, Reason after) {
 void Ledger::record_issued(const IssuedCertificate& issued, std::string_view cert_id) {
   const Certificate& certificate = issued.certificate;
   const std::string key = hex(certificate.key.sha256);
-  db_.run(
-      "INSERT INTO ca_issued (issuer_id, serial_number, cert_id, public_key_sha256, not_after) "
-      "VALUES ($1, $2, $3, $4, $5)",
-      {issued.issuer_id, certificate.serial, cert_id, key, to_micros(certificate.not_after)});
+  static constexpr std::string_view columns[] = {"issuer_id", "serial_number", "cert_id", "public_key_sha256",
+                                                 "not_after"};
+  const sql::Value values[] = {issued.issuer_id, certificate.serial, cert_id, key, to_micros(certificate.not_after)};
+  db_.insert_later("ca_issued", columns, values);
 }
 
 std::optional<std::string> Ledger::revoke(std::string_view issuer, const RevocationRequest& request) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "inventory/row.hpp"
@@ -92,6 +94,17 @@ void deny_key(sql::Connection& db, std::string_view public_key_sha256, std::stri
       "INSERT INTO denied_keys (public_key_sha256, reason, denied_at, cert_id) VALUES ($1, $2, $3, $4) "
       "ON CONFLICT (public_key_sha256) DO NOTHING",
       {public_key_sha256, reason, to_micros(at), or_null(cert_id)});
+}
+
+bool DeniedKeys::contain(std::string_view public_key_sha256) {
+  constexpr std::size_t few = 1000;
+  if (!first_) {
+    auto& keys = first_.emplace();
+    db_.run("SELECT public_key_sha256 FROM denied_keys ORDER BY public_key_sha256 LIMIT $1",
+            {static_cast<std::int64_t>(few + 1)}, [&](const sql::Row& row) { keys.emplace_back(row.text(0)); });
+  }
+  if (first_->size() > few) return is_key_denied(db_, public_key_sha256);
+  return std::ranges::binary_search(*first_, public_key_sha256);
 }
 
 bool is_key_denied(sql::Connection& db, std::string_view public_key_sha256) {

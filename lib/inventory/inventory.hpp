@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,10 +66,17 @@ namespace inventory {
 /// In the caller's transaction. Labels go to their own table too. @throws Error database-failed: serial is there
 void insert(sql::Connection&, const CertificateRow&);
 std::optional<CertificateRow> by_id(sql::Connection&, std::string_view cert_id);
+/// By their ids, those that are there.
+std::map<std::string, CertificateRow> by_ids(sql::Connection&, const std::vector<std::string>& cert_ids);
 /// Of one name, newest first.
 std::vector<CertificateRow> by_name(sql::Connection&, std::string_view name);
 /// Neither superseded nor revoked nor expired at `at`.
 std::optional<CertificateRow> active_by_name(sql::Connection&, std::string_view name, Time at);
+/// The same of many names.
+std::map<std::string, CertificateRow> active_by_names(sql::Connection&, const std::vector<std::string>& names, Time at);
+/// Which of these names have had a certificate whose key is the one at its place in `key_references`.
+std::set<std::string> names_with_keys(sql::Connection&, const std::vector<std::string>& names,
+                                      const std::vector<std::string>& key_references);
 /// Neither superseded nor revoked nor expired, with a key in that slot of that YubiKey. Index certificates_device.
 std::vector<CertificateRow> active_in_slot(sql::Connection&, std::string_view device, std::string_view slot, Time at);
 std::vector<CertificateRow> by_public_key(sql::Connection&, std::string_view public_key_sha256);
@@ -148,6 +156,16 @@ bool claim_hook(sql::Connection&, const CertificateRow& seen, const HookClaim&,
 void deny_key(sql::Connection&, std::string_view public_key_sha256, std::string_view reason, std::string_view cert_id,
               Time at);
 bool is_key_denied(sql::Connection&, std::string_view public_key_sha256);
+/// The same for a transaction that asks of many: where few are denied, they are read once.
+class DeniedKeys {
+ public:
+  explicit DeniedKeys(sql::Connection& db) : db_(db) {}
+  bool contain(std::string_view public_key_sha256);
+
+ private:
+  sql::Connection& db_;
+  std::optional<std::vector<std::string>> first_;  // in order
+};
 
 /// The members of one certificate as every answer shows them (cert_id, name, subject, sans, serial_number, …). The PEM
 /// ("certificate") only with WithPem::yes.

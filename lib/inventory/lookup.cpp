@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "inventory/row.hpp"
+#include "sql/statements.hpp"
 
 namespace ymgr::inventory {
 namespace {
@@ -69,6 +70,14 @@ std::optional<CertificateRow> by_id(sql::Connection& db, std::string_view cert_i
   return first(fetch(db, text, {cert_id}));
 }
 
+std::map<std::string, CertificateRow> by_ids(sql::Connection& db, const std::vector<std::string>& cert_ids) {
+  std::map<std::string, CertificateRow> rows;
+  const auto wanted = sql::one_of(db.dialect(), 1, cert_ids);
+  for (auto& row : fetch(db, select("WHERE cert_id ") + wanted.condition, {wanted.value}))
+    rows.emplace(row.cert_id, std::move(row));
+  return rows;
+}
+
 std::vector<CertificateRow> by_name(sql::Connection& db, std::string_view name) {
   static const std::string text = select("WHERE name = $1 ORDER BY issued_at DESC, cert_id DESC");
   return fetch(db, text, {name});
@@ -76,6 +85,29 @@ std::vector<CertificateRow> by_name(sql::Connection& db, std::string_view name) 
 
 std::optional<CertificateRow> active_by_name(sql::Connection& db, std::string_view name, Time at) {
   return first(actives_by_name(db, name, at));
+}
+
+std::map<std::string, CertificateRow> active_by_names(sql::Connection& db, const std::vector<std::string>& names,
+                                                      Time at) {
+  std::map<std::string, CertificateRow> newest;
+  const auto wanted = sql::one_of(db.dialect(), 1, names);
+  const auto text = select("WHERE name ") + wanted.condition +
+                    " AND status = 'active' AND expires_at >= $2 ORDER BY issued_at DESC, cert_id DESC";
+  for (auto& row : fetch(db, text, {wanted.value, to_micros(at)})) newest.emplace(row.name, std::move(row));
+  return newest;
+}
+
+std::set<std::string> names_with_keys(sql::Connection& db, const std::vector<std::string>& names,
+                                      const std::vector<std::string>& key_references) {
+  std::set<std::pair<std::string, std::string>> pairs;
+  const auto name = sql::one_of(db.dialect(), 1, names), key = sql::one_of(db.dialect(), 2, key_references);
+  db.run("SELECT DISTINCT name, key_reference FROM certificates WHERE name " + name.condition + " AND key_reference " +
+             key.condition,
+         {name.value, key.value}, [&](const sql::Row& row) { pairs.emplace(row.text(0), row.text(1)); });
+  std::set<std::string> found;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (pairs.contains({names[i], key_references.at(i)})) found.insert(names[i]);
+  return found;
 }
 
 // The signs keep SQLite from the indexes of all active ones.

@@ -39,8 +39,18 @@ class Connection {
   /// @throws Error database-busy, disk-unusable, database-corrupt, database-failed (a violated constraint has details
   /// "constraint": unique, foreign, check or other, and "table"; a text with NUL); and PostgreSQL's, see open_postgres
   virtual std::int64_t run(std::string_view text, std::span<const Value> params, const Each& each = {}) = 0;
-  /// SQLite: one prepared INSERT; PostgreSQL: INSERT .. SELECT FROM unnest($1::bigint[], $2::text[]), 1,000 rows a time.
+  /// The same for an INSERT, UPDATE or DELETE whose count and rows nobody wants. Inside a transaction PostgreSQL gets it with the next
+  /// statement that is answered, or with the COMMIT, which then tell what was wrong with it: a hundred of them cost one journey.
+  virtual void later(std::string_view text, std::span<const Value> params) = 0;
+  /// The same for a row of a table that others will follow. Inside a transaction PostgreSQL gets the rows of a table together, and
+  /// before any statement that is not such a row.
+  virtual void insert_later(std::string_view table, std::span<const std::string_view> columns,
+                            std::span<const Value> row) = 0;
+  /// SQLite: one prepared INSERT; PostgreSQL: INSERT .. SELECT FROM unnest($1::bigint[], $2::text[]), 1,000 rows a time, sent as `later` does.
   virtual void insert_many(std::string_view table, std::span<const std::string_view> columns, const NextRow& next) = 0;
+  /// The same with UPDATE: the first `keys` of the columns say which row gets the others.
+  virtual void update_many(std::string_view table, std::span<const std::string_view> columns, std::size_t keys,
+                           const NextRow& next) = 0;
   /// `body` may run five times (40001, 40P01, a lost connection, SQLITE_BUSY): SQL only. Writers follow one another on both
   /// databases: PostgreSQL's take one advisory lock first and then see what was committed before. Nested calls join the outer transaction, which must
   /// allow writing if they do. An exception rolls everything back and goes on; an outer body that catches one of an inner
@@ -53,6 +63,9 @@ class Connection {
 
   std::int64_t run(std::string_view text, std::initializer_list<Value> params, const Each& each = {}) {
     return run(text, std::span<const Value>(params.begin(), params.size()), each);
+  }
+  void later(std::string_view text, std::initializer_list<Value> params) {
+    later(text, std::span<const Value>(params.begin(), params.size()));
   }
 };
 

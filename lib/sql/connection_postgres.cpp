@@ -1,7 +1,9 @@
 #include <poll.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "base/failpoint.hpp"
 #include "sql/libpq.hpp"
@@ -12,6 +14,7 @@ namespace ymgr::sql {
 namespace {
 
 constexpr int most_attempts = 5;
+constexpr std::size_t most_waiting = 500;
 using Clock = std::chrono::steady_clock;
 
 /// The lock is that of the audit trigger, too: 'ymgr' in ASCII. Asked first, the number of the transaction is there when an
@@ -58,10 +61,41 @@ void sleep_milliseconds(int milliseconds) noexcept {
   ::poll(nullptr, 0, milliseconds);
 }
 
+/// A statement that is queued and not sent yet.
+struct Waiting {
+  int before;  // commands that were queued for it
+  std::string text;
+};
+
+/// Rows of insert_later that are not queued yet.
+struct Gathered {
+  std::string table;
+  std::vector<std::string> columns;
+  RowBlock rows;
+};
+
+/// Gives its row once.
+class OneRow {
+ public:
+  explicit OneRow(std::span<const Value> row) : row_(row) {}
+  bool operator()(std::span<Value> into) {
+    if (given_) return false;
+    given_ = true;
+    std::ranges::copy(row_, into.begin());
+    return true;
+  }
+
+ private:
+  std::span<const Value> row_;
+  bool given_ = false;
+};
+
 struct Session {
   explicit Session(const PostgresSettings& settings) : link(settings) {}
   Link link;
   PreparedStatements statements;
+  std::vector<Waiting> waiting{};
+  std::vector<Gathered> gathered{};
 };
 
 class PostgresConnection final : public Connection {
@@ -77,21 +111,35 @@ class PostgresConnection final : public Connection {
     return write(std::string(text), parameters, each);
   }
 
-  void insert_many(std::string_view table, std::span<const std::string_view> columns, const NextRow& next) override {
-    const auto insert = [&](const RowBlock& block) {
-      execute(block.statement(table, columns), block.parameters(), {});
+  void later(std::string_view text, std::span<const Value> params) override {
+    const Parameters parameters(params);
+    if (nesting_.inside)
+      queue(std::string(text), parameters);
+    else
+      write(std::string(text), parameters, {});
+  }
+
+  void insert_later(std::string_view table, std::span<const std::string_view> columns,
+                    std::span<const Value> row) override {
+    if (!nesting_.inside) return insert_many(table, columns, OneRow(row));
+    auto& gathered = session_->gathered;
+    const auto is_it = [&](const Gathered& one) {
+      return one.table == table && std::ranges::equal(one.columns, columns);
     };
-    if (nesting_.inside) {
-      for (auto block = take(columns, next); !block.empty(); block = take(columns, next)) insert(block);
-      return;
-    }
-    // `next` can't be asked again when the transaction runs again.
-    std::vector<RowBlock> blocks;
-    for (auto block = take(columns, next); !block.empty(); block = take(columns, next))
-      blocks.push_back(std::move(block));
-    attempt(Access::write, Failpoints::off, [&] {
-      for (const auto& block : blocks) insert(block);
-    });
+    auto found = std::ranges::find_if(gathered, is_it);
+    if (found == gathered.end())
+      found = gathered.insert(found, {std::string(table), {columns.begin(), columns.end()}, RowBlock(columns.size())});
+    found->rows.add(row);
+    if (found->rows.full()) queue_gathered();
+  }
+
+  void insert_many(std::string_view table, std::span<const std::string_view> columns, const NextRow& next) override {
+    run_many(columns.size(), next, [&](const RowBlock& block) { return block.insert(table, columns); });
+  }
+
+  void update_many(std::string_view table, std::span<const std::string_view> columns, std::size_t keys,
+                   const NextRow& next) override {
+    run_many(columns.size(), next, [&](const RowBlock& block) { return block.update(table, columns, keys); });
   }
 
   void transaction(Access access, const std::function<void()>& body) override {
@@ -101,7 +149,7 @@ class PostgresConnection final : public Connection {
 
   void run_script(std::string_view text) override {
     if (!nesting_.inside) look_for_server();
-    begin();
+    catch_up();
     Answer::make_way(link());
     // A migration takes the time that it takes.
     link().script(nesting_.inside ? "SET LOCAL statement_timeout = 0; " + std::string(text) : std::string(text));
@@ -116,6 +164,7 @@ class PostgresConnection final : public Connection {
     Scope(PostgresConnection& connection, Access access) : connection_(connection) {
       connection_.nesting_.begin(access);
       connection_.begun_ = connection_.undone_ = false;
+      connection_.session_->gathered.clear();
     }
     ~Scope() {
       connection_.nesting_.inside = false;
@@ -142,8 +191,23 @@ class PostgresConnection final : public Connection {
 
   Link& link() { return session_->link; }
 
-  static RowBlock take(std::span<const std::string_view> columns, const NextRow& next) {
-    return RowBlock::take(columns.size(), next);
+  void run_many(std::size_t columns, const NextRow& next, const std::function<std::string(const RowBlock&)>& text_of) {
+    const auto run_block = [&](const RowBlock& block) {
+      queue(text_of(block), block.parameters());
+      if (block.full()) catch_up();  // of many rows only so many are in memory
+    };
+    if (nesting_.inside) {
+      for (auto block = RowBlock::take(columns, next); !block.empty(); block = RowBlock::take(columns, next))
+        run_block(block);
+      return;
+    }
+    // `next` can't be asked again when the transaction runs again.
+    std::vector<RowBlock> blocks;
+    for (auto block = RowBlock::take(columns, next); !block.empty(); block = RowBlock::take(columns, next))
+      blocks.push_back(std::move(block));
+    attempt(Access::write, Failpoints::off, [&] {
+      for (const auto& block : blocks) run_block(block);
+    });
   }
 
   void log_in() {
@@ -199,22 +263,60 @@ class PostgresConnection final : public Connection {
     throw pooler_error(link());
   }
 
-  void begin() {
+  /// In the order in which the tables came.
+  void queue_gathered() {
+    for (const auto& one : std::exchange(session_->gathered, {}))
+      queue(one.rows.insert(one.table, std::vector<std::string_view>(one.columns.begin(), one.columns.end())),
+            one.rows.parameters());
+  }
+
+  /// Opens the transaction and has answered what waits.
+  void catch_up() {
+    queue_gathered();
     const int commands = queue_begin();
-    if (commands == 0) return;
+    if (commands == 0 && session_->waiting.empty()) return;
     link().send();
     take_begin(commands);
+    take_waiting();
     link().skip();
   }
 
-  /// In one journey: what opens the transaction, the preparation, the statement.
+  /// Goes out with what comes next. What opens the transaction is answered first: it may wait long, and it tells the number that a lost
+  /// COMMIT is asked for by.
+  void queue(const std::string& text, const Parameters& parameters) {
+    queue_gathered();
+    if (!begun_ || session_->waiting.size() == most_waiting) catch_up();
+    Answer::make_way(link());
+    session_->waiting.push_back(prepare(text, parameters));
+  }
+
+  Waiting prepare(const std::string& text, const Parameters& parameters) {
+    if (session_->waiting.empty()) session_->statements.forget_unconfirmed();
+    const int before = session_->statements.queue(link(), text, parameters);
+    return {before, text};
+  }
+
+  void take_waiting() {
+    for (const auto& statement : std::exchange(session_->waiting, {})) {
+      take_before(statement);
+      link().take(statement.text);
+    }
+  }
+
+  void take_before(const Waiting& statement) {
+    for (int i = 0; i < statement.before; ++i) link().take(statement.text);
+  }
+
+  /// In one journey: what opens the transaction, what waits, the preparation, the statement.
   void request(const std::string& text, const Parameters& parameters) {
+    queue_gathered();
     Answer::make_way(link());
     const int opening = queue_begin();
-    const int preparing = session_->statements.queue(link(), text, parameters);
+    const Waiting statement = prepare(text, parameters);
     link().send();
     take_begin(opening);
-    for (int i = 0; i < preparing; ++i) link().take(text);
+    take_waiting();
+    take_before(statement);
     session_->statements.confirm();
   }
 
@@ -303,20 +405,24 @@ class PostgresConnection final : public Connection {
   }
 
   void commit() {
+    if (nesting_.inside) queue_gathered();
     if (!begun_) return;
-    begun_ = false;
     Answer::make_way(link());
     std::string tag;
     try {
       link().queue("COMMIT");
       link().send();
+      take_waiting();
+      begun_ = false;
       tag = libpq().command_status(link().take().get());
       link().skip();
     } catch (const Error& error) {
       if (!link().lost()) throw;
+      begun_ = false;
       if (nesting_.may_write) settle(error);
       return;
     }
+    session_->statements.confirm();
     if (tag != "COMMIT") throw Error(Code::internal, "commit after a failed statement of the transaction");
   }
 
@@ -325,6 +431,12 @@ class PostgresConnection final : public Connection {
     if (link().lost()) return;
     try {
       Answer::make_way(link());
+      session_->gathered.clear();
+      if (!session_->waiting.empty()) {  // queued is queued
+        link().send();
+        link().skip();
+        session_->waiting.clear();
+      }
       link().queue("ROLLBACK");
       link().send();
       link().take();

@@ -65,6 +65,16 @@ std::string insert_text(std::string_view table, std::span<const std::string_view
   return "INSERT INTO " + std::string(table) + " (" + names + ") VALUES (" + places + ")";
 }
 
+std::string update_text(std::string_view table, std::span<const std::string_view> columns, std::size_t keys) {
+  std::string set, where;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    std::string& part = i < keys ? where : set;
+    part.append(part.empty() ? "" : i < keys ? " AND " : ", ").append(columns[i]);
+    part.append(" = $").append(std::to_string(i + 1));
+  }
+  return "UPDATE " + std::string(table) + " SET " + set + " WHERE " + where;
+}
+
 class SqliteConnection final : public Connection {
  public:
   explicit SqliteConnection(const SqliteSettings& settings)
@@ -90,12 +100,20 @@ class SqliteConnection final : public Connection {
     return counts ? sqlite3_changes64(db_.get()) : 0;
   }
 
+  void later(std::string_view text, std::span<const Value> params) override { run(text, params, {}); }
+
+  void insert_later(std::string_view table, std::span<const std::string_view> columns,
+                    std::span<const Value> row) override {
+    run(insert_text(table, columns), row, {});
+  }
+
   void insert_many(std::string_view table, std::span<const std::string_view> columns, const NextRow& next) override {
-    const auto text = insert_text(table, columns);
-    std::vector<Value> row(columns.size());
-    transaction(Access::write, [&] {
-      while (next(row)) run(text, row, {});
-    });
+    run_many(insert_text(table, columns), columns.size(), next);
+  }
+
+  void update_many(std::string_view table, std::span<const std::string_view> columns, std::size_t keys,
+                   const NextRow& next) override {
+    run_many(update_text(table, columns, keys), columns.size(), next);
   }
 
   void transaction(Access access, const std::function<void()>& body) override {
@@ -132,6 +150,13 @@ class SqliteConnection final : public Connection {
    private:
     SqliteConnection& connection_;
   };
+
+  void run_many(const std::string& text, std::size_t columns, const NextRow& next) {
+    std::vector<Value> row(columns);
+    transaction(Access::write, [&] {
+      while (next(row)) run(text, row, {});
+    });
+  }
 
   void run_transaction(Access access, const std::function<void()>& body) {
     {

@@ -67,13 +67,18 @@ class Parameters {
   std::deque<std::string> arrays_;
 };
 
-/// The rows of insert_many, up to 1,000 of them: one array a column.
+/// Rows of a table, up to 1,000 of them: one array a column.
 class RowBlock {
  public:
+  explicit RowBlock(std::size_t columns) : columns_(columns) {}
   /// Empty: there are no more rows.
   static RowBlock take(std::size_t columns, const NextRow& next);
+  void add(std::span<const Value> row);
   bool empty() const noexcept { return rows_ == 0; }
-  std::string statement(std::string_view table, std::span<const std::string_view> columns) const;
+  bool full() const noexcept;
+  std::string insert(std::string_view table, std::span<const std::string_view> columns) const;
+  /// The first `keys` of the columns say which row gets the others.
+  std::string update(std::string_view table, std::span<const std::string_view> columns, std::size_t keys) const;
   Parameters parameters() const;
 
  private:
@@ -82,7 +87,13 @@ class RowBlock {
     bool has_null = false;
     std::string elements;
   };
+  /// Of a column, or NULL; and "unnest($1::bigint[], …) AS u(c1, …)".
+  struct Source {
+    std::vector<std::string> values;
+    std::string rows;
+  };
   static void add(Column& column, const Value& value);
+  Source source() const;
 
   std::size_t rows_ = 0;
   std::vector<Column> columns_;
@@ -176,15 +187,17 @@ class PreparedStatements {
   };
   /// Queues what is missing and the statement itself; the number of commands before it.
   int queue(Link& link, const std::string& text, const Parameters& parameters);
-  /// What was queued before the statement was answered well.
+  /// What was queued was answered well.
   void confirm() noexcept;
+  /// What was queued and not confirmed may not have come through: it is prepared anew.
+  void forget_unconfirmed() noexcept;
 
  private:
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
   };
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
-  Entry* preparing_ = nullptr;
+  std::vector<Entry*> unconfirmed_;
   std::uint64_t made_ = 0;
 };
 

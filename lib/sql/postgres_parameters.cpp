@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "sql/postgres.hpp"
 
 namespace ymgr::sql {
@@ -67,14 +68,19 @@ void Parameters::add_array(Type type, std::string bytes) {
 }
 
 RowBlock RowBlock::take(std::size_t columns, const NextRow& next) {
-  RowBlock block;
-  block.columns_.resize(columns);
+  RowBlock block(columns);
   std::vector<Value> row(columns);
-  while (block.rows_ < most_rows && next(row)) {
-    for (std::size_t i = 0; i < columns; ++i) add(block.columns_[i], row[i]);
-    ++block.rows_;
-  }
+  while (!block.full() && next(row)) block.add(row);
   return block;
+}
+
+void RowBlock::add(std::span<const Value> row) {
+  for (std::size_t i = 0; i < columns_.size(); ++i) add(columns_[i], row[i]);
+  ++rows_;
+}
+
+bool RowBlock::full() const noexcept {
+  return rows_ == most_rows;
 }
 
 void RowBlock::add(Column& column, const Value& value) {
@@ -93,24 +99,45 @@ void RowBlock::add(Column& column, const Value& value) {
   }
 }
 
-std::string RowBlock::statement(std::string_view table, std::span<const std::string_view> columns) const {
-  std::string names, values, arrays, places;
+RowBlock::Source RowBlock::source() const {
+  Source source;
+  std::string arrays, places;
   int n = 0;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const char* comma = i == 0 ? "" : ", ";
-    names.append(comma).append(columns[i]);
-    if (columns_[i].type == Parameters::unknown) {  // a bare NULL has the type of its column
-      values.append(comma).append("NULL");
+  for (const auto& column : columns_) {
+    if (column.type == Parameters::unknown) {  // a bare NULL has the type of its column
+      source.values.emplace_back("NULL");
       continue;
     }
     const auto place = std::to_string(++n);
-    values.append(comma).append("u.c").append(place);
+    source.values.push_back("u.c" + place);
     arrays.append(n == 1 ? "" : ", ").append("$").append(place);
-    arrays.append(columns_[i].type == Parameters::bigint ? "::bigint[]" : "::text[]");
+    arrays.append(column.type == Parameters::bigint ? "::bigint[]" : "::text[]");
     places.append(n == 1 ? "" : ", ").append("c").append(place);
   }
-  return "INSERT INTO " + std::string(table) + " (" + names + ") SELECT " + values + " FROM unnest(" + arrays +
-         ") AS u(" + places + ")";
+  source.rows = "unnest(" + arrays + ") AS u(" + places + ")";
+  return source;
+}
+
+std::string RowBlock::insert(std::string_view table, std::span<const std::string_view> columns) const {
+  const Source from = source();
+  return "INSERT INTO " + std::string(table) + " (" +
+         join(std::vector<std::string>(columns.begin(), columns.end()), ", ") + ") SELECT " + join(from.values, ", ") +
+         " FROM " + from.rows;
+}
+
+std::string RowBlock::update(std::string_view table, std::span<const std::string_view> columns,
+                             std::size_t keys) const {
+  const Source from = source();
+  std::vector<std::string> set, where;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::string column(columns[i]);
+    if (i < keys)
+      where.push_back("t." + column + " = " + from.values[i]);
+    else
+      set.push_back(column + " = " + from.values[i]);
+  }
+  return "UPDATE " + std::string(table) + " AS t SET " + join(set, ", ") + " FROM " + from.rows + " WHERE " +
+         join(where, " AND ");
 }
 
 Parameters RowBlock::parameters() const {

@@ -53,12 +53,12 @@ std::vector<Parameters::Type> merged(std::vector<Parameters::Type> known, const 
 
 int PreparedStatements::queue(Link& link, const std::string& text, const Parameters& parameters) {
   int before = 0;
-  preparing_ = nullptr;
   auto found = entries_.find(text);
   if (found == entries_.end()) {
     require_count(text, count_parameters(text), parameters.types().size());
     if (entries_.size() >= most_statements) {
       entries_.clear();
+      unconfirmed_.clear();
       link.queue("DEALLOCATE ALL");
       ++before;
     }
@@ -67,11 +67,11 @@ int PreparedStatements::queue(Link& link, const std::string& text, const Paramet
   auto& entry = found->second;
   require_count(text, entry.types.size(), parameters.types().size());
   if (!entry.ready || !fits(entry.types, parameters.types())) {
-    entry.ready = false;
     entry.types = merged(entry.types, parameters.types());
     entry.name = "y" + std::to_string(++made_);
     link.queue_prepare(entry.name.c_str(), text, entry.types);
-    preparing_ = &entry;
+    entry.ready = true;
+    unconfirmed_.push_back(&entry);
     ++before;
   }
   link.queue_prepared(entry.name.c_str(), parameters);
@@ -79,8 +79,12 @@ int PreparedStatements::queue(Link& link, const std::string& text, const Paramet
 }
 
 void PreparedStatements::confirm() noexcept {
-  if (preparing_ != nullptr) preparing_->ready = true;
-  preparing_ = nullptr;
+  unconfirmed_.clear();
+}
+
+void PreparedStatements::forget_unconfirmed() noexcept {
+  for (Entry* entry : unconfirmed_) entry->ready = false;
+  unconfirmed_.clear();
 }
 
 }  // namespace ymgr::sql

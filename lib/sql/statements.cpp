@@ -1,5 +1,7 @@
 #include "sql/statements.hpp"
 
+#include "base/json.hpp"
+
 namespace ymgr::sql {
 
 std::string_view find_table(Dialect dialect) noexcept {
@@ -45,6 +47,19 @@ std::string_view plan_each_run(Dialect dialect) noexcept {
     case Dialect::sqlite: break;
   }
   return {};
+}
+
+OneOf one_of(Dialect dialect, int place, const std::vector<std::string>& texts) {
+  const std::string parameter = "$" + std::to_string(place);
+  if (texts.size() == 1) return {"= " + parameter, texts.front()};
+  const std::string list = dump_json(Json::texts(texts));
+  switch (dialect) {
+    // An array that is made once is looked up in the index; a subquery may be joined by reading the table.
+    case Dialect::postgres:
+      return {"= ANY(ARRAY(SELECT jsonb_array_elements_text(CAST(" + parameter + " AS jsonb))))", list};
+    case Dialect::sqlite: break;
+  }
+  return {"IN (SELECT value FROM json_each(" + parameter + "))", list};
 }
 
 std::string table_of_statement(std::string_view statement) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sql/connection.hpp"
 
@@ -17,6 +18,13 @@ std::string_view find_actor(Dialect) noexcept;
 std::string_view server_facts(Dialect) noexcept;
 /// From now on each run of a statement is planned anew: for tables that grow while they are filled. Empty: nothing to say.
 std::string_view plan_each_run(Dialect) noexcept;
+
+/// That a text is one of several, which are one parameter: `condition` stands behind the column's name, `value` is the parameter
+/// `place`. Of many texts, too, the column's index is used.
+struct OneOf {
+  std::string condition, value;
+};
+OneOf one_of(Dialect, int place, const std::vector<std::string>& texts);
 
 /// The name after INTO, UPDATE or FROM; empty: none.
 std::string table_of_statement(std::string_view statement);

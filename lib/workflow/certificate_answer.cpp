@@ -12,10 +12,10 @@ std::string_view waiting_state(const CertificateItem& item) {
   return awaits_approval(item) ? "waiting_approval" : "waiting_device";
 }
 
-Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view outcome) {
-  const auto row = inventory::by_id(bench.db, item.cert_id);
-  if (!row) throw Error(Code::internal, "the inventory has no " + item.cert_id);
-  Json json = inventory::to_json(*row, now(), inventory::WithPem::yes);
+namespace {
+
+Json answer_row(const CertificateItem& item, const CertificateRow& row, std::string_view outcome) {
+  Json json = inventory::to_json(row, now(), inventory::WithPem::yes);
   json.set("success", true);
   json.set("result", outcome);
   json.set("key", item.key_reused ? "reused" : item.key_place == KeyPlace::external ? "external" : "new");
@@ -27,7 +27,19 @@ Json answer_item(Workbench& bench, const CertificateItem& item, std::string_view
   return json;
 }
 
-namespace {
+/// The rows of what is done.
+std::map<std::string, CertificateRow> rows_of(Workbench& bench, const std::vector<CertificateItem>& items) {
+  std::vector<std::string> ids;
+  for (const auto& item : items)
+    if (item.status == Item::Status::done) ids.push_back(item.cert_id);
+  return ids.empty() ? std::map<std::string, CertificateRow>() : inventory::by_ids(bench.db, ids);
+}
+
+const CertificateRow& row_of(const std::map<std::string, CertificateRow>& rows, const CertificateItem& item) {
+  const auto found = rows.find(item.cert_id);
+  if (found == rows.end()) throw Error(Code::internal, "the inventory has no " + item.cert_id);
+  return found->second;
+}
 
 /// Parked: nothing is wrong, somebody must do something.
 Json waiting(const CertificateItem& item, const std::string& request_id) {
@@ -61,9 +73,10 @@ CertificateAnswer answer_of(Workbench& bench, const std::string& request_id, con
                             std::string_view outcome) {
   CertificateAnswer answer;
   answer.request_id = request_id;
+  const auto rows = rows_of(bench, items);
   for (const auto& item : items) {
     if (item.status == Item::Status::done) {
-      answer.items.push_back(answer_item(bench, item, outcome));
+      answer.items.push_back(answer_row(item, row_of(rows, item), outcome));
       answer.exits.push_back(0);
     } else if (item.status == Item::Status::waiting) {
       answer.items.push_back(waiting(item, request_id));

@@ -227,7 +227,7 @@ namespace {
 
 /// The key was compromised after the plan: what has been signed with it meanwhile is revoked from its first moment.
 bool revoke_if_denied(Recording& recording, const CertificateRow& row) {
-  if (!inventory::is_key_denied(recording.db, row.public_key_sha256)) return false;
+  if (!recording.denied_keys.contain(row.public_key_sha256)) return false;
   recording.authority.revoke(row.issuer,
                              {row.serial, row.expires_at, Reason::key_compromise, floor_seconds(row.issued_at), {}});
   inventory::mark_revoked(recording.db, row.cert_id, floor_seconds(row.issued_at), Reason::key_compromise, {});

@@ -85,9 +85,7 @@ struct CertificateAnswer {
 };
 /// What answers say of an item that is parked: "waiting_approval", "waiting_device".
 std::string_view waiting_state(const CertificateItem&);
-/// One item's members; `outcome`: "issued", "renewed", "unchanged", "planned".
-Json answer_item(Workbench&, const CertificateItem&, std::string_view outcome);
-/// Ends the operation and makes the answer of its items.
+/// Ends the operation and makes the answer of its items; `outcome`: "issued", "renewed".
 CertificateAnswer finish_certificates(Workbench&, const std::string& request_id, const std::string& kind,
                                       const std::string& target, const std::vector<CertificateItem>&,
                                       std::string_view outcome);

@@ -48,29 +48,48 @@ class Committer {
       std::map<std::size_t, const Mark*> last;  // several marks of an item in one group need one update
       for (const auto& entry : entries)
         if (const auto* mark = std::get_if<Mark>(&entry)) last[mark->position] = mark;
-      for (const auto& [position, mark] : last) write_mark(*mark);
+      write_marks(last);
       std::vector<audit::Event> events;
-      for (const auto& entry : entries) std::visit([&](const auto& e) { write(e, events); }, entry);
+      inventory::DeniedKeys denied_keys(bench_.db);
+      for (const auto& entry : entries) {
+        if (const auto* mark = std::get_if<Mark>(&entry))
+          write(*mark, denied_keys, events);
+        else if (const auto* stop = std::get_if<Stop>(&entry))
+          write(*stop, events);
+        else
+          set_status("waiting", Json(), std::get<Park>(entry).position);
+      }
       audit::append(bench_.db, bench_.session.identity().user, events, bench_.head_signer);
     });
   }
 
  private:
-  void write_mark(const Mark& mark) {
-    bench_.db.run(
-        "UPDATE operation_items SET status = $1, state = $2, data = $3, error = NULL, updated_at = $4 "
-        "WHERE request_id = $5 AND position = $6",
-        {status_text(mark.status), mark.state, mark.data, to_micros(now()), request_id_,
-         static_cast<std::int64_t>(mark.position)});
+  void write_marks(const std::map<std::size_t, const Mark*>& marks) {
+    static constexpr std::string_view columns[] = {"request_id", "position", "status",    "state",
+                                                   "data",       "error",    "updated_at"};
+    constexpr std::size_t keys = 2;
+    const auto at = to_micros(now());
+    auto next = marks.begin();
+    bench_.db.update_many("operation_items", columns, keys, [&](std::span<sql::Value> row) {
+      if (next == marks.end()) return false;
+      const auto& [position, mark] = *next++;
+      row[0] = request_id_;
+      row[1] = static_cast<std::int64_t>(position);
+      row[2] = status_text(mark->status);
+      row[3] = mark->state;
+      row[4] = mark->data;
+      row[5] = sql::Value();
+      row[6] = at;
+      return true;
+    });
   }
 
-  void write(const Mark& mark, std::vector<audit::Event>& events) {
-    Recording recording{bench_.db, bench_.authority, request_id_, bench_.session.identity().user, bench_.self.host};
+  void write(const Mark& mark, inventory::DeniedKeys& denied_keys, std::vector<audit::Event>& events) {
+    Recording recording{bench_.db,       bench_.authority, denied_keys, request_id_, bench_.session.identity().user,
+                        bench_.self.host};
     if (mark.record) mark.record(recording);
     events.push_back({request_id_, mark.state, mark.target, std::move(recording.audit)});
   }
-
-  void write(const Park& park, std::vector<audit::Event>&) { set_status("waiting", Json(), park.position); }
 
   void write(const Stop& stop, std::vector<audit::Event>& events) {
     const Json error = failure_json(stop.error);
@@ -81,7 +100,7 @@ class Committer {
   void set_status(std::string_view status, const Json& error, std::size_t position) {
     const std::string text = error.is_null() ? std::string() : dump_json(error);
     const sql::Value value = error.is_null() ? sql::Value() : sql::Value(std::string_view(text));
-    bench_.db.run(
+    bench_.db.later(
         "UPDATE operation_items SET status = $1, error = $2, updated_at = $3 WHERE request_id = $4 AND position = $5",
         {status, value, to_micros(now()), request_id_, static_cast<std::int64_t>(position)});
   }

@@ -14,6 +14,7 @@
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/trace.hpp"
+#include "inventory/inventory.hpp"
 #include "sql/connection.hpp"
 #include "workflow/workbench.hpp"
 #include "x509/key.hpp"
@@ -28,6 +29,7 @@ enum class Progress { done, waiting };           // waiting: card absent, approv
 struct Recording {
   sql::Connection& db;
   Authority& authority;
+  inventory::DeniedKeys& denied_keys;
   const std::string &request_id, &actor, &host;
   Json audit = Json::object();  // becomes the data of the step's audit event
 };

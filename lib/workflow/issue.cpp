@@ -138,20 +138,25 @@ bool is_good(const CertificateRow& row, const Wanted& wanted, Time at) {
 
 /// Settles the names that have an active certificate.
 void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
-  std::vector<std::string> active;
+  std::vector<std::string> names, active;
   for (auto& wanted : all) {
     wanted.unchanged.reset();
     wanted.item.renewed_from.clear();
-    if (options.when_active == WhenActive::another) continue;
-    const auto row = inventory::active_by_name(bench.db, wanted.item.name, at);
-    if (!row) continue;
+    names.push_back(wanted.item.name);
+  }
+  if (options.when_active == WhenActive::another) return;
+  const auto rows = inventory::active_by_names(bench.db, names, at);
+  for (auto& wanted : all) {
+    const auto found = rows.find(wanted.item.name);
+    if (found == rows.end()) continue;
+    const auto* row = &found->second;
     if (options.when_active == WhenActive::refuse) {
       active.push_back(row->name);
       continue;
     }
     bench.session.require_touch(row->owner, "the active certificate of " + row->name);
     if (is_good(*row, wanted, at))
-      wanted.unchanged = row;
+      wanted.unchanged = *row;
     else
       wanted.item.renewed_from = row->cert_id;
   }
@@ -185,12 +190,20 @@ std::string target_of(const NewOperation& op) {
   return op.items.size() == 1 ? op.items.front().target : std::to_string(op.items.size()) + " certificates";
 }
 
+std::vector<std::string> names_in_transit(const std::vector<Wanted>& all) {
+  std::vector<std::string> names;
+  for (const auto& wanted : all)
+    if (wanted.item.key_place == KeyPlace::transit) names.push_back(wanted.item.name);
+  return names;
+}
+
 NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
   NewOperation op;
   op.request_id = options.request_id.empty() ? new_id("req", at) : options.request_id;
   op.kind = "issue";
   op.inputs = inputs_of(all, options);
   std::set<std::string> names;
+  const auto known = known_in_transit(bench, names_in_transit(all));
   std::size_t position = 0;
   for (auto& wanted : all) {
     if (wanted.unchanged) continue;
@@ -199,9 +212,9 @@ NewOperation plan_operation(Workbench& bench, std::vector<Wanted>& all, const Is
     item.key_created_at = at;
     plan_certificate(item, bench.policy.profile(item.profile), wanted.validity, at);
     if (item.key_place == KeyPlace::sealed || item.key_place == KeyPlace::transit) {
-      item.key_name = item.key_place == KeyPlace::sealed ? free_key_name(bench, item)
-                      : wanted.key_name_taken            ? own_key_name(item)
-                                                         : free_transit_name(bench, item);
+      item.key_name = item.key_place == KeyPlace::sealed                   ? free_key_name(bench, item)
+                      : wanted.key_name_taken || known.contains(item.name) ? own_key_name(item)
+                                                                           : key_name_for(item.name, false);
       if (!names.insert(item.key_name).second) item.key_name = own_key_name(item);
     } else if (item.key_place == KeyPlace::file) {
       plan_key_file(bench, item);
@@ -389,7 +402,7 @@ void find_or_plan(Workbench& bench, std::vector<Wanted>& all, const IssueOptions
   if (plan.refused)
     operations::create_refused(bench, plan.op, *plan.refused);
   else
-    operations::create(bench, plan.op);
+    operations::create(bench, plan.op, operations::NoneOpen::known);
 }
 
 CertificateAnswer carry_out(Workbench& bench, const std::vector<Wanted>& all, const Plan& plan) {

@@ -54,7 +54,8 @@ RequestedNames requested_names(const ProfileRules&, const std::string& name, con
                                const std::vector<San>& more);
 
 /// The one policy gate for a planned certificate: issue, renew, resume and check ask through it.
-PolicyRequest policy_request(sql::Connection&, const Identity& actor, const CertificateItem&, PolicyRequest::Action);
+PolicyRequest policy_request(sql::Connection&, inventory::DeniedKeys&, const Identity& actor, const CertificateItem&,
+                             PolicyRequest::Action);
 /// Merges the violations of many; `name` is noted in each. nullopt: all approved.
 std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&, PolicyRequest::Action,
                                 const std::string& request_id, std::vector<audit::Event>& events);

@@ -24,11 +24,11 @@ std::string free_key_name(Workbench& bench, const CertificateItem& item) {
   return taken(longer) ? own_key_name(item) : longer;
 }
 
-std::string free_transit_name(Workbench& bench, const CertificateItem& item) {
-  const auto reference = plain_transit_reference(item.name);
-  const auto names_it = [&](const CertificateRow& row) { return row.key_reference == reference; };
-  const bool taken = std::ranges::any_of(inventory::by_name(bench.db, item.name), names_it);
-  return taken ? own_key_name(item) : key_name_for(item.name, false);
+std::set<std::string> known_in_transit(Workbench& bench, const std::vector<std::string>& certificate_names) {
+  if (certificate_names.empty()) return {};
+  std::vector<std::string> references;
+  for (const auto& name : certificate_names) references.push_back(plain_transit_reference(name));
+  return inventory::names_with_keys(bench.db, certificate_names, references);
 }
 
 std::string own_key_name(const CertificateItem& item) {

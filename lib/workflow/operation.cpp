@@ -1,9 +1,12 @@
 #include "workflow/operation.hpp"
 
+#include <algorithm>
 #include <functional>
+#include <map>
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "sql/statements.hpp"
 #include "workflow/certificate_item.hpp"
 
 namespace ymgr {
@@ -97,7 +100,7 @@ void write_operation(Workbench& bench, const NewOperation& op, std::string_view 
   const std::string inputs = canonical_json(op.inputs), hash = hex(sha256(inputs)), holder = bench.self.to_text();
   const std::string result_text = result.is_null() ? std::string() : dump_json(result);
   using sql::Value;
-  bench.db.run(
+  bench.db.later(
       "INSERT INTO operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, "
       "lease_holder, "
       "lease_until, created_at, updated_at, result) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$11,$12)",
@@ -128,6 +131,12 @@ void write_items(Workbench& bench, const NewOperation& op, std::string_view stat
     ++next;
     return true;
   });
+}
+
+std::vector<std::string> targets_of(const NewOperation& op) {
+  std::vector<std::string> targets;
+  for (const auto& item : op.items) targets.push_back(item.target);
+  return targets;
 }
 
 void append_events(Workbench& bench, const NewOperation& op) {
@@ -162,10 +171,18 @@ StoredOperation get(sql::Connection& db, std::string_view id) {
 }
 
 std::optional<StoredOperation> find_open(sql::Connection& db, std::string_view kind, std::string_view target) {
-  std::string id;
-  db.run("SELECT request_id FROM operation_items WHERE kind = $1 AND target = $2 AND status IN ('open', 'waiting')",
-         {kind, target}, [&](const sql::Row& row) { id = row.text(0); });
-  return id.empty() ? std::nullopt : find(db, id);
+  return find_open(db, kind, std::vector{std::string(target)});
+}
+
+std::optional<StoredOperation> find_open(sql::Connection& db, std::string_view kind,
+                                         const std::vector<std::string>& targets) {
+  std::map<std::string, std::string, std::less<>> open;  // request ids by their targets
+  const auto wanted = sql::one_of(db.dialect(), 2, targets);
+  db.run("SELECT target, request_id FROM operation_items WHERE kind = $1 AND target " + wanted.condition +
+             " AND status IN ('open', 'waiting')",
+         {kind, wanted.value}, [&](const sql::Row& row) { open.emplace(row.text(0), row.text(1)); });
+  const auto first = std::ranges::find_if(targets, [&](const auto& target) { return open.contains(target); });
+  return first == targets.end() ? std::nullopt : find(db, open.find(*first)->second);
 }
 
 std::optional<StoredOperation> find_unended(sql::Connection& db, std::string_view kind, std::string_view target) {
@@ -223,9 +240,9 @@ Json to_json(const StoredOperation& op) {
                        {"updated_at", format_time(op.updated_at)}});
 }
 
-void create(Workbench& bench, const NewOperation& op) {
-  for (const auto& item : op.items)
-    if (const auto open = find_open(bench.db, op.kind, item.target)) throw_open(*open);
+void create(Workbench& bench, const NewOperation& op, NoneOpen none_open) {
+  if (none_open == NoneOpen::unknown)
+    if (const auto open = find_open(bench.db, op.kind, targets_of(op))) throw_open(*open);
   write_operation(bench, op, "open", true, Json());
   write_items(bench, op, "open");
   append_events(bench, op);
@@ -332,7 +349,7 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
   const auto same = [&](const StoredOperation& op) {
     return op.kind == wanted.kind && inputs_hash(op.inputs) == inputs_hash(wanted.inputs);
   };
-  if (const auto op = find(bench.db, wanted.request_id)) {
+  if (const auto op = wanted.request_id.empty() ? std::nullopt : find(bench.db, wanted.request_id)) {
     if (!same(*op))
       throw Error(Code::request_id_used, "the request id " + wanted.request_id + " was used with other inputs",
                   "ymgr operation show " + wanted.request_id);
@@ -340,9 +357,7 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
     if (is_open(*op)) take_over(bench, op->request_id);
     return Earlier{op->request_id, !is_open(*op)};
   }
-  for (const auto& item : wanted.items) {
-    const auto op = find_open(bench.db, wanted.kind, item.target);
-    if (!op) continue;
+  if (const auto op = find_open(bench.db, wanted.kind, targets_of(wanted))) {
     if (!same(*op)) throw_open(*op);
     take_over(bench, op->request_id);
     return Earlier{op->request_id, false};

@@ -59,6 +59,9 @@ StoredOperation get(sql::Connection&, std::string_view id);
 std::optional<StoredOperation> find(sql::Connection&, std::string_view id);
 /// The open operation that has an open item of this identity.
 std::optional<StoredOperation> find_open(sql::Connection&, std::string_view kind, std::string_view target);
+/// The same of many: that of the first that has one.
+std::optional<StoredOperation> find_open(sql::Connection&, std::string_view kind,
+                                         const std::vector<std::string>& targets);
 /// Of that kind and target, open although none of its items is: a run was stopped before it could end it.
 std::optional<StoredOperation> find_unended(sql::Connection&, std::string_view kind, std::string_view target);
 std::vector<StoredItem> items(sql::Connection&, std::string_view request_id);
@@ -68,9 +71,10 @@ std::vector<StoredOperation> list(sql::Connection&, bool open_only, std::int64_t
 std::vector<StoredOperation> list(sql::Connection&, const Session&, bool open_only, std::int64_t limit);
 Json to_json(const StoredOperation&);
 
-/// Writes operation, items and events and takes the lease, in the caller's transaction.
+/// Writes operation, items and events and takes the lease, in the caller's transaction. `none_open`: find_earlier has just said so there.
 /// @throws Error operation-open: an open item has the same identity
-void create(Workbench&, const NewOperation&);
+enum class NoneOpen { unknown, known };
+void create(Workbench&, const NewOperation&, NoneOpen none_open = NoneOpen::unknown);
 /// An operation that ends before it begins: refused by policy. In the caller's transaction.
 void create_refused(Workbench&, const NewOperation&, const Error&);
 /// A user's rights end at the operations that the user began. @throws Error role-denied

@@ -17,7 +17,8 @@ PolicyVerdict check_policy(sql::Connection& db, const Policy& policy, const Iden
   item.plan.names = requested_names(rules, item.name, csr, question.sans);
   item.csr_given = csr.has_value();
   if (csr) item.csr = to_pem(csr->der, "CERTIFICATE REQUEST");
-  PolicyVerdict verdict{policy_request(db, actor, item, PolicyRequest::Action::issue), {}};
+  inventory::DeniedKeys denied_keys(db);
+  PolicyVerdict verdict{policy_request(db, denied_keys, actor, item, PolicyRequest::Action::issue), {}};
   verdict.request.validity = question.validity.value_or(policy.default_validity(rules, at));
   verdict.decision = policy.decide(verdict.request, at);
   return verdict;

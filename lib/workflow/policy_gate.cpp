@@ -4,8 +4,8 @@
 
 namespace ymgr {
 
-PolicyRequest policy_request(sql::Connection& db, const Identity& actor, const CertificateItem& item,
-                             PolicyRequest::Action action) {
+PolicyRequest policy_request(sql::Connection& db, inventory::DeniedKeys& denied_keys, const Identity& actor,
+                             const CertificateItem& item, PolicyRequest::Action action) {
   PolicyRequest request;
   request.action = action;
   request.name = item.name;
@@ -25,7 +25,7 @@ PolicyRequest policy_request(sql::Connection& db, const Identity& actor, const C
     request.algorithm =
         key.algorithm ? std::string(to_string(*key.algorithm)) : lower(key.family) + "-" + std::to_string(key.bits);
     request.public_key_sha256 = hex(key.sha256);
-    request.key_denied = inventory::is_key_denied(db, request.public_key_sha256);
+    request.key_denied = denied_keys.contain(request.public_key_sha256);
   } else {
     request.algorithm = to_string(item.algorithm);
     request.key_bits = key_bits(item.algorithm);
@@ -33,7 +33,7 @@ PolicyRequest policy_request(sql::Connection& db, const Identity& actor, const C
     const auto reused = item.key_reused ? inventory::by_id(db, item.renewed_from) : std::nullopt;
     if (reused) {
       request.public_key_sha256 = reused->public_key_sha256;
-      request.key_denied = inventory::is_key_denied(db, request.public_key_sha256);
+      request.key_denied = denied_keys.contain(request.public_key_sha256);
     }
   }
   return request;
@@ -43,8 +43,10 @@ std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateI
                                 PolicyRequest::Action action, const std::string& request_id,
                                 std::vector<audit::Event>& events) {
   Decision all;
+  inventory::DeniedKeys denied_keys(bench.db);
   for (const auto& item : items) {
-    auto decision = bench.policy.decide(policy_request(bench.db, bench.session.identity(), item, action), now());
+    auto decision =
+        bench.policy.decide(policy_request(bench.db, denied_keys, bench.session.identity(), item, action), now());
     all.policy_version = decision.policy_version;
     Json data = Json::object({{"policy_version", decision.policy_version}});
     if (!decision.approved()) data.set("violations", to_json(decision.violations));

@@ -6,8 +6,11 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "sql/statements.hpp"
 #include "support/database.hpp"
 #include "support/thrown.hpp"
 
@@ -156,6 +159,97 @@ void insert_many_inserts_all_or_nothing(Connection& c) {
   CHECK(count(c, "secrets") == 2500);
 }
 
+void what_waits_is_seen_by_what_follows(Connection& c) {
+  constexpr std::string_view columns[] = {"name", "value", "updated_at"};
+  const auto insert = [&](std::string_view name, std::string_view value) {
+    const sql::Value row[] = {name, value, 1};
+    c.insert_later("settings", columns, row);
+  };
+  c.transaction(Access::write, [&] {
+    insert("a", "1");
+    insert("b", "1");
+    c.later("UPDATE settings SET value = $1 WHERE name = $2", {"2", "b"});
+    insert("c", "1");
+    CHECK(count(c, "settings") == 3);
+    CHECK(test::text_of(c, "SELECT value FROM settings WHERE name = 'b'") == "2");
+    insert("d", "1");
+    c.later("DELETE FROM settings WHERE name = $1", {"a"});
+    insert("a", "3");
+  });
+  CHECK(test::text_of(c, "SELECT value FROM settings WHERE name = 'a'") == "3");
+  CHECK(count(c, "settings") == 4);
+  insert("e", "1");
+  c.later("UPDATE settings SET value = $1 WHERE name = $2", {"5", "e"});
+  CHECK(test::text_of(c, "SELECT value FROM settings WHERE name = 'e'") == "5");
+}
+
+void what_waits_and_fails_spoils_the_whole(Connection& c) {
+  constexpr std::string_view columns[] = {"name", "value", "updated_at"};
+  const sql::Value row[] = {"a", "1", 1};
+  const auto twice = [&](const std::function<void()>& then) {
+    c.transaction(Access::write, [&] {
+      c.insert_later("settings", columns, row);
+      c.later(insert_setting, {"b", "1", 1});
+      c.insert_later("settings", columns, row);
+      then();
+    });
+  };
+  const auto error = thrown([&] { twice([] {}); });
+  CHECK(sql::is_unique_violation(*error));
+  CHECK(error->detail("table") != nullptr);
+  CHECK(sql::is_unique_violation(*thrown([&] { twice([&] { count(c, "settings"); }); })));
+  CHECK_THROWS_AS(twice([] { throw std::runtime_error("stop"); }), std::exception);
+  CHECK(count(c, "settings") == 0);
+  CHECK_THROWS_AS(c.transaction(Access::write,
+                                [&] {
+                                  c.insert_later("settings", columns, row);
+                                  throw std::runtime_error("stop");
+                                }),
+                  std::runtime_error);
+  c.transaction(Access::write, [&] { c.later(insert_setting, {"b", "1", 1}); });
+  CHECK(count(c, "settings") == 1);
+}
+
+void update_many_finds_rows_by_their_keys(Connection& c) {
+  for (int n = 0; n < 3; ++n) c.run(insert_setting, {std::string(1, static_cast<char>('a' + n)), "1", n});
+  constexpr std::string_view columns[] = {"name", "updated_at", "value"};
+  constexpr std::size_t keys = 2;
+  const std::tuple<const char*, int, const char*> rows[] = {{"a", 0, "2"}, {"b", 7, "3"}, {"c", 2, "4"}};
+  auto next = std::begin(rows);
+  c.update_many("settings", columns, keys, [&](std::span<sql::Value> row) {
+    if (next == std::end(rows)) return false;
+    row[0] = std::string_view(std::get<0>(*next));
+    row[1] = std::get<1>(*next);
+    row[2] = std::string_view(std::get<2>(*next));
+    ++next;
+    return true;
+  });
+  for (const auto& [name, value] : {std::pair{"a", "2"}, {"b", "1"}, {"c", "4"}})
+    CHECK(test::text_of(c, "SELECT value FROM settings WHERE name = $1", {name}) == value);
+  bool given = false;
+  CHECK_THROWS_AS(c.update_many("settings", columns, keys,
+                                [&](std::span<sql::Value> row) {
+                                  row[0] = "a";
+                                  row[1] = 0;
+                                  row[2] = sql::Value();
+                                  return !std::exchange(given, true);
+                                }),
+                  Error);  // NOT NULL
+}
+
+void one_of_several_texts_is_found(Connection& c) {
+  for (const auto* name : {"a", "b", "it's \"one\"", "ü"}) c.run(insert_setting, {name, "1", 1});
+  const auto found = [&](const std::vector<std::string>& names) {
+    const auto wanted = sql::one_of(c.dialect(), 2, names);
+    return test::integer_of(c, "SELECT count(*) FROM settings WHERE value = $1 AND name " + wanted.condition,
+                            {"1", wanted.value});
+  };
+  CHECK(found({}) == 0);
+  CHECK(found({"a"}) == 1);
+  CHECK(found({"a", "c", "a"}) == 1);
+  CHECK(found({"a", "b", "it's \"one\"", "ü"}) == 4);
+}
+
 void transactions_are_whole(Connection& c, Connection& other) {
   CHECK_THROWS_AS(c.transaction(Access::write,
                                 [&] {
@@ -236,6 +330,18 @@ void connection_contract(const std::function<Connect()>& fresh) {
   }
   SUBCASE("insert_many inserts all or nothing") {
     on(insert_many_inserts_all_or_nothing);
+  }
+  SUBCASE("what waits is seen by what follows") {
+    on(what_waits_is_seen_by_what_follows);
+  }
+  SUBCASE("what waits and fails spoils the whole") {
+    on(what_waits_and_fails_spoils_the_whole);
+  }
+  SUBCASE("update_many finds rows by their keys") {
+    on(update_many_finds_rows_by_their_keys);
+  }
+  SUBCASE("one of several texts is found") {
+    on(one_of_several_texts_is_found);
   }
   SUBCASE("transactions are whole") {
     on_two(transactions_are_whole);

@@ -18,9 +18,19 @@ class ExplainingConnection final : public sql::Connection {
     }
     return real_.run(text, params, each);
   }
+  using sql::Connection::later;
+  void later(std::string_view text, std::span<const sql::Value> params) override { real_.later(text, params); }
+  void insert_later(std::string_view table, std::span<const std::string_view> columns,
+                    std::span<const sql::Value> row) override {
+    real_.insert_later(table, columns, row);
+  }
   void insert_many(std::string_view table, std::span<const std::string_view> columns,
                    const sql::NextRow& next) override {
     real_.insert_many(table, columns, next);
+  }
+  void update_many(std::string_view table, std::span<const std::string_view> columns, std::size_t keys,
+                   const sql::NextRow& next) override {
+    real_.update_many(table, columns, keys, next);
   }
   void transaction(sql::Access access, const std::function<void()>& body) override { real_.transaction(access, body); }
   void run_script(std::string_view text) override { real_.run_script(text); }

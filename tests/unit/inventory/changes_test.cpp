@@ -117,6 +117,20 @@ TEST_CASE("a denied key stays denied, with its first reason") {
   CHECK(test::text_of(*db, "SELECT reason FROM denied_keys WHERE public_key_sha256 = 'aa'") == "keyCompromise");
 }
 
+TEST_CASE("a denied key is found among few and among many") {
+  const test::TestDatabase db;
+  for (const int more : {2, 1500}) {
+    db->transaction(sql::Access::write, [&] {
+      for (int n = 0; n < more; ++n) inventory::deny_key(*db, "key-" + std::to_string(n), "weak", "", at);
+    });
+    inventory::DeniedKeys denied(*db);
+    CHECK(denied.contain("key-0"));
+    CHECK(denied.contain("key-" + std::to_string(more - 1)));
+    CHECK_FALSE(denied.contain("key"));
+    CHECK_FALSE(denied.contain("key-" + std::to_string(more)));
+  }
+}
+
 TEST_CASE("an answer shows every member, absent ones as null") {
   CertificateRow row = certificate_row(1, "a.example.com");
   const Json json = inventory::to_json(row, at, inventory::WithPem::no);

@@ -177,6 +177,22 @@ TEST_CASE("an active certificate is neither superseded nor revoked nor expired")
   CHECK_FALSE(inventory::active_by_name(*db, "a.example.com", end + Duration(1)));
 }
 
+TEST_CASE("of many names and ids those that are there are found") {
+  const test::TestDatabase db;
+  fill(db);
+  const auto active = inventory::active_by_names(*db, {"a.example.com", "c.example.com", "b.example.com", "none"}, at);
+  REQUIRE(active.size() == 2);
+  for (const auto& [name, row] : active) CHECK(row.cert_id == inventory::active_by_name(*db, name, at)->cert_id);
+  const auto& known = active.begin()->second;
+  const auto rows = inventory::by_ids(*db, {known.cert_id, "cert-none"});
+  REQUIRE(rows.size() == 1);
+  CHECK(rows.begin()->second.serial == known.serial);
+  const std::string other = known.key_reference + "x";
+  CHECK(inventory::names_with_keys(*db, {known.name, "none"}, {known.key_reference, known.key_reference}) ==
+        std::set{known.name});
+  CHECK(inventory::names_with_keys(*db, {known.name, "none"}, {other, known.key_reference}).empty());
+}
+
 TEST_CASE("an argument is a cert_id, then a name, then a serial number") {
   const test::TestDatabase db;
   fill(db);

@@ -171,6 +171,29 @@ TEST_CASE("a session that was ended is made again, and its transaction run again
   CHECK(settings_in(*other) == 3);
 }
 
+TEST_CASE("what waits of a session that was ended is written by the next one") {
+  const PostgresDatabase database;
+  const auto db = database.connect(), other = database.connect();
+  int runs = 0;
+  db->transaction(Access::write, [&] {
+    db->run(insert_setting, {"a", "1"});
+    db->later(insert_setting, {"b", "1"});
+    if (++runs == 1) end_other_sessions(*other);
+    db->later(insert_setting, {"c", "1"});
+  });
+  CHECK(runs == 2);
+  CHECK(settings_in(*other) == 3);
+}
+
+TEST_CASE("many that wait go out in parts") {
+  const PostgresDatabase database;
+  const auto db = database.connect();
+  db->transaction(Access::write, [&] {
+    for (int n = 0; n < 1201; ++n) db->later(insert_setting, {std::to_string(n), std::string(2000, 'x')});
+  });
+  CHECK(settings_in(*db) == 1201);
+}
+
 TEST_CASE("rows that were given already are not given twice") {
   const PostgresDatabase database;
   const auto db = database.connect(), other = database.connect();
@@ -248,7 +271,7 @@ TEST_CASE("a lost answer to COMMIT is settled") {
     db->transaction(Access::write, [&] {
       ++runs;
       db->run("UPDATE settings SET updated_at = updated_at + 1", {});
-      db->run("INSERT INTO settings (name, value, updated_at) VALUES ('n', '', 1) ON CONFLICT DO NOTHING", {});
+      db->later("INSERT INTO settings (name, value, updated_at) VALUES ('n', '', 1) ON CONFLICT DO NOTHING", {});
     });
     CHECK(wire.has_lost());
     CHECK(runs == (loss == test::Loss::answer ? 1 : 2));
