@@ -254,6 +254,14 @@ Wish wish_of(Invocation& call) {
   return wish;
 }
 
+/// A single certificate waits for one server after the other: where its key may be in transit, both are asked at once.
+void look_early(Invocation& call, const Wish& wish) {
+  if (wish.requests.size() != 1) return;
+  const auto& request = wish.requests.front();
+  const bool in_transit = request.key_place ? *request.key_place == KeyPlace::transit : !request.place;
+  if (request.csr.empty() && !request.card && in_transit) call.wiring().look_for_key_early(request.name);
+}
+
 Result run(Invocation& call) {
   auto wish = wish_of(call);
   IssueOptions how;
@@ -264,7 +272,9 @@ Result run(Invocation& call) {
   if (call.has("--another")) how.when_active = WhenActive::another;
   if (call.has("--force")) how.installation = Existing::replace;
   how.dry_run = call.globals().dry_run;
+  look_early(call, wish);
   auto& bench = call.wiring().workbench();
+  how.transit_names = call.wiring().keys_looked_for();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
   bench.ask_pin = pin_asker(call, PinPrompt::at_terminal);
   const auto answer = issue(bench, std::move(wish.requests), how);

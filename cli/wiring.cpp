@@ -20,6 +20,7 @@
 #include "cli/servers.hpp"
 #include "sql/settings.hpp"
 #include "vault/identity.hpp"
+#include "vault/transit.hpp"
 #include "workflow/adopt_policy.hpp"
 #include "workflow/device_owners.hpp"
 #include "workflow/init.hpp"
@@ -171,6 +172,8 @@ struct Wiring::State {
   const Config& config;
   Notices& notices;
   ProfilePaths paths;
+  std::string early_name{};  // written beside `link`, so they outlive it
+  std::optional<bool> early_key{};
   std::unique_ptr<team::Link> link{};  // of a team
   std::optional<TeamServers> servers{};
   std::shared_ptr<vault::WorkerClients> workers{};
@@ -217,10 +220,30 @@ bool Wiring::is_team() const {
   return *state_->is_team;
 }
 
+/// Of a team; Vault may be asked aside.
+team::Link& Wiring::link() {
+  if (!state_->link) state_->link = open_link(state_->config, session_place());
+  return *state_->link;
+}
+
 TeamServers* Wiring::team() {
   if (!is_team()) return nullptr;
-  if (!state_->servers) take_link(state_->link ? std::move(state_->link) : open_link(state_->config, session_place()));
+  vault::Client& vault = link().vault();
+  if (!state_->servers) state_->servers.emplace(TeamServers{link().settings(), vault, link().entity_id()});
   return &*state_->servers;
+}
+
+void Wiring::look_for_key_early(const std::string& certificate_name) {
+  if (!is_team()) return;
+  state_->early_name = certificate_name;
+  link().ask_aside([state = state_.get(), mount = link().settings().transit](vault::Client& client) {
+    state->early_key = vault::Transit(client, mount).peek(key_name_for(state->early_name, false));
+  });
+}
+
+std::map<std::string, bool> Wiring::keys_looked_for() {
+  if (!team() || !state_->early_key) return {};  // the team's client is free: nobody looks any more
+  return {{state_->early_name, *state_->early_key}};
 }
 
 void Wiring::require_embedded(const std::string& what, const std::string& hint) const {
@@ -233,12 +256,12 @@ const Session& Wiring::take_session(Session session) {
 
 const Session& Wiring::take_link(std::unique_ptr<team::Link> link) {
   state_->link = std::move(link);
-  state_->servers.emplace(TeamServers{state_->link->settings(), state_->link->vault(), state_->link->entity_id()});
+  state_->servers.reset();
   return state_->link->session();
 }
 
 sql::Connection& Wiring::database() {
-  if (team()) return state_->link->database();
+  if (is_team()) return link().database();
   if (state_->db) return *state_->db;
   check_profile(state_->paths);
   auto db = sql::open_sqlite(database_settings(state_->config, state_->paths, false));
@@ -248,10 +271,7 @@ sql::Connection& Wiring::database() {
 }
 
 sql::Connection& Wiring::any_database() {
-  if (is_team()) {
-    if (!state_->link) state_->link = open_link(state_->config, session_place());
-    return state_->link->any_database();
-  }
+  if (is_team()) return link().any_database();
   if (state_->db) return *state_->db;
   check_profile(state_->paths);
   state_->looked_at = sql::open_sqlite(database_settings(state_->config, state_->paths, true));
@@ -287,13 +307,13 @@ SessionPlace Wiring::session_place() {
 }
 
 const Session& Wiring::team_session() {
-  const Session& session = state_->link->session();
+  const Session& session = link().session();
   if (const auto user = environment("YMGR_USER")) check_user(session, *user);
   return session;
 }
 
 const Session& Wiring::session() {
-  if (team()) return team_session();
+  if (is_team()) return team_session();
   if (state_->session) return *state_->session;
   sql::Connection& db = database();
   const auto user = environment("YMGR_USER"), file = environment("YMGR_PASSWORD_FILE");
@@ -390,6 +410,7 @@ std::size_t Wiring::jobs() const {
 
 Workbench& Wiring::workbench() {
   if (!state_->workbench) {
+    policy();  // the database's, like the session: what comes then may want Vault's client for itself
     state_->workbench.reset(new Workbench{.db = database(),
                                           .session = session(),
                                           .stores = stores(),

@@ -1,6 +1,7 @@
 // The only place that chooses adapters. Everything is opened when first asked for.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,10 @@ class Wiring {
   bool is_team() const;
   /// Logged in when it returns; nullptr: an embedded profile. @throws Error not-logged-in
   TeamServers* team();
+  /// Where a team's key for a certificate of that name would be in transit: has it looked for while the database is logged into.
+  void look_for_key_early(const std::string& certificate_name);
+  /// What became of that: by the name whether there is a key. Empty: nobody knows.
+  std::map<std::string, bool> keys_looked_for();
   /// What a team has on servers is not done here. @param what  "backups"  @param hint  who does it
   void require_embedded(const std::string& what, const std::string& hint) const;
 
@@ -90,6 +95,7 @@ class Wiring {
   Workbench& workbench();
 
  private:
+  team::Link& link();
   std::shared_ptr<DeviceOwners> owners();
   std::size_t jobs() const;
   const Session& team_session();

@@ -390,6 +390,17 @@ Answer Client::call(const Call& call) {
   return state_->read(call, answer);
 }
 
+std::optional<Answer> Client::peek(const Call& call) noexcept {
+  try {
+    auto answer = state_->send(state_->node, call, {}, node_connect_timeout);
+    const bool missing = call.missing == Missing::answers && answer.status == 404 && State::is_plain_404(answer);
+    if (answer.status >= 300 && !missing) return std::nullopt;
+    return state_->read(call, answer);
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
 Error Client::senseless(const Call& call, std::string_view why) {
   return {Code::vault_failed,
           "Vault's answer to " + call.method + " " + printable(call.path.text()) + " makes no sense: " + printable(why),

@@ -72,7 +72,7 @@ struct Health {
   std::string version, cluster_name;
 };
 
-/// Keeps connections. One thread: for_another_thread() makes one for a worker.
+/// Keeps connections. One thread at a time: for_another_thread() makes one for a worker.
 ///
 /// Every Error of a call has the details "vault_path" and, of an answer, "http_status"; vault-denied also "capability" and "policy". No
 /// message holds the token or a secret of the body.
@@ -118,6 +118,8 @@ class Client {
       throw senseless(made, error.what());
     }
   }
+  /// Asks one node once, with little patience. nullopt: there is no answer, or one that `call` would throw an Error for. Never throws.
+  std::optional<Answer> peek(const Call& call) noexcept;
   /// Of the first address that answers. @throws Error vault-unreachable, vault-untrusted, vault-failed
   Health health();
 

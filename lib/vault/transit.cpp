@@ -132,6 +132,12 @@ std::optional<TransitKey> Transit::read(std::string_view name) {
                       });
 }
 
+std::optional<bool> Transit::peek(std::string_view name) noexcept {
+  const auto answer = client_.peek({.path = mount_ / "keys" / name, .missing = Missing::answers});
+  if (!answer) return std::nullopt;
+  return answer->status != 404 && !answer->data().boolean_or("soft_deleted", false);
+}
+
 std::vector<std::string> Transit::list() {
   return vault::list(client_, mount_ / "keys");
 }

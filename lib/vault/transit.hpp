@@ -50,6 +50,8 @@ class Transit {
   /// @throws Error key-exists: that name has a key of another type, or one that can be exported, or was soft-deleted
   TransitKey ensure(std::string_view name, KeyAlgorithm algorithm);
   std::optional<TransitKey> read(std::string_view name);
+  /// Whether there is a key of that name, asked as Client::peek does. nullopt: nobody knows.
+  std::optional<bool> peek(std::string_view name) noexcept;
   std::vector<std::string> list();
 
   /// A request signed by the key's latest version, checked: its signature, its key and its names are what they should be.

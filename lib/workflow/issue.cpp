@@ -306,11 +306,12 @@ void look_at_slots(Workbench& bench, std::vector<Wanted>& all, const IssueOption
 }
 
 /// Before the plan, whose transaction waits for nobody.
-void look_at_key_names(Workbench& bench, std::vector<Wanted>& all) {
-  std::vector<std::string> names;
-  for (const auto& wanted : all)
-    if (wanted.item.key_place == KeyPlace::transit) names.push_back(wanted.item.name);
-  const auto taken = taken_in_transit(bench.stores, names);
+void look_at_key_names(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options) {
+  auto unknown = names_in_transit(all);
+  std::erase_if(unknown, [&](const auto& name) { return options.transit_names.contains(name); });
+  auto taken = taken_in_transit(bench.stores, unknown);
+  for (const auto& [name, is_taken] : options.transit_names)
+    if (is_taken) taken.insert(name);
   for (auto& wanted : all) wanted.key_name_taken = taken.contains(wanted.item.name);
 }
 
@@ -439,7 +440,7 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
   require_ca(bench.db);  // before an operation is planned that could only wait for it
   auto all = fill_in_all(bench, std::move(requests));
   look_at_slots(bench, all, options);
-  look_at_key_names(bench, all);
+  look_at_key_names(bench, all, options);
   Plan plan;
   if (options.dry_run) {
     plan_new(bench, all, options, plan);

@@ -33,6 +33,8 @@ struct IssueOptions {
   WhenActive when_active = WhenActive::refuse;
   Existing installation = Existing::refuse;  // replace: --force
   bool dry_run = false;
+  /// By certificate names: whether somebody has a key of the plain name in transit. Whoever is not named is asked for.
+  std::map<std::string, bool> transit_names = {};
 };
 
 /// Plans all of them, asks the policy once for all, and only then makes keys. Items come back in the order of `requests`.

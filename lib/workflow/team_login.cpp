@@ -7,6 +7,7 @@
 #include "base/crypto.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/workers.hpp"
 #include "session/session_vault.hpp"
 #include "vault/auth_oidc.hpp"
 #include "workflow/login.hpp"
@@ -105,9 +106,15 @@ struct Link::State {
   bool is_checked = false;  // its schema
   bool stands_in = false;   // it is in place of PostgreSQL
   std::optional<Session> session = {};
+  std::optional<Worker> aside = {};  // has the client
+
+  vault::Client& own() noexcept {
+    aside.reset();
+    return client;
+  }
 
   vault::DatabaseCredentials new_database_login() {
-    return asked_under_session([&] { return session::database_login(client, login.token, settings.database); });
+    return asked_under_session([&] { return session::database_login(own(), login.token, settings.database); });
   }
 
   void replace_database_login() {
@@ -126,14 +133,14 @@ struct Link::State {
   /// What was lent; a token that is not our own lives on.
   void give_back() {
     if (login.own_token)
-      vault::revoke_self(client);
+      vault::revoke_self(own());
     else if (!login.database.lease.id.empty())
-      vault::revoke(client, login.database.lease);
+      vault::revoke(own(), login.database.lease);
   }
 
   bool tend_lease() {
     try {
-      return vault::tend(client, login.database.lease);
+      return vault::tend(own(), login.database.lease);
     } catch (const Error& error) {
       if (error.code() != Code::vault_not_found) throw;
       login.database = new_database_login();
@@ -181,7 +188,12 @@ const Settings& Link::settings() const noexcept {
   return state_->settings;
 }
 vault::Client& Link::vault() noexcept {
-  return state_->client;
+  return state_->own();
+}
+void Link::ask_aside(std::function<void(vault::Client&)> ask) {
+  state_->own();
+  state_->aside.emplace();
+  state_->aside->run([ask = std::move(ask), client = &state_->client] { ask(*client); });
 }
 const std::string& Link::entity_id() const noexcept {
   return state_->login.token.entity_id;
@@ -237,7 +249,7 @@ const Session& Link::session() {
 void Link::tend() {
   State& state = *state_;
   asked_under_session([&] {
-    const bool token = vault::tend(state.client, state.login.token);
+    const bool token = vault::tend(state.own(), state.login.token);
     const bool lease = !state.stands_in && state.tend_lease();
     if (token || lease) state.keep();
   });

@@ -50,6 +50,9 @@ class Link {
   const Settings& settings() const noexcept;
   /// @throws Error what Client::call throws when it is used
   vault::Client& vault() noexcept;
+  /// Has Vault asked on a thread of its own, while the database is logged into. Whoever takes vault() waits for the end of it. `ask` must
+  /// not throw; it may never be called.
+  void ask_aside(std::function<void(vault::Client&)> ask);
   const std::string& entity_id() const noexcept;
   /// Whatever version its schema has.
   sql::Connection& any_database();
