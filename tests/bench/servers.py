@@ -1,6 +1,7 @@
 """A team's commands against the bare calls that they can't do without, on an OpenBao and a PostgreSQL of this machine."""
 
 import base64
+import json
 import pathlib
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from harness import openssl  # noqa: E402
 from team import Team  # noqa: E402
 
 BARE = TOP / "build/release/bench/bench_vault"
+SQL = TOP / "build/release/bench/bench_sql"
+ROWS = TOP / "build/release/bench/bench_rows"
 ROUNDS = 3
 CONNECTIONS = (2, 4, 8)
 DAY = 86_400_000_000
@@ -102,16 +105,104 @@ class Bench:
         self.verdict("10 RSA-4096, keys in transit", (whole - inside) / whole, 0.1, "of the time is outside transit's calls")
 
     def single(self):
+        model = self.model()
         mine, limit = [], []
         for _ in range(11):
             mine.append(self.ours("issue", f"one-{next(self.numbers)}.corp.test"))
-            limit.append(self.ours("whoami") + self.bare(1, 1, "ecdsa-p256", f"one-{next(self.numbers)}-"))
-        self.verdict("one issue", median(mine) / median(limit), 1.3, "of start-up and its bare calls")
+            vault = self.bare(1, 1, "ecdsa-p256", f"one-{next(self.numbers)}-")
+            limit.append(self.ours("whoami") + vault + self.bare_sql(model))
+        self.verdict("one issue", median(mine) / median(limit), 1.3, "of start-up and its bare calls of Vault and PostgreSQL")
+
+    def model(self):
+        """A certificate that was issued: its rows by their tables, each a list of literals by the columns' names; and what is its own."""
+        name = "model.corp.test"
+        self.ymgr("issue", name, "--ensure")
+        pg = self.team.pg
+        own = {word: pg.sql(f"SELECT {word} FROM ymgr.certificates WHERE name = '{name}'") for word in ("cert_id", "serial_number", "request_id")}
+        rows = {}
+        for table, key in [("operations", "request_id"), ("operation_items", "request_id"), ("certificates", "request_id"),
+                           ("ca_issued", "cert_id"), ("audit_events", "request_id")]:
+            columns = pg.sql("SELECT string_agg(column_name, ',' ORDER BY ordinal_position) FROM information_schema.columns"
+                             f" WHERE table_schema = 'ymgr' AND table_name = '{table}' AND column_name NOT IN ('seq', 'hash')").split(",")
+            literals = ", ".join(f"'{column}', quote_nullable({column}::text)" for column in columns)
+            order = " ORDER BY seq" if table == "audit_events" else ""
+            lines = pg.sql(f"SELECT json_build_object({literals})::text FROM ymgr.{table} WHERE {key} = '{own[key]}'{order}").splitlines()
+            rows[table] = [json.loads(line) for line in lines]
+        return {**own, "name": name, "rows": rows}
+
+    def bare_sql(self, model):
+        """The three transactions of a certificate, with what they can't do without: plan, certificate, end."""
+        number = next(self.numbers)
+        fresh = {"request_id": f"req-bare-{number}", "cert_id": f"cert-bare-{number}", "name": f"bare-{number}.corp.test",
+                 "serial_number": f"7F:{number:08X}"}
+        rows = json.dumps(model["rows"])
+        for word, value in fresh.items():
+            rows = rows.replace(model[word], value)
+        rows = json.loads(rows)
+
+        def insert(table, some, **other):
+            values = ", ".join("(" + ", ".join({**row, **other}.values()) + ")" for row in some)
+            return f"INSERT INTO ymgr.{table} ({', '.join(some[0])}) VALUES {values}"
+
+        of_request = f"WHERE request_id = '{fresh['request_id']}'"
+        [item], events = rows["operation_items"], rows["audit_events"]
+        plan = [insert("operations", rows["operations"], state="'open'", lease_holder="'bare'", lease_until="0", result="NULL"),
+                insert("operation_items", [item], status="'open'", state="'planned'"), insert("audit_events", events[:2])]
+        marks = [f"UPDATE ymgr.operation_items SET status = 'done', state = {item['state']}, data = {item['data']}, updated_at = 1"
+                 f" {of_request} AND position = 0", insert("certificates", rows["certificates"]), insert("ca_issued", rows["ca_issued"]),
+                 insert("audit_events", events[2:-1])]
+        end = [f"UPDATE ymgr.operations SET state = 'done', lease_holder = NULL, lease_until = NULL, result = '{{}}' {of_request}",
+               insert("audit_events", events[-1:])]
+        scripts = ["; ".join(["BEGIN", *part, "COMMIT"]) for part in (plan, marks, end)]
+        return float(subprocess.check_output([SQL, *self.as_operator(), *scripts], text=True))
+
+    def as_operator(self):
+        """HOST DATABASE USER PASSWORD_FILE"""
+        member, secret = self.team.member("operator"), self.folder / "database.password"
+        secret.touch(0o600)
+        secret.write_text(member.database["password"])
+        return [self.team.pg.env["PGHOST"], "ymgr", member.database["username"], str(secret)]
+
+    def rows(self):
+        """What the database is told of certificates, and COPY of the same rows into tables with the same indexes."""
+        self.ymgr("issue", "model.corp.test", "--ensure")
+        words = [ROWS, *self.as_operator(), self.team.member("operator").name, "model.corp.test", 10_000]
+        mine, limit = [], []
+        for _ in range(ROUNDS):
+            seconds, request_id = subprocess.check_output([str(word) for word in words], text=True).split()
+            mine.append(float(seconds))
+            limit.append(self.copy(request_id))
+        self.verdict("journal, inventory and audit of 10,000", median(mine) / median(limit), 3, "of COPY without triggers")
+
+    def copy(self, request_id):
+        pg = self.team.pg
+        of_request = f"WHERE request_id = '{request_id}'"
+        tables = {name: of_request for name in ("operations", "operation_items", "certificates", "audit_events")}
+        tables["ca_issued"] = f"WHERE cert_id IN (SELECT cert_id FROM ymgr.certificates {of_request})"
+        pg.sql("DROP SCHEMA IF EXISTS bare CASCADE; CREATE SCHEMA bare")
+        for name, which in tables.items():
+            pg.sql(f"CREATE TABLE bare.{name} (LIKE ymgr.{name} INCLUDING ALL)")
+            pg.sql(f"COPY (SELECT * FROM ymgr.{name} {which}) TO '{pg.folder}/data/{name}.copy'")
+        script = "; ".join(f"COPY bare.{name} FROM '{pg.folder}/data/{name}.copy'" for name in tables)
+        begin = time.perf_counter()
+        pg.sql(script)
+        return time.perf_counter() - begin
 
     def crowd(self):
         """10,000 people with a YubiKey each."""
         self.ymgr("issue", "crowd.corp.test")
-        commands = {"whoami": ["whoami"], "cert show": ["cert", "show", "crowd.corp.test"], "renew": ["renew", "--due", "--dry-run"]}
+        self.team.pg.sql("INSERT INTO ymgr.devices (serial, owner, status, firmware, form_factor, fips, pin_mode, created_at, updated_at)"
+                         " VALUES ('4999999', 'uma', 'enrolled', '5.7.4', '', 0, 'escrow', 0, 0)")
+        commands = {
+            "whoami": ["whoami"],
+            "cert show": ["cert", "show", "crowd.corp.test"],
+            "cert list": ["cert", "list", "--select", "name=crowd.corp.test"],
+            "device show": ["device", "show", "4999999"],
+            "user show": ["user", "show", "oscar"],
+            "report": ["report"],
+            "renew": ["renew", "--due", "--dry-run"],
+            "issue": ["issue", "crowd-again.corp.test", "--dry-run"],
+        }
         before = {name: median([self.ours(*words) for _ in range(9)]) for name, words in commands.items()}
         self.team.pg.sql(
             "INSERT INTO ymgr.users (name, role, status, password_salt, password_cost, password_verifier, box_public, box_private, created_at,"
@@ -161,5 +252,5 @@ def measure(verdict):
         folder = pathlib.Path(name)
         with Team(folder) as team:
             bench = Bench(team, folder, verdict)
-            for part in (bench.csrs, bench.transit, bench.rsa, bench.single, bench.crowd, bench.million):
+            for part in (bench.csrs, bench.transit, bench.rsa, bench.single, bench.rows, bench.crowd, bench.million):
                 part()
