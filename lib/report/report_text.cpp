@@ -27,7 +27,7 @@ std::string offenders(const Report& report) {
 }
 
 std::string waiting(const Report& report) {
-  return report.due_on_devices == 0 ? "" : grouped(report.due_on_devices) + " of them once their YubiKey is plugged in";
+  return report.due_on_devices == 0 ? "" : grouped(report.due_on_devices) + " with a key in a YubiKey";
 }
 
 using Cells = std::vector<std::string>;

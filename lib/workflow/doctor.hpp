@@ -1,6 +1,7 @@
 // `ymgr doctor`: one check for each thing that is known to trip people. Looking changes nothing and spends no try of a PIN; it needs
 // neither a login nor a server that answers.
 #pragma once
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,7 +44,7 @@ class Part {
 
   /// @throws Error why there is none
   T& get() {
-    if (failure_) throw *failure_;
+    if (failure_) std::rethrow_exception(failure_);
     if (!thing_) open();
     return *thing_;
   }
@@ -60,15 +61,15 @@ class Part {
   void open() {
     try {
       thing_ = open_();
-    } catch (const Error& error) {
-      failure_ = error;
+    } catch (const Error&) {
+      failure_ = std::current_exception();
       throw;
     }
   }
 
   Open open_;
   std::unique_ptr<T> thing_;
-  std::optional<Error> failure_;
+  std::exception_ptr failure_;
 };
 
 /// One address of Vault, as sys/health tells without a token.

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view word_characters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@*:/+=~%-";
-constexpr std::string_view hex_digits = "0123456789abcdefABCDEF";
 /// Paths that are the same everywhere.
 constexpr std::string_view common_paths[] = {"/usr/",          "/proc/",        "/run/pcscd/",
                                              "/etc/polkit-1/", "/etc/systemd/", "/etc/cron"};
