@@ -34,8 +34,8 @@ int judge(const std::string& request_file, const std::string& policy_file, const
   for (const auto& violation : decision.violations)
     std::cout << violation.rule << ": " << violation.message << "\n  " << violation.suggestion << '\n';
   if (!decision.approved()) return 5;
-  std::cout << csr.common_name << ": " << request.algorithm << ", " << ymgr::format_duration(request.validity)
-            << " as " << profile << '\n';
+  std::cout << csr.common_name << ": " << request.algorithm << ", " << ymgr::format_duration(request.validity) << " as "
+            << profile << '\n';
   return 0;
 }
 
