@@ -20,7 +20,8 @@ TrackedRow read(const sql::Row& row) {
   TrackedRow one;
   std::string* const texts[] = {&one.track_id, &one.source, &one.host, &one.name, &one.subject};
   for (int i = 0; i < 5; ++i) *texts[i] = row.text(i);
-  for (const auto& san : parse_json(row.text(5)).items()) one.sans.push_back(san.text());
+  const Json sans = parse_json(row.text(5));
+  for (const auto& san : sans.items()) one.sans.push_back(san.text());
   one.serial = row.text(6);
   one.issuer = row.text(7);
   one.key_algorithm = row.text(8);

@@ -1,7 +1,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -21,32 +20,6 @@ using Clock = std::chrono::steady_clock;
 /// answer to COMMIT is not; and a pooler that changes sessions is caught here.
 constexpr auto begin_writing =
     "SELECT pg_advisory_xact_lock(2037212018), pg_backend_pid(), CAST(pg_current_xact_id() AS text)";
-
-class PostgresRow final : public Row {
- public:
-  PostgresRow(const pg_result* result, int row) noexcept : result_(result), row_(row) {}
-  bool is_null(int column) const override { return libpq().is_null(result_, row_, column) != 0; }
-  std::int64_t integer(int column) const override { return integer_at(result_, row_, column); }
-  std::string_view text(int column) const override {
-    return {libpq().value(result_, row_, column), static_cast<std::size_t>(libpq().length(result_, row_, column))};
-  }
-
- private:
-  const pg_result* result_;
-  int row_;
-};
-
-void give_rows(const pg_result* result, const Each& each) {
-  const int rows = libpq().row_count(result);
-  for (int row = 0; each && row < rows; ++row) each(PostgresRow(result, row));
-}
-
-std::int64_t rows_changed(pg_result* result) {
-  const std::string_view tag = libpq().command_status(result), digits = libpq().command_tuples(result);
-  std::int64_t count = 0;
-  if (!tag.starts_with("SELECT")) std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  return count;
-}
 
 bool only_reads(std::string_view statement) noexcept {
   return statement.starts_with("SELECT") || statement.starts_with("EXPLAIN") || statement.starts_with("SHOW");

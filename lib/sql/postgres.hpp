@@ -30,6 +30,10 @@ using ResultHandle = std::unique_ptr<pg_result, ClearResult>;
 
 /// A number, a numeric's whole part, or a boolean (1); NULL: 0.
 std::int64_t integer_at(const pg_result* result, int row, int column) noexcept;
+/// Each row of a result; `each` may be empty.
+void give_rows(const pg_result* result, const Each& each);
+/// Of INSERT, UPDATE and DELETE; 0 of what only reads.
+std::int64_t rows_changed(pg_result* result);
 /// The code for an SQLSTATE.
 Code code_of_state(std::string_view state) noexcept;
 /// The Error for a refused `statement`: details "sqlstate"; constraints: "constraint", "table"; a missing privilege:

@@ -90,11 +90,11 @@ def test_what_is_tracked_alerts_and_is_never_touched(ymgr, box):
     due = later.json("renew", "--due")
     assert due["next_expiry_hours"] in (23, 24) and due["waiting"] == 1 and due["items"] == []
     assert due["waits"][0]["name"] == "short.test" and due["waits"][0]["needs"] == "elsewhere"
-    assert ymgr.json("report")["tracked"] == 1 and ymgr.json("report")["active"] == 0
-    ymgr.json("revoke", "short.test", "--yes", exit=3)
-    ymgr.json("renew", "short.test", exit=3)
-    ymgr.json("reconcile")
-    ymgr.json("audit", "verify")
+    assert later.json("report")["tracked"] == 1 and later.json("report")["active"] == 0
+    later.json("revoke", "short.test", "--yes", exit=3)
+    later.json("renew", "short.test", exit=3)
+    later.json("reconcile")
+    later.json("audit", "verify")
 
 
 def test_our_ca_follows_when_it_is_asked_to(ymgr, box):
@@ -111,7 +111,7 @@ def test_our_ca_follows_when_it_is_asked_to(ymgr, box):
     assert "DNS:moving.corp.test" in names and "DNS:www.moving.corp.test" in names
     again = there.json("renew", "--due")
     assert again["items"] == [] and again["waiting"] == 0
-    assert ymgr.json("cert", "list", "--select", "status=tracked")["certificates"] == []
+    assert there.json("cert", "list", "--select", "status=tracked")["certificates"] == []
 
 
 def test_untrack_ends_the_watch_and_nothing_else(ymgr, box):
