@@ -117,10 +117,10 @@ CaInfo import_ca(Workbench& bench, std::string_view pem) {
 }
 
 std::optional<Time> ocsp_signer_end(const std::string& ca_folder) {
-  const auto pem = read_file_if_there(ca_folder + "/ocsp.pem");
   try {
+    const auto pem = read_file_if_there(ca_folder + "/ocsp.pem");
     return pem ? std::optional(parse_certificate(*pem).not_after) : std::nullopt;
-  } catch (const Error&) {  // as good as none: the next upkeep makes another
+  } catch (const Error&) {  // as good as none: upkeep makes another, or says why not
     return std::nullopt;
   }
 }

@@ -56,7 +56,7 @@ TEST_CASE("a wrong selection is refused with what would be right") {
        "fields are owner, profile, name, status, label.KEY, ca, expires-before, expires-after, host, key, device"},
       {"label.KEY", Code::usage, "write FIELD=VALUE, such as owner=alice, joined by commas"},
       {"owner=", Code::usage, "write owner=VALUE"},
-      {"status=actif", Code::usage, "one of active, expired, superseded, revoked"},
+      {"status=actif", Code::usage, "one of active, expired, superseded, revoked, tracked"},
       {"key=ec-p257", Code::usage, "one of rsa-2048, rsa-3072, rsa-4096, ec-p256, ec-p384, ed25519"},
       {"profile=tls-*", Code::usage, "write the whole profile"},
       {"owner=\xff", Code::usage, ""},
