@@ -64,6 +64,8 @@ constexpr ConfigKey keys[] = {
     {"notify.mail.user", "", "", "", "name to log in with at the mail server", check_mail_user},
     {"notify.mail.password_file", "", "", "", "file with its password (0600), or credential:NAME of systemd",
      check_secret_place},
+    {"report.to", "", "", "",
+     "addresses that the weekly report goes to, else those of notices, with commas between them", check_mail_addresses},
     {"notify.webhook.url", "", "", "", "URL that notices are posted to", check_webhook_url},
     {"notify.webhook.url_file", "", "", "", "file with that URL, or credential:NAME, where it is a secret itself",
      check_secret_place},
@@ -112,8 +114,8 @@ const ConfigKey& key_named(std::string_view name) {
 /// Between the values of a key that may be a list in YAML; nullptr: it may not.
 const char* separator_of(std::string_view name) {
   if (name == "attestation.roots") return ":";
-  for (const std::string_view list :
-       {"license.vendor_key", "vault.address", "vault.domains", "database.host", "notify.windows", "notify.mail.to"})
+  for (const std::string_view list : {"license.vendor_key", "vault.address", "vault.domains", "database.host",
+                                      "notify.windows", "notify.mail.to", "report.to"})
     if (name == list) return ",";
   return nullptr;
 }
@@ -163,6 +165,7 @@ class FileReader {
   }
 
   void take_notify(YamlReader& reader, Settings& into) {
+    take_section(reader, "report", {"to"}, into);
     const YamlNode* node = reader.node("notify");
     if (!node) return;
     YamlReader inside(*node, path_, Code::config_invalid, "notify");
@@ -328,6 +331,7 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
                              {"jobs", {"", "default"}},
                              {"renew_before", {"", "default"}},
                              {"renew.heartbeat", {"26h", "default"}},
+                             {"report.to", {"", "default"}},
                              {"session.folder", {"", "default"}},
                              {"ask.command", {"", "default"}},
                              {"agent.socket", {"", "default"}},

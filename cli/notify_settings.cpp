@@ -45,6 +45,11 @@ std::shared_ptr<const Secret> read_secret(const std::string& place) {
               "write it into the configuration file, or leave the whole section out");
 }
 
+std::string mail_password(const Config& config) {
+  return config.at("notify.mail.password_file").value;
+}
+
+/// Whose password is not read yet.
 mail::MailSettings mail_settings(const Config& config) {
   const auto value = [&](const char* key) { return config.at(std::string("notify.mail.") + key).value; };
   mail::MailSettings settings;
@@ -57,22 +62,21 @@ mail::MailSettings mail_settings(const Config& config) {
   server.timeout = parse_duration(config.at("notify.timeout").value);
   settings.envelope.from = value("from");
   if (const auto to = value("to"); !to.empty()) settings.envelope.to = split(to, ',');
+  if (settings.envelope.from.empty()) lacks("notify.mail", "from");
+  if (server.user.empty() != mail_password(config).empty())
+    lacks("notify.mail", server.user.empty() ? "user" : "password_file");
+  if (server.tls == http::SmtpTls::none && !http::is_this_host(server.host))
+    throw Error(Code::config_invalid, "notify.mail.tls: none is for a mail server on this host",
+                "tls: starttls or tls, or host: localhost");
   return settings;
 }
 
 notices::Channel mail_channel(const Config& config) {
   auto settings = mail_settings(config);
-  const auto password = config.at("notify.mail.password_file").value;
-  if (settings.envelope.from.empty()) lacks("notify.mail", "from");
   if (settings.envelope.to.empty()) lacks("notify.mail", "to");
-  if (settings.server.user.empty() != password.empty())
-    lacks("notify.mail", password.empty() ? "password_file" : "user");
-  if (settings.server.tls == http::SmtpTls::none && !http::is_this_host(settings.server.host))
-    throw Error(Code::config_invalid, "notify.mail.tls: none is for a mail server on this host",
-                "tls: starttls or tls, or host: localhost");
-  return {"mail", settings.server.timeout, [settings, password](const Digest& digest) {
+  return {"mail", settings.server.timeout, [settings, place = mail_password(config)](const Digest& digest) {
             auto ready = settings;
-            ready.server.password = read_secret(password);
+            ready.server.password = read_secret(place);
             notices::send_by_mail(ready, digest);
           }};
 }
@@ -160,6 +164,15 @@ void check_command(const std::string& value) {
   if (value.empty()) return;
   const auto words = split_words(value);
   if (words.empty() || words.front().empty()) refuse(value, "command", "[/usr/local/bin/tell, --urgent]");
+}
+
+std::optional<mail::MailSettings> report_mail(const Config& config) {
+  if (config.at("notify.mail.host").value.empty()) return std::nullopt;
+  auto settings = mail_settings(config);
+  if (const auto to = config.at("report.to").value; !to.empty()) settings.envelope.to = split(to, ',');
+  if (settings.envelope.to.empty()) lacks("report", "to");
+  settings.server.password = read_secret(mail_password(config));
+  return settings;
 }
 
 notices::Settings notice_settings(const Config& config) {

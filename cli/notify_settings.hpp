@@ -1,5 +1,6 @@
 // The section `notify` of the configuration: what its values must look like, and the channels that it describes.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,5 +28,9 @@ notices::Settings notice_settings(const Config&);
 /// channel from being served. @param environment  of the program
 /// @throws Error config-invalid: one is set up by half, or would go over the network without TLS
 std::vector<notices::Channel> notice_channels(const Config&, const std::vector<std::string>& environment);
+
+/// The mail server of notices, with the recipients of reports, and its password read. nullopt: there is none
+/// @throws Error config-invalid: it is set up by half
+std::optional<mail::MailSettings> report_mail(const Config&);
 
 }  // namespace ymgr::cli

@@ -5,11 +5,14 @@
 #include "authority/authority.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/text.hpp"
 #include "cli/config.hpp"
 #include "cli/invocation.hpp"
+#include "cli/notify_settings.hpp"
 #include "report/charts.hpp"
 #include "report/page.hpp"
 #include "report/prometheus.hpp"
+#include "report/weekly_mail.hpp"
 #include "sql/settings.hpp"
 #include "workflow/heartbeat.hpp"
 
@@ -20,8 +23,10 @@ constexpr Option options[] = {
     {.name = "--from", .value = "TIME", .help = "where both windows begin, instead of now and 7 days ago"},
     {.name = "--to", .value = "TIME", .help = "where both windows end, instead of in 30 days and now"},
     {.name = "--limit", .value = "N", .help = "at most so many certificates a list, 100 at first; 0: all"},
-    {.name = "--weekly", .value = "", .help = "the week's report: its figures are recorded for the trend"},
-    {.name = "--dry-run", .value = "", .help = "with --weekly: record nothing", .short_name = "-n"},
+    {.name = "--weekly",
+     .value = "",
+     .help = "the week's report: recorded for the trend, and mailed where a mail server is set up"},
+    {.name = "--dry-run", .value = "", .help = "with --weekly: record and mail nothing", .short_name = "-n"},
     {.name = "--html",
      .value = "FILE",
      .help = "write it as a page with charts, too; - is standard output",
@@ -104,6 +109,7 @@ constexpr Field fields[] = {
     {"trend.revoked", "integer", "as above, then"},
     {"trend.offending", "integer", "as above, then"},
     {"recorded", "?boolean", "with --weekly: this week had no figures yet, and has these now"},
+    {"mailed_to", "?array of string", "with --weekly: addresses; with --dry-run: that it would go to"},
     {"files", "?array of string", "what was written"}};
 
 constexpr Example examples[] = {
@@ -182,8 +188,20 @@ bool record_week(Invocation& call, const Found& found) {
   return recorded;
 }
 
+PageFacts page_facts(const Found& found) {
+  return {Wiring::host_name(), found.policy_version, "ymgr " YMGR_VERSION};
+}
+
 std::string page_of(const Found& found) {
-  return report_page(found.report, *found.charts, {Wiring::host_name(), found.policy_version, "ymgr " YMGR_VERSION});
+  return report_page(found.report, *found.charts, page_facts(found));
+}
+
+/// To whom; none where no mail server is set up.
+std::vector<std::string> mail_week(Invocation& call, const Found& found) {
+  const auto settings = report_mail(call.wiring().config());
+  if (!settings) return {};
+  if (!call.has("--dry-run")) mail::send(*settings, weekly_message(found.report, *found.charts, page_facts(found)));
+  return settings->envelope.to;
 }
 
 prometheus::Facts facts_of(Invocation& call, const Found& found) {
@@ -250,6 +268,16 @@ Found find(Invocation& call) {
   return found;
 }
 
+/// The mail comes last: figures are recorded and files are written even when no server takes it.
+void tell_week(Invocation& call, bool recorded, const Found& found, Result& result) {
+  const auto to = mail_week(call, found);
+  result.json.set("recorded", recorded);
+  result.json.set("mailed_to", Json::texts(to));
+  if (!to.empty() && !result.raw)
+    result.text +=
+        std::string("\n") + (call.has("--dry-run") ? "would be mailed to " : "mailed to ") + join(to, ", ") + "\n";
+}
+
 Result run(Invocation& call) {
   call.wiring().session().require(Right::report);
   check_words(call);
@@ -265,11 +293,11 @@ Result run(Invocation& call) {
   result.json = to_json(found.report);
   result.json.set("policy_version", found.policy_version);
   if (found.charts) add_to_json(*found.charts, result.json);
-  if (weekly) result.json.set("recorded", recorded);
   result.text = csv ? report_csv(found.report) : report_text(found.report);
   result.raw = csv;
-  if (elsewhere && call.globals().quiet && !csv) result.text.clear();
   write_files(call, found, result);
+  if (weekly) tell_week(call, recorded, found, result);
+  if (elsewhere && call.globals().quiet && !result.raw) result.text.clear();
   return result;
 }
 
@@ -290,6 +318,10 @@ constinit const Command report_command = {
         "week, light and dark, no script, nothing that is fetched. The trend has what `--weekly` recorded, the first "
         "run of each week; weeks without one stay empty, since nothing tells later what the policy had against "
         "certificates then. Auditors record nothing.\n\n"
+        "Where `notify.mail` of the configuration names a mail server, `--weekly` also mails the report: text, the "
+        "page, "
+        "and the listed certificates as CSV, to `report.to`, else to `notify.mail.to`. A mail that no server takes is "
+        "exit status 8, with the figures recorded and files written; the next run mails again.\n\n"
         "`--textfile` writes metrics for the textfile collector of Prometheus' node_exporter: end and renewal of each "
         "certificate, counts, compliance, scheduled renewals of each host, CAs and their CRLs. The file is replaced at "
         "once and everybody may read it. With `--quiet` nothing is printed beside files and `--weekly`.",

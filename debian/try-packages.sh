@@ -33,7 +33,7 @@ for file in /usr/share/bash-completion/completions/ymgr /usr/share/zsh/vendor-co
   /usr/share/doc/ymgr-agentd/openapi.yaml; do
   [ -s "$file" ] || { echo "$file is missing" >&2 && exit 1; }
 done
-for unit in ymgr-agentd.service ymgr-agentd.socket; do
+for unit in ymgr-agentd.service ymgr-agentd.socket ymgr-renew.timer ymgr-report.timer; do
   [ -e "/usr/lib/systemd/user/$unit" ] || { echo "$unit is missing" >&2 && exit 1; }
 done
 

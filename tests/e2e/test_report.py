@@ -4,6 +4,8 @@ import csv
 import io
 
 import pytest
+import yaml
+from receivers import MailServer, make_certificate
 
 
 def test_an_empty_inventory_complies(ymgr):
@@ -51,3 +53,41 @@ def test_csv_has_one_row_a_certificate(ymgr):
     rows = list(csv.DictReader(io.StringIO(ymgr("report", "-o", "csv", "--limit", "1").stdout)))
     assert len(rows) == 1
     assert "and 1 more" in ymgr("report", "--limit", "1").stdout
+
+
+@pytest.fixture
+def mail(tmp_path, box):
+    """A mail server that the configuration names."""
+    pair = make_certificate(tmp_path / "mail")
+    server = MailServer(pair)
+    server.start()
+    settings = {"host": "localhost", "port": server.port, "ca_file": str(pair[0]), "from": "ymgr@example.com", "to": ["ops@example.com"]}
+    folder = box.root / "config/ymgr"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump({"notify": {"mail": settings, "timeout": "3s"}, "report": {"to": ["security@example.com"]}})
+    (folder / "ymgr.yaml").write_text(text)
+    yield server
+    server.stop()
+
+
+def test_the_week_is_mailed_as_text_page_and_table(ymgr, mail):
+    ymgr("issue", "a.example.com", "--validity", "20d")
+    assert ymgr.json("report", "--weekly", "--dry-run")["mailed_to"] == ["security@example.com"]
+    assert mail.take() == []
+    assert ymgr.json("report", "--weekly")["mailed_to"] == ["security@example.com"]
+    (message,) = mail.take()
+    assert message["To"] == "security@example.com" and message["Subject"].startswith("Certificates, week of ")
+    parts = {part.get_content_type(): part for part in message.walk() if not part.is_multipart()}
+    assert "a.example.com" in parts["text/plain"].get_content()
+    assert "<svg" in parts["text/html"].get_content() and "<script" not in parts["text/html"].get_content()
+    table = parts["text/csv"]
+    assert table.get_filename().endswith(".csv") and "a.example.com" in table.get_content()
+    assert "mailed_to" not in ymgr.json("report") or ymgr.json("report")["mailed_to"] is None
+
+
+def test_a_week_that_no_server_takes_is_recorded_and_mailed_later(ymgr, mail):
+    mail.login = True
+    assert ymgr.json("report", "--weekly", exit=None)["code"] == "channel-refused"
+    mail.login = False
+    answer = ymgr.json("report", "--weekly")
+    assert answer["recorded"] is False and len(mail.take()) == 1

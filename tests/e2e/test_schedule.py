@@ -41,13 +41,15 @@ def test_the_units_are_what_systemd_understands(kind, tmp_path):
     for unit in (UNITS / kind).iterdir():
         text = unit.read_text().replace("/usr/bin/ymgr", str(RELEASE))
         (tmp_path / unit.name).write_text(text)
-    assert {unit.name for unit in tmp_path.iterdir()} == {"ymgr-renew.service", "ymgr-renew.timer"}
+    names = {f"ymgr-{what}.{part}" for what in ("renew", "report") for part in ("service", "timer")}
+    assert {unit.name for unit in tmp_path.iterdir()} == names
     manager = [f"--{kind}"] if kind == "user" else []
     env = {"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
     done = run(["systemd-analyze", *manager, "--man=no", "verify", *sorted(tmp_path.glob("ymgr-*"))], env=env)
-    assert "ymgr-renew" not in done.stderr, done
+    assert "ymgr-" not in done.stderr, done
     timer = (UNITS / kind / "ymgr-renew.timer").read_text()
     assert "OnCalendar=*-*-* 02:00:00 UTC" in timer and "Persistent=yes" in timer
+    assert "OnCalendar=Mon *-*-* 09:00:00 UTC" in (UNITS / kind / "ymgr-report.timer").read_text()
     assert shutil.which("systemd-analyze")
 
 
