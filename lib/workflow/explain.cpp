@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "keys/key_store.hpp"
 #include "workflow/heartbeat.hpp"
+#include "workflow/renew.hpp"
 
 namespace ymgr {
 namespace {
@@ -46,6 +47,14 @@ void tell_origin(Case& c) {
             " under policy " + row.policy_version + from);
 }
 
+/// A bulk does not come back at one moment.
+void tell_jitter(Case& c) {
+  const auto later = std::chrono::floor<std::chrono::minutes>(jitter_of(c.here.host, c.row, usual_jitter));
+  if (later > Duration{})
+    c.because("a run that nobody watches takes it " + format_duration(later) + " later, on " +
+              format_time(c.row.renew_at + later));
+}
+
 void tell_times(Case& c) {
   const auto& row = c.row;
   if (row.status != CertificateStatus::active) {
@@ -53,6 +62,7 @@ void tell_times(Case& c) {
     return;
   }
   c.because("it is due when " + c.told.threshold + ": " + when(row.renew_at, c.at));
+  if (c.told.renewed_by_due) tell_jitter(c);
   if (row.renew_at > c.at) c.because("not due yet, so nothing renews it");
   if (row.expires_at < c.at) c.because("expired on " + when(row.expires_at, c.at));
 }

@@ -43,7 +43,9 @@ void add_hook(Happenings& told, const CertificateRow& row, const std::vector<aud
 }
 
 void add_end(Happenings& told, const CertificateRow& row) {
-  if (row.revoked_at) told.push_back({*row.revoked_at, "revoked", row.cert_id, row.revocation_reason});
+  // In whole seconds, so it may seem to come before what it ends.
+  if (row.revoked_at)
+    told.push_back({std::max(*row.revoked_at, row.issued_at), "revoked", row.cert_id, row.revocation_reason});
 }
 
 void add_ahead(Happenings& told, const CertificateRow& row, Time at) {

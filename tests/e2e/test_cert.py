@@ -193,6 +193,7 @@ def test_explain_tells_why(ymgr, box):
     told = ymgr.json("cert", "explain", "web.example.com")
     assert told["renewed_by_due"] and told["threshold"] == "20d left" and told["state"] == "good"
     assert "not due yet, so nothing renews it" in told["because"]
+    assert any(sentence.startswith("a run that nobody watches takes it ") for sentence in told["because"])
     assert told["next_step"].startswith("none: `ymgr renew --due` renews it from")
     assert [event["event"] for event in told["events"]][:2] == ["issue.requested", "policy.approved"]
 
