@@ -413,14 +413,14 @@ std::vector<std::string> Config::ask_command() const {
 }
 
 std::vector<license::VendorKey> Config::vendor_keys() const {
-  std::vector<license::VendorKey> keys;
+  std::vector<license::VendorKey> vendors;
   const auto& value = at("license.vendor_key").value;
   for (const auto& one : value.empty() ? std::vector<std::string>() : split(value, ',')) {
     auto key = license::inline_vendor_key(one);
     const std::string path = expand_home(one);
-    keys.push_back(key ? std::move(*key) : license::parse_vendor_key(read_file(path, 64 * 1024), path));
+    vendors.push_back(key ? std::move(*key) : license::parse_vendor_key(read_file(path, 64 * 1024), path));
   }
-  return keys;
+  return vendors;
 }
 
 std::optional<RenewBefore> Config::renew_before() const {
