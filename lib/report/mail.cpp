@@ -26,7 +26,7 @@ std::string_view first_characters(std::string_view text, std::size_t limit) noex
 /// A text in the header. An encoded word has 75 characters at most, so 45 bytes fit in.
 std::string header_text(std::string_view given) {
   constexpr std::size_t in_one_line = 60, in_a_word = 45;
-  const std::string text = printable(given);
+  std::string text = printable(given);
   if (text.size() <= in_one_line && std::ranges::all_of(text, is_plain) && text.find("=?") == std::string::npos) {
     return text;
   }

@@ -1,5 +1,7 @@
 #include "report/prometheus.hpp"
 
+#include <cmath>
+
 #include "base/text.hpp"
 
 namespace ymgr::prometheus {
@@ -42,7 +44,7 @@ class Samples {
 
 /// Steps of a thousandth, as compliance_percent() has them.
 std::string ratio(double percent) {
-  const auto thousandths = static_cast<std::int64_t>(percent * 10 + 0.5);
+  const auto thousandths = static_cast<std::int64_t>(std::lround(percent * 10));
   if (thousandths == 1000) return "1";
   const std::string digits = std::to_string(1000 + thousandths);
   return "0." + digits.substr(1);

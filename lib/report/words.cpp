@@ -20,7 +20,8 @@ std::string percent_text(double percent) {
 
 double percent_of(std::int64_t part, std::int64_t all) noexcept {
   if (all == 0) return 100;
-  return static_cast<double>(part * 1000 / all) / 10;
+  const std::int64_t tenths = part * 1000 / all;  // never rounded up
+  return static_cast<double>(tenths) / 10;
 }
 
 std::string certificates_text(std::int64_t count) {
