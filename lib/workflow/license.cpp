@@ -152,7 +152,7 @@ void warn_of_end(Workbench& bench, const LicenseReport& report) {
 }  // namespace
 
 std::string begin_installation(sql::Connection& db, Time at) {
-  const auto id = new_installation_id(at);
+  auto id = new_installation_id(at);
   sql::write_setting(db, id_setting, id, at);
   return id;
 }

@@ -14,7 +14,7 @@ EXAMPLES = TOP / "examples"
 TOOLS = os.path.dirname(sys.executable)
 FILES = sorted(EXAMPLES.glob("*.y*ml")) + [EXAMPLES / "ansible/ymgr.yml"]
 YAML_STYLE = (
-    "{extends: default, rules: {line-length: {max: 140}, document-start: disable, truthy: {check-keys: false},"
+    "{extends: default, rules: {line-length: {max: 220}, document-start: disable, truthy: {check-keys: false},"
     " braces: {max-spaces-inside: 1}}}"
 )
 

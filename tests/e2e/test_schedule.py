@@ -75,7 +75,8 @@ def test_hours_to_the_first_expiry_stand_in_every_answer(timer):
 
 def test_jitter_is_switched_off_by_zero_and_by_a_threshold(timer):
     due = timer.json("cert", "show", "www.corp.test")["renew_at"]
-    at = timer.armed(clock=due)
+    moment = datetime.datetime.fromisoformat(due.replace("Z", "+00:00")) + datetime.timedelta(seconds=1)  # due is cut to seconds
+    at = timer.armed(clock=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
     assert at.json("renew", "--due", "--dry-run")["items"] == []
     names = {"www.corp.test", "api.corp.test"}
     sure = at.json("renew", "--due", "--dry-run", "--jitter", "0")["items"]

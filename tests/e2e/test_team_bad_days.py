@@ -1,5 +1,6 @@
 """A team's servers on bad days: what a command says, how it ends, and that it goes on afterwards."""
 
+import contextlib
 import json
 import re
 import socket
@@ -8,7 +9,7 @@ import time
 
 import pytest
 from harness import FAILPOINT, Ymgr, free_port, wait_for
-from openbao import OpenBao, TlsCa
+from openbao import OpenBao, Refused, TlsCa
 from postgres import Pooler
 from team import Team
 from vault_proxy import VaultProxy
@@ -290,6 +291,13 @@ def test_a_database_without_room_leaves_something_to_resume(team):
     assert signed(team) == made + 120 + more + 1  # none twice
 
 
+def take_free_pages(bao):
+    """What its files have free inside, which the disk does not know of."""
+    with contextlib.suppress(Refused, OSError):
+        for each in range(100):
+            bao.api("POST", f"yubikeys/data/ballast-{each}", {"data": {"x": "y" * 400_000}}, token=bao.root_token)
+
+
 def test_a_vault_without_room_leaves_something_to_resume(team):
     """A node that can't write its log stops leading, or dies."""
     made = signed(team)
@@ -297,6 +305,7 @@ def test_a_vault_without_room_leaves_something_to_resume(team):
     bulk = oscar.start("issue", "store-{1..40}.corp.test", "--jobs", "8", "--timeout", "1s", "--json")
     wait_for(lambda: signed(team) > made, "the first of them")
     with team.bao.disk.full():
+        take_free_pages(team.bao)
         stopped = json.loads(bulk.communicate(timeout=60)[0])
         more, refused = refused_for_room(oscar, "no-store")
     told = {"vault-standby": "storage", "vault-unreachable": "bao status"}
@@ -330,7 +339,9 @@ def test_doctor_without_login_and_without_servers(team, tmp_path):
     assert looks(nobody, "vault")[0] == "ok"
     for check in ("login", "schema", "certificates"):
         assert looks(nobody, check)[0] == "skipped", check
-    lost = Ymgr(nobody.program, nobody.box, {**nobody.env, "BAO_ADDR": f"https://127.0.0.1:{free_port()}"})
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(team.config.read_text().replace(team.bao.address, f"https://127.0.0.1:{free_port()}"))
+    lost = Ymgr(nobody.program, nobody.box, {**nobody.env, "YMGR_CONFIG": str(elsewhere)})
     state, text = looks(lost, "vault")
     assert state == "failed" and "refused" in text
     assert looks(lost, "vault-clock")[0] == "skipped"
