@@ -18,7 +18,8 @@ struct Judged {
 
 Judged judge_entries(const Evidence& evidence, std::span<const VendorKey> keys, Time at) {
   Judged judged;
-  for (const auto& entry : evidence.entries | std::views::reverse) {  // of one time, what was installed later counts
+  for (std::size_t left = evidence.entries.size(); left > 0; --left) {  // of one time, what was installed later counts
+    const auto& entry = evidence.entries[left - 1];
     std::string fault;
     try {
       auto license = parse_license(entry.text);

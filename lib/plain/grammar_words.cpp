@@ -101,7 +101,6 @@ constexpr std::string_view not_deleted =
     "nothing is deleted: shall a certificate be revoked, a user disabled, a YubiKey retired or reset? Say that";
 constexpr std::string_view show_what =
     "show what: certificates, one certificate NAME, YubiKeys, users, the audit trail, operations or the report?";
-constexpr std::string_view make_what = "make what: certificates for which names, or a report?";
 constexpr std::string_view no_secrets =
     "PUKs and passwords are changed with 'ymgr device set-puk SERIAL' and 'ymgr user set-password NAME': which is "
     "meant?";
