@@ -76,7 +76,7 @@ def test_the_play_issues_once_and_is_then_quiet(ymgr, tmp_path):
         "ymgr_environment": {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(tmp_path / "etc/password")},
     }
     (tmp_path / "team.yml").write_text(json.dumps(settings))
-    env = dict(ymgr.env, ANSIBLE_LOCALHOST_WARNING="False", ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(tmp_path / "ansible"))
+    env = dict(ymgr.env, ANSIBLE_LOCALHOST_WARNING="False", ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(tmp_path / "ansible"), ANSIBLE_REMOTE_TMP=str(tmp_path / "ansible/remote"))
     play = ["-i", "localhost,", "-c", "local", EXAMPLES / "ansible/ymgr.yml", "-e", f"@{tmp_path}/team.yml"]
     play += ["-e", f"ansible_python_interpreter={sys.executable}"]
     first = recap(tool("ansible-playbook", *play, env=env, timeout=120))

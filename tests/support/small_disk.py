@@ -29,7 +29,8 @@ class SmallDisk:
         words = [*user, *UNSHARE, *DIES_WITH_US, sys.executable, "-c", MOUNT, folder, size]
         self.keeper = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.keeper.stdout.readline() == "there\n", self.keeper.stderr.read()
-        self.inside = [*user, "nsenter", "-t", str(self.keeper.pid), "-U", "-m", "--preserve-credentials"]
+        # In the folder above: nsenter would begin in the root of all.
+        self.inside = [*user, "nsenter", "-t", str(self.keeper.pid), "-U", "-m", "--preserve-credentials", f"--wd={pathlib.Path(folder).parent}"]
         self.folder = folder
         self.root = pathlib.Path(f"/proc/{self.keeper.pid}/root{folder}")
 
