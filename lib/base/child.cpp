@@ -56,13 +56,15 @@ class Running {
 
   ChildEnd run() {
     if (const int failed = spawn(); failed != 0)
-      return {std::string("can't be started: ") + std::generic_category().message(failed), {}};
+      return {
+          std::string("can't be started: ") + std::generic_category().message(failed), {}, ChildEnd::How::not_started};
     in_.read = Fd();
     out_.write = Fd();
     if (in_.write) never_block(in_.write);
     if (out_.read) never_block(out_.read);
     const auto stopped = attend();
     ChildEnd end{finish(stopped), std::move(output_)};
+    if (stopped == Stopped::time) end.how = ChildEnd::How::took_longer;
     if (stopped == Stopped::signal) throw_if_interrupted();
     return end;
   }

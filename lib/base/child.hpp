@@ -20,6 +20,7 @@ struct Child {
 struct ChildEnd {
   std::string failure;  // empty: it exited 0; else "exit status 3", "ended by signal 9", "took longer than 2m", …
   std::string output;
+  enum class How { ended, not_started, took_longer } how = How::ended;
 };
 
 /// Waits for its end, its standard error being ours. What it leaves behind in its group is killed.

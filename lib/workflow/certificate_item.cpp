@@ -355,8 +355,6 @@ void publish_lost_keys(Workbench& bench, const std::string& request_id, const st
   publish_ca_files(bench.db, bench.ca_folder);
 }
 
-constexpr std::size_t signed_step = 3;  // of `steps`, counted from one
-
 void drop_pending_keys(Workbench& bench, const std::string& request_id, const std::vector<CertificateItem>& items) {
   within_operation(request_id, [&] {
     for (const auto& item : items) drop_pending_key(bench, item);
@@ -390,8 +388,11 @@ void run_certificate_items(Workbench& bench, const std::string& request_id, std:
 }
 
 void sign_certificate_items(Workbench& bench, const std::string& request_id, std::vector<CertificateItem>& items) {
+  const auto issued =
+      std::ranges::find(steps, std::string_view("issued"), &Step<CertificateItem, CertificatePorts>::state);
+  const auto until = static_cast<std::size_t>(issued - std::begin(steps)) + 1;
   run_items<CertificateItem, CertificatePorts>(
-      bench, request_id, items, steps, [&] { return open_ports(bench, items); }, signed_step);
+      bench, request_id, items, steps, [&] { return open_ports(bench, items); }, until);
 }
 
 namespace {

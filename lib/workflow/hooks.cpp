@@ -69,11 +69,10 @@ Deployed deploy(Workbench& bench, const CertificateRow& row) {
 }  // namespace
 
 std::string run(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                const std::vector<std::pair<std::string, std::string>>& variables, Duration limit,
-                std::string_view input) {
+                const std::vector<std::pair<std::string, std::string>>& variables, Duration limit) {
   auto all = environment;
   for (const auto& [name, value] : variables) all.push_back(name + "=" + value);
-  return run_child({.argv = argv, .environment = std::move(all), .input = std::string(input), .limit = limit}).failure;
+  return run_child({.argv = argv, .environment = std::move(all), .limit = limit}).failure;
 }
 
 std::vector<std::pair<std::string, std::string>> variables(sql::Connection& db, const CertificateRow& row,

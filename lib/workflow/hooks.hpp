@@ -15,11 +15,10 @@ inline constexpr Duration time_limit = std::chrono::seconds(120);
 /// Covers a hook that takes its whole time, and its end.
 inline constexpr Duration lease_time = time_limit + std::chrono::seconds(60);
 
-/// Runs `argv` without a shell, its output on our stderr, `input` on its stdin, in a process group that is ended after the limit.
+/// Runs `argv` without a shell, its output on our stderr, in a process group that is ended after the limit.
 /// @return empty when it exited 0, else why not: "exit status 3", "ended by signal 9", "not there", "took longer than 2m"
 std::string run(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                const std::vector<std::pair<std::string, std::string>>& variables, Duration limit,
-                std::string_view input = {});
+                const std::vector<std::pair<std::string, std::string>>& variables, Duration limit);
 
 /// The variables of a deploy hook: YMGR_HOOK_NAME, _CERT_ID, _SERIAL, _OLD_SERIAL, _DOMAINS, _NOT_AFTER, _CERT_PATH, _KEY_PATH,
 /// _KEY_REUSED.

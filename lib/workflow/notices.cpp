@@ -1,5 +1,6 @@
 #include "workflow/notices.hpp"
 
+#include "base/child.hpp"
 #include "base/failpoint.hpp"
 #include "base/ids.hpp"
 #include "workflow/notices_ledger.hpp"
@@ -60,12 +61,16 @@ void send_by_mail(const mail::MailSettings& settings, const Digest& digest) {
 }
 
 void send_by_program(const Program& program, const Digest& digest) {
-  const auto failure = hooks::run(program.argv, program.environment, {{"YMGR_NOTICE_ID", digest.id}},
-                                  program.time_limit, dump_json(digest_json(digest)) + "\n");
-  if (failure.empty()) return;
-  const std::string whole = program.argv.front() + ": " + failure;
-  if (failure.starts_with("took longer")) throw Error(Code::channel_unreachable, whole, {}, {}, Outcome::unknown);
-  throw Error(failure.starts_with("can't be") ? Code::channel_unreachable : Code::channel_refused, whole);
+  auto environment = program.environment;
+  environment.push_back("YMGR_NOTICE_ID=" + digest.id);
+  const auto end = run_child({.argv = program.argv,
+                              .environment = std::move(environment),
+                              .input = dump_json(digest_json(digest)) + "\n",
+                              .limit = program.time_limit});
+  if (end.failure.empty()) return;
+  const std::string whole = program.argv.front() + ": " + end.failure;
+  if (end.how == ChildEnd::How::took_longer) throw Error(Code::channel_unreachable, whole, {}, {}, Outcome::unknown);
+  throw Error(end.how == ChildEnd::How::not_started ? Code::channel_unreachable : Code::channel_refused, whole);
 }
 
 std::vector<Delivery> send_due(Workbench& bench, const Settings& settings, std::span<const Channel> channels,
