@@ -164,7 +164,7 @@ class Bench:
         return [self.team.pg.env["PGHOST"], "ymgr", member.database["username"], str(secret)]
 
     def rows(self):
-        """What the database is told of certificates, and COPY of the same rows into tables with the same indexes."""
+        """What the database is told of certificates, and COPY of the same rows into tables with the same indexes and other rows."""
         self.ymgr("issue", "model.corp.test", "--ensure")
         words = [ROWS, *self.as_operator(), self.team.member("operator").name, "model.corp.test", 10_000]
         mine, limit = [], []
@@ -176,13 +176,14 @@ class Bench:
 
     def copy(self, request_id):
         pg = self.team.pg
-        of_request = f"WHERE request_id = '{request_id}'"
+        of_request = f"request_id = '{request_id}'"
         tables = {name: of_request for name in ("operations", "operation_items", "certificates", "audit_events")}
-        tables["ca_issued"] = f"WHERE cert_id IN (SELECT cert_id FROM ymgr.certificates {of_request})"
+        tables["ca_issued"] = f"cert_id IN (SELECT cert_id FROM ymgr.certificates WHERE {of_request})"
         pg.sql("DROP SCHEMA IF EXISTS bare CASCADE; CREATE SCHEMA bare")
         for name, which in tables.items():
             pg.sql(f"CREATE TABLE bare.{name} (LIKE ymgr.{name} INCLUDING ALL)")
-            pg.sql(f"COPY (SELECT * FROM ymgr.{name} {which}) TO '{pg.folder}/data/{name}.copy'")
+            pg.sql(f"INSERT INTO bare.{name} SELECT * FROM ymgr.{name} WHERE ({which}) IS NOT TRUE")
+            pg.sql(f"COPY (SELECT * FROM ymgr.{name} WHERE {which}) TO '{pg.folder}/data/{name}.copy'")
         script = "; ".join(f"COPY bare.{name} FROM '{pg.folder}/data/{name}.copy'" for name in tables)
         begin = time.perf_counter()
         pg.sql(script)
