@@ -1,7 +1,7 @@
 #!/bin/bash
 # A pipeline that issues itself a certificate of one hour: the runner's JWT (GitHub's, GitLab's; here our own, signed by openssl) is the
 # login, so no secret is stored anywhere, and no other branch gets one. github-actions.yml and gitlab-ci.yml are the last part of it.
-set -eu
+set -euo pipefail
 
 # shellcheck source=examples/scratch.sh
 . "$(dirname -- "$0")/scratch.sh" pipeline
@@ -38,7 +38,7 @@ run_of() {
   signature=$(printf %s "$claims" | openssl dgst -sha256 -sign "$work/runner.key" | openssl asn1parse -inform DER |
     sed -n 's/.*INTEGER *:\([0-9A-F]*\)/\1/p' | while read -r number; do printf '%064s' "$number" | tr ' ' 0; done)
   mkdir -p "$work/job"
-  (umask 077 && printf '%s.%s' "$claims" "$(printf %s "$signature" | xxd -r -p | base64url)" >"$work/job/jwt")
+  (umask 077 && printf '%s.%s' "$claims" "$(printf %s "$signature" | basenc --base16 -d | base64url)" >"$work/job/jwt")
 }
 
 say 'In the job: one command, which logs in for itself and leaves no session behind'

@@ -1,15 +1,19 @@
 """report --textfile: what Prometheus' own tool says of the metrics and of the alerts in examples/."""
 
 import json
+import os
 import re
+import shutil
 import sqlite3
 import stat
+import sys
 
 import yaml
 
 from harness import TOP, run
 
 ALERTS = TOP / "examples/prometheus-alerts.yml"
+PROMTOOL = shutil.which("promtool") or os.path.join(os.path.dirname(sys.executable), "promtool")  # ymgr-dev brings it
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 DAY = 86_400
@@ -41,7 +45,7 @@ def test_metrics_of_everything(ymgr, box):
     assert ymgr("report", "--quiet", "--textfile", "ymgr.prom").stdout == ""
     text = file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
-    assert run(["promtool", "check", "metrics"], input=text).stderr == ""
+    assert run([PROMTOOL, "check", "metrics"], input=text).stderr == ""
     found = samples(text)
     assert ymgr("report", "--textfile", "-").stdout.splitlines()[0] == text.splitlines()[0]
     shown = ymgr.json("cert", "show", "web-1.example.com")
@@ -71,7 +75,7 @@ def test_labels_can_say_anything(ymgr, box):
     with sqlite3.connect(box.profile / "ymgr.db") as database:
         database.execute("UPDATE certificates SET owner = ?, violations = '[]'", (nasty,))
     text = ymgr("report", "--textfile", "-").stdout
-    assert run(["promtool", "check", "metrics"], input=text).stderr == ""
+    assert run([PROMTOOL, "check", "metrics"], input=text).stderr == ""
     labels = samples(text)["ymgr_certificate_not_after_timestamp_seconds"][0][0]
     assert labels["owner"] == r"a\"} 1\\?# TYPE x counter ?"
     assert samples(text)["ymgr_policy_compliance_ratio"][0][1] == 0
@@ -106,7 +110,7 @@ def alert_test(name, series, at, wanted):
 
 def test_alerts_fire_when_they_should(box):
     """The clock of promtool begins at 0."""
-    run(["promtool", "check", "rules", ALERTS])
+    run([PROMTOOL, "check", "rules", ALERTS])
 
     def certificate(name, not_after, renew_at):
         labels = f'{{name="{name}",serial="{name}"}}'
@@ -153,5 +157,5 @@ def test_alerts_fire_when_they_should(box):
     tests = [alert_test("nothing to tell", fine, "3d", {}), alert_test("all of it", bad, "3d", wanted)]
     box.file("alerts.yml", ALERTS.read_text())
     box.file("test.yml", json.dumps({"rule_files": ["alerts.yml"], "evaluation_interval": "10m", "tests": tests}))
-    said = run(["promtool", "test", "rules", "test.yml"], cwd=box.work, exit=None)
+    said = run([PROMTOOL, "test", "rules", "test.yml"], cwd=box.work, exit=None)
     assert said.exit == 0, said
