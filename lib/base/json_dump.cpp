@@ -51,6 +51,11 @@ class Writer {
   void text(std::string_view value) {
     out_ += '"';
     for (std::size_t at = 0; at < value.size();) {
+      const auto plain = std::find_if_not(value.begin() + static_cast<std::ptrdiff_t>(at), value.end(), is_plain);
+      const auto end = static_cast<std::size_t>(plain - value.begin());
+      out_ += value.substr(at, end - at);
+      at = end;
+      if (at == value.size()) break;
       const Utf8Char next = utf8_at(value, at);
       if (!next.valid) {
         out_ += "\xEF\xBF\xBD";
@@ -63,6 +68,7 @@ class Writer {
     }
     out_ += '"';
   }
+  static bool is_plain(char c) { return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80; }
   void ascii(char c) {
     constexpr std::string_view digits = "0123456789abcdef";
     switch (c) {
@@ -74,14 +80,10 @@ class Writer {
       case '\r': out_ += "\\r"; break;
       case '\t': out_ += "\\t"; break;
       default:
-        if (c >= 0x20) {
-          out_ += c;
-        } else {
-          const auto code = static_cast<unsigned char>(c);
-          out_ += "\\u00";
-          out_ += digits[code >> 4];
-          out_ += digits[code & 15];
-        }
+        const auto code = static_cast<unsigned char>(c);
+        out_ += "\\u00";
+        out_ += digits[code >> 4];
+        out_ += digits[code & 15];
     }
   }
   void array(const Json::Array& items) {

@@ -225,6 +225,24 @@ class SharedJournal : public Journal {
   std::atomic<bool> failed_{false};
 };
 
+/// What a worker takes next: less and less, so that no one is left with much when the others have ended.
+class Chunks {
+ public:
+  Chunks(std::size_t count, std::size_t workers) : count_(count), share_(workers * 3) {}
+
+  std::pair<std::size_t, std::size_t> next() {
+    const std::lock_guard lock(mutex_);
+    const auto begin = begin_;
+    begin_ += std::min(std::clamp<std::size_t>((count_ - begin) / share_, 2, 50), count_ - begin);
+    return {begin, begin_};
+  }
+
+ private:
+  const std::size_t count_, share_;
+  std::mutex mutex_;
+  std::size_t begin_ = 0;
+};
+
 }  // namespace
 
 namespace engine {
@@ -241,8 +259,7 @@ void distribute(Workbench& bench, const std::string& request_id, std::size_t cou
     return;
   }
   SharedJournal journal(committer, count, bench.notices);
-  const std::size_t chunk = std::clamp<std::size_t>(count / (workers * 4), 1, 50);
-  std::atomic<std::size_t> next{0};
+  Chunks chunks(count, workers);
   run_workers(
       workers,
       [&](std::size_t worker) {
@@ -257,9 +274,9 @@ void distribute(Workbench& bench, const std::string& request_id, std::size_t cou
           ~Finish() { call(worker); }
         } const finished{finish, worker};
         while (!journal.failed()) {
-          const auto begin = next.fetch_add(chunk);
-          if (begin >= count) break;
-          run(worker, begin, std::min(begin + chunk, count), journal);
+          const auto [begin, end] = chunks.next();
+          if (begin == end) break;
+          run(worker, begin, end, journal);
         }
       },
       [&] { journal.serve(workers); });
