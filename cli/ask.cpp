@@ -75,8 +75,9 @@ Asked understand(Invocation& call, const std::string& sentence) {
   auto found = plain::understand(sentence, now());
   Asked asked{std::move(found.argv), std::move(found.meanings), std::move(found.questions)};
   if (found.verdict == plain::Verdict::understood) check_asked(asked.argv);
-  const auto program = call.wiring().config().ask_command();
-  if (found.verdict != plain::Verdict::unclear || program.empty()) return asked;
+  if (found.verdict != plain::Verdict::unclear) return asked;
+  const auto program = program_of("ask.command", call.wiring().config().at("ask.command"));
+  if (program.empty()) return asked;
   auto answer = ask_program(call, program, sentence);
   asked = {std::move(answer.argv), {}, {}, "program"};
   if (!answer.question.empty()) asked.questions.push_back(std::move(answer.question));
@@ -190,8 +191,9 @@ constinit const Command ask_command = {
     .summary = "turn a sentence into the command that does it",
     .description =
         "Prints the command that a sentence asks for: issue, renew, revoke, report, lists and questions about "
-        "certificates, "
-        "YubiKeys, users, the audit trail and operations. A closed grammar reads it. Every word is used, or is one of "
+        "certificates (also those from elsewhere), "
+        "YubiKeys, users, the audit trail, operations and their approval, the policy and "
+        "the licence. A closed grammar reads it. Every word is used, or is one of "
         "a few "
         "fillers (please, the, could you); whatever else stands in the sentence is asked back with exit 2: a second "
         "duration, "
@@ -204,7 +206,8 @@ constinit const Command ask_command = {
         "journal, same "
         "audit trail. --yes answers that question, and those that the command itself asks, but never for `revoke`, "
         "`device lost`, "
-        "`device retire`, `device reset` and `user offboard`: a person at a terminal does, and without one they exit 2 "
+        "`device retire`, `device reset`, `user offboard`, `operation approve` and `operation deny`: a person at a "
+        "terminal does, and without one they exit 2 "
         "naming the "
         "command. With --json the document is the command's own.\n\n"
         "Sentences with a PIN or another secret, an option or a character of the shell are refused, and given to "
@@ -216,7 +219,7 @@ constinit const Command ask_command = {
         "out of its environment. It must exit 0 within --timeout and print one JSON document of at most 64 KiB, either "
         "{\"argv\": [\"issue\", \"api.example.com\"]} or {\"question\": \"…\"} (`ymgr schema ask-answer`). The answer "
         "is not "
-        "trusted: only the commands and options that a sentence may become pass, none that names a file, takes or "
+        "trusted: only the commands and options that a sentence may become pass, no option that names a file, takes or "
         "shows a secret, "
         "answers a question or chooses another configuration; then it is printed, or confirmed, like any other. "
         "examples/ask-claude.sh asks a language model.",

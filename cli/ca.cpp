@@ -3,6 +3,7 @@
 #include "cli/certificates.hpp"
 #include "cli/config.hpp"
 #include "cli/inventory.hpp"
+#include "cli/output/or_null.hpp"
 #include "cli/output/table.hpp"
 
 namespace ymgr::cli {
@@ -36,10 +37,6 @@ constexpr Column show_columns[] = {{"NAME", "name"},
                                    {"ROOT KEY", "root_key"},
                                    {"CRL NUMBER", "crl_number", true},
                                    {"FINGERPRINT", "fingerprint", true}};
-
-Json or_null(const std::optional<Time>& time) {
-  return time ? Json(format_time(*time)) : Json();
-}
 
 Json to_json(const CaInfo& ca) {
   Json json = Json::object({{"issuer_id", ca.issuer_id},

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/inventory.hpp"
+#include "cli/output/or_null.hpp"
 #include "cli/output/table.hpp"
 #include "inventory/tracked.hpp"
 
@@ -205,13 +206,6 @@ Json lineage_json(const std::vector<CertificateRow>& rows, Time at) {
     list.push(std::move(item));
   }
   return list;
-}
-
-Json or_null(const std::optional<Time>& time) {
-  return time ? Json(format_time(*time)) : Json();
-}
-Json or_null(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
 }
 
 Json show_json(const CertificateRow& row, Time at) {

@@ -14,7 +14,6 @@
 #include "cli/config_checks.hpp"
 #include "cli/environment.hpp"
 #include "cli/notify_settings.hpp"
-#include "workflow/heartbeat.hpp"
 
 namespace ymgr::cli {
 
@@ -27,29 +26,30 @@ constexpr std::pair<std::string_view, Format> formats[] = {{"table", Format::tex
 
 constexpr ConfigKey keys[] = {
     {"context", "YMGR_CONTEXT", "--context", "", "name of the context to use", check_name},
-    {"home", "YMGR_HOME", "", "~/.local/share/ymgr", "folder of the profile", check_folder},
+    {"home", "YMGR_HOME", "", "", "folder of the profile", check_folder, "~/.local/share/ymgr"},
     {"output", "YMGR_OUTPUT", "--output", "table", "form of the answer: table, wide, json, jsonl, csv or name",
      check_format},
     {"timeout", "YMGR_TIMEOUT", "--timeout", "60s", "longest wait for one answer of a backend", check_duration},
-    {"jobs", "YMGR_JOBS", "", "number of processors, of a team at least 8", "workers of a bulk", check_jobs},
-    {"renew_before", "", "", "33% of life, at most 30d", "when a certificate is due: a duration or a share of its life",
-     check_renew_before},
+    {"jobs", "YMGR_JOBS", "", "", "workers of a bulk", check_jobs, "number of processors, of a team at least 8"},
+    {"renew_before", "", "", "", "when a certificate is due: a duration or a share of its life", check_renew_before,
+     "33% of life, at most 30d"},
     {"renew.heartbeat", "", "", "26h", "how old the last scheduled renewal that succeeded may be before it is an alarm",
      check_duration},
     {"ask.command", "", "", "",
      "program and its arguments, without a shell, that gets the sentences which `ymgr ask` does not understand",
      check_program},
-    {"agent.socket", "YMGR_AGENT_SOCKET", "", "$XDG_RUNTIME_DIR/ymgr/agent.sock", "Unix socket of the agent",
-     check_folder},
-    {"session.folder", "", "", "$XDG_RUNTIME_DIR/ymgr", "folder of session files, best on a tmpfs", check_folder},
+    {"agent.socket", "YMGR_AGENT_SOCKET", "", "", "Unix socket of the agent", check_folder,
+     "$XDG_RUNTIME_DIR/ymgr/agent.sock"},
+    {"session.folder", "", "", "", "folder of session files, best on a tmpfs", check_folder, "$XDG_RUNTIME_DIR/ymgr"},
     {"secrets.pin", "", "", "escrow",
      "who knows the PINs of YubiKeys: escrow (the profile too) or user (the person alone)", check_pin_mode},
     {"secrets.pin_tries", "", "", "5", "wrong PINs that an enrolled YubiKey takes before it blocks", check_tries},
     {"secrets.puk_tries", "", "", "5", "the same for PUKs", check_tries},
-    {"attestation.roots", "", "", "Yubico's alone",
-     "PEM files of further roots whose attestations of keys are believed", check_files},
-    {"license.vendor_key", "", "", "none: nothing is limited",
-     "keys that licences are signed with: PEM files, or ed25519:BASE64, with commas between them", check_vendor_keys},
+    {"attestation.roots", "", "", "", "PEM files of further roots whose attestations of keys are believed", check_files,
+     "Yubico's alone"},
+    {"license.vendor_key", "", "", "",
+     "keys that licences are signed with: PEM files, or ed25519:BASE64, with commas between them", check_vendor_keys,
+     "none: nothing is limited"},
     {"notify.windows", "", "", "30,14,7,1", "days before its end at which a certificate that nobody renews is told of",
      check_windows},
     {"notify.timeout", "", "", "30s", "longest time that one channel for notices may take", check_duration},
@@ -80,10 +80,10 @@ constexpr ConfigKey keys[] = {
     {"vault.address", "BAO_ADDR VAULT_ADDR", "", "", "https:// addresses of OpenBao or Vault, with commas between them",
      check_addresses},
     {"vault.namespace", "BAO_NAMESPACE VAULT_NAMESPACE", "", "", "namespace in it", check_namespace},
-    {"vault.ca_file", "BAO_CACERT VAULT_CACERT", "", "the system's",
-     "PEM file of the CAs that its certificate may be from", check_file},
+    {"vault.ca_file", "BAO_CACERT VAULT_CACERT", "", "", "PEM file of the CAs that its certificate may be from",
+     check_file, "the system's"},
     {"vault.auth", "", "", "userpass", "how people log in: the kind of auth method", check_auth},
-    {"vault.auth_mount", "", "", "the kind's name", "where that method stands", check_namespace},
+    {"vault.auth_mount", "", "", "", "where that method stands", check_namespace, "the kind's name"},
     {"vault.role", "", "", "", "role to log in with: of jwt, kubernetes, cert and oidc", check_role},
     {"vault.jwt_file", "", "", "", "file with the JWT that jwt and kubernetes log in with", check_file},
     {"vault.role_id_file", "", "", "", "file with the role id that approle logs in with", check_file},
@@ -102,8 +102,8 @@ constexpr ConfigKey keys[] = {
      check_hosts},
     {"database.port", "PGPORT", "", "5432", "its port", check_port},
     {"database.name", "PGDATABASE", "", "ymgr", "name of the database", check_database},
-    {"database.ca_file", "PGSSLROOTCERT", "", "the system's", "PEM file of the CAs that its certificate may be from",
-     check_file},
+    {"database.ca_file", "PGSSLROOTCERT", "", "", "PEM file of the CAs that its certificate may be from", check_file,
+     "the system's"},
     {"database.roles", "", "", "ymgr_", "what the names of its roles begin with", check_prefix},
 };
 
@@ -112,12 +112,20 @@ const ConfigKey& key_named(std::string_view name) {
 }
 
 /// Between the values of a key that may be a list in YAML; nullptr: it may not.
-const char* separator_of(std::string_view name) {
-  if (name == "attestation.roots") return ":";
-  for (const std::string_view list : {"license.vendor_key", "vault.address", "vault.domains", "database.host",
-                                      "notify.windows", "notify.mail.to", "report.to"})
-    if (name == list) return ",";
+const char* separator_of(const ConfigKey& key) noexcept {
+  if (key.check == check_files) return ":";
+  for (const auto list :
+       {check_vendor_keys, check_addresses, check_domains, check_hosts, check_windows, check_mail_addresses})
+    if (key.check == list) return ",";
   return nullptr;
+}
+
+bool names_program(const ConfigKey& key) noexcept {
+  return key.check == check_program || key.check == check_command;
+}
+
+bool names_file(const ConfigKey& key) noexcept {
+  return key.check == check_file || key.check == check_secret_place;
 }
 
 /// A list in YAML, as split_words takes it apart again.
@@ -200,21 +208,22 @@ class FileReader {
   }
 
   void take(YamlReader& reader, std::string_view yaml_key, std::string_view name, Settings& into) {
+    const ConfigKey& key = key_named(name);
     const YamlNode* node = reader.node(yaml_key);
     std::optional<std::string> value;
-    if (node && node->type == YamlNode::Type::sequence && (name == "ask.command" || name == "notify.exec.command"))
+    if (node && node->type == YamlNode::Type::sequence && names_program(key))
       value = quoted_words(reader.texts(yaml_key).value_or(std::vector<std::string>()));
-    else if (node && node->type == YamlNode::Type::sequence && separator_of(name))
-      value = join(reader.texts(yaml_key).value_or(std::vector<std::string>()), separator_of(name));
+    else if (node && node->type == YamlNode::Type::sequence && separator_of(key))
+      value = join(reader.texts(yaml_key).value_or(std::vector<std::string>()), separator_of(key));
     else
       value = reader.text(yaml_key);
     if (!value || !node) return;
     try {
-      key_named(name).check(*value);
+      key.check(*value);
     } catch (const Error& error) {
       throw reader.error(*node, std::string(yaml_key) + ": " + error.what(), error.hint());
     }
-    into[std::string(name)] = {std::move(*value), path_ + ":" + std::to_string(node->line)};
+    into[std::string(name)] = {std::move(*value), path_ + ":" + std::to_string(node->line), {}, path_};
   }
 
   std::string path_;
@@ -289,6 +298,18 @@ std::string without_final_slash(std::string path) {
 
 }  // namespace
 
+bool may_be_list(const ConfigKey& key) noexcept {
+  return separator_of(key) || names_program(key);
+}
+
+std::vector<std::string> program_of(std::string_view key, const Setting& setting) {
+  auto words = split_words(setting.value);
+  if (words.empty()) return words;
+  if (!setting.file.empty()) require_private(setting.file, 0755, "the file that sets " + std::string(key) + ",");
+  if (words.front().starts_with("~/")) words.front() = expand_home(words.front());
+  return words;
+}
+
 std::string expand_home(std::string path) {
   if (path.starts_with("~/")) return home_folder() + path.substr(1);
   if (path.starts_with('/') || path.empty()) return path;
@@ -324,48 +345,12 @@ Config make_config(const Values& flags, const std::vector<ConfigFile>* files) {
   Settings& settings = config.settings;
   settings = given_settings(flags);
   if (files) apply_files(*files, settings);
-  const Settings defaults = {{"context", {"", "default"}},
-                             {"home", {xdg_folder("XDG_DATA_HOME", ".local/share") + "/ymgr", "default"}},
-                             {"output", {"table", "default"}},
-                             {"timeout", {"60s", "default"}},
-                             {"jobs", {"", "default"}},
-                             {"renew_before", {"", "default"}},
-                             {"renew.heartbeat", {"26h", "default"}},
-                             {"report.to", {"", "default"}},
-                             {"session.folder", {"", "default"}},
-                             {"ask.command", {"", "default"}},
-                             {"agent.socket", {"", "default"}},
-                             {"secrets.pin", {"escrow", "default"}},
-                             {"secrets.pin_tries", {"5", "default"}},
-                             {"secrets.puk_tries", {"5", "default"}},
-                             {"attestation.roots", {"", "default"}},
-                             {"license.vendor_key", {"", "default"}},
-                             {"vault.address", {"", "default"}},
-                             {"vault.namespace", {"", "default"}},
-                             {"vault.ca_file", {"", "default"}},
-                             {"vault.auth", {"userpass", "default"}},
-                             {"vault.auth_mount", {"", "default"}},
-                             {"vault.role", {"", "default"}},
-                             {"vault.jwt_file", {"", "default"}},
-                             {"vault.role_id_file", {"", "default"}},
-                             {"vault.secret_id_file", {"", "default"}},
-                             {"vault.certificate_file", {"", "default"}},
-                             {"vault.key_file", {"", "default"}},
-                             {"vault.kv", {"yubikeys", "default"}},
-                             {"vault.transit", {"transit", "default"}},
-                             {"vault.pki", {"pki", "default"}},
-                             {"vault.database", {"database", "default"}},
-                             {"vault.prefix", {"ymgr-", "default"}},
-                             {"vault.domains", {"", "default"}},
-                             {"database.host", {"", "default"}},
-                             {"database.port", {"5432", "default"}},
-                             {"database.name", {"ymgr", "default"}},
-                             {"database.ca_file", {"", "default"}},
-                             {"database.roles", {"ymgr_", "default"}}};
-  apply(defaults, settings);
-  for (const ConfigKey& key : keys)
-    if (key.name.starts_with("notify."))
-      settings.try_emplace(std::string(key.name), Setting{std::string(key.fallback), "default"});
+  for (const ConfigKey& key : keys) {
+    auto& value =
+        settings.try_emplace(std::string(key.name), Setting{std::string(key.fallback), "default"}).first->second.value;
+    if (names_file(key) && value.starts_with("~/")) value = expand_home(value);
+  }
+  if (settings["home"].value.empty()) settings["home"].value = xdg_folder("XDG_DATA_HOME", ".local/share") + "/ymgr";
   settings["home"].value = without_final_slash(expand_home(settings["home"].value));
   for (const char* path : {"session.folder", "agent.socket"}) {
     settings[path].value = without_final_slash(expand_home(settings[path].value));
@@ -387,8 +372,7 @@ std::size_t Config::jobs() const {
 }
 
 Duration Config::heartbeat() const {
-  const auto& text = at("renew.heartbeat").value;
-  return text.empty() ? heartbeat::usual_limit : parse_duration(text);
+  return parse_duration(at("renew.heartbeat").value);
 }
 
 PinMode Config::pin_mode() const {
@@ -404,12 +388,6 @@ std::vector<std::string> Config::attestation_roots() const {
   if (const auto& value = at("attestation.roots").value; !value.empty())
     for (const auto& path : split(value, ':')) paths.push_back(expand_home(path));
   return paths;
-}
-
-std::vector<std::string> Config::ask_command() const {
-  auto words = split_words(at("ask.command").value);
-  if (!words.empty()) words.front() = expand_home(words.front());
-  return words;
 }
 
 std::vector<license::VendorKey> Config::vendor_keys() const {

@@ -22,15 +22,19 @@ struct ConfigKey {
   std::string_view name;         // "session.folder"
   std::string_view environment;  // "YMGR_HOME", or several with blanks, the strongest first; empty: none
   std::string_view flag;         // "--timeout"; empty: none
-  std::string_view fallback;     // shown as the default
+  std::string_view fallback;     // the default
   std::string_view help;
   void (*check)(const std::string& value) = nullptr;
+  std::string_view rule = {};  // what applies where the default is empty, in words
 };
 std::span<const ConfigKey> config_keys() noexcept;
+/// Whether its value may be a list in YAML.
+bool may_be_list(const ConfigKey&) noexcept;
 
 struct Setting {
   std::string value, origin;  // "60s", "default"; "flag --timeout"; "environment YMGR_HOME"; "/etc/ymgr/ymgr.yaml:3"
   std::optional<std::string> hidden = {};  // what a file says, where the environment says something
+  std::string file = {};                   // that it stands in; empty: elsewhere
 };
 using Settings = std::map<std::string, Setting, std::less<>>;
 
@@ -61,8 +65,6 @@ struct Config {
   /// @param key  "secrets.pin_tries" or "secrets.puk_tries"
   int tries(std::string_view key) const;
   std::vector<std::string> attestation_roots() const;
-  /// Program and arguments; empty: none.
-  std::vector<std::string> ask_command() const;
   /// Reads the files that license.vendor_key names. Empty: nothing is limited. @throws Error config-invalid, and those of reading them
   std::vector<license::VendorKey> vendor_keys() const;
   /// Empty: the runtime folder.
@@ -71,6 +73,10 @@ struct Config {
 /// @param files  nullptr: they do not matter to the command, nor does the context
 /// @throws Error usage, config-invalid: unknown context, bad value, naming where it stands
 Config make_config(const Values& flags, const std::vector<ConfigFile>* files);
+
+/// Program and arguments that a setting names; none: it is empty.
+/// @throws Error file-unsafe: whoever may write the file that it stands in is neither this user nor root
+std::vector<std::string> program_of(std::string_view key, const Setting&);
 
 /// "~/" is the home folder; what begins with neither / nor ~/ stands in the working directory. Empty stays empty.
 std::string expand_home(std::string path);

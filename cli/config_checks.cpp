@@ -8,16 +8,19 @@
 namespace ymgr::cli {
 namespace {
 
-/// `value` is one word of `characters`; empty when it may be.
 void check_word(const std::string& value, std::string_view characters, std::string_view what) {
-  if (!value.empty() && value.find_first_not_of(characters) == std::string::npos) return;
-  throw Error(Code::config_invalid, "'" + printable(value) + "' is no " + std::string(what));
+  if (!is_word_of(value, characters))
+    throw Error(Code::config_invalid, "'" + printable(value) + "' is no " + std::string(what));
 }
 constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 constexpr std::string_view path_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/.";
 constexpr std::string_view host_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/.:,[]";
 
 }  // namespace
+
+bool is_word_of(std::string_view value, std::string_view characters) noexcept {
+  return !value.empty() && value.find_first_not_of(characters) == std::string_view::npos;
+}
 
 void check_folder(const std::string& value) {
   if (value.starts_with('/') || value.starts_with("~/")) return;

@@ -1,8 +1,12 @@
 // What the values of settings must look like. For cli/config.cpp.
 #pragma once
 #include <string>
+#include <string_view>
 
 namespace ymgr::cli {
+
+/// `value` is no more and no less than one word of `characters`.
+bool is_word_of(std::string_view value, std::string_view characters) noexcept;
 
 /// Each @throws Error config-invalid (usage, duration-invalid where the value has a reader of its own): no such value.
 void check_folder(const std::string& value);

@@ -37,12 +37,6 @@ std::vector<std::string> secret_files(const Config& config) {
   return files;
 }
 
-std::optional<Secret> environment_token() {
-  for (const char* variable : {"BAO_TOKEN", "VAULT_TOKEN"})
-    if (auto token = environment(variable)) return Secret::absorb(*token);
-  return std::nullopt;
-}
-
 Error not_logged_in() {
   return Error(Code::not_logged_in, "nobody is logged in", "ymgr login");
 }

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/config.hpp"
+#include "cli/output/or_null.hpp"
 #include "cli/output/table.hpp"
 
 namespace ymgr::cli {
@@ -35,13 +36,6 @@ LicensePorts ports_of(Invocation& call, std::vector<license::VendorKey> keys) {
 
 LicensePorts checking_ports(Invocation& call) {
   return ports_of(call, call.wiring().config().vendor_keys());
-}
-
-Json or_null(std::string_view text) {
-  return text.empty() ? Json() : Json(text);
-}
-Json or_null(const std::optional<Time>& at) {
-  return at ? Json(format_time(*at)) : Json();
 }
 
 /// Of the licence, else of the trial.

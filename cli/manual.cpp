@@ -235,7 +235,8 @@ ManualPage config_page() {
   ManualPage::Section keys{"KEYS", {}, {}};
   for (const ConfigKey& key : config_keys()) {
     std::string text(key.help);
-    if (!key.fallback.empty()) text.append("; default: ").append(key.fallback);
+    if (const auto usual = key.fallback.empty() ? key.rule : key.fallback; !usual.empty())
+      text.append("; default: ").append(usual);
     if (!key.environment.empty()) text.append("; environment: `").append(key.environment).append("`");
     if (!key.flag.empty()) text.append("; flag: `").append(key.flag).append("`");
     keys.entries.push_back({std::string(key.name), std::move(text)});

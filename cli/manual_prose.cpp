@@ -1,5 +1,8 @@
 #include "cli/manual_prose.hpp"
 
+#include "base/text.hpp"
+#include "cli/config.hpp"
+
 namespace ymgr::cli {
 
 namespace {
@@ -48,6 +51,13 @@ database:
   host: [db1.example.com, db2.example.com]
   ca_file: /etc/ymgr/ca.pem
 )";
+
+std::string keys_of_lists() {
+  std::vector<std::string> names;
+  for (const ConfigKey& key : config_keys())
+    if (may_be_list(key)) names.push_back("`" + std::string(key.name) + "`");
+  return join(names, ", ");
+}
 
 }  // namespace
 
@@ -111,11 +121,15 @@ std::vector<ManualPage::Section> config_prose() {
       {"VALUES",
        "Durations are written `90d`, `36h`, `1h30m` or `2w`; `33%` is a share of a certificate's life. Paths begin "
        "with / or ~/. What may "
-       "have several values (`vault.address`, `vault.domains`, `database.host`, `attestation.roots`) may be a list.\n\n"
-       "Keys with a dot stand in a section: `vault.address` is `address` below `vault`. A file that others can write "
-       "is reported by "
-       "`ymgr doctor`. No secret belongs into a configuration file; where one is needed, a key names the file that has "
-       "it.",
+       "have several values may be a list: " +
+           keys_of_lists() +
+           ".\n\n"
+           "Keys with a dot stand in a section: `vault.address` is `address` below `vault`. A file that others can "
+           "write "
+           "is reported by "
+           "`ymgr doctor`, and no program that it names is run. No secret belongs into a configuration file; where one "
+           "is needed, a key names the file that has "
+           "it.",
        {}},
       {"EXAMPLES", "One machine, and a second profile to try things in:", {}, std::string(yaml_of_one)},
       {"A TEAM'S CLIENTS",

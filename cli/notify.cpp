@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "cli/environment.hpp"
 #include "cli/notify_settings.hpp"
+#include "cli/output/or_null.hpp"
 #include "cli/output/table.hpp"
 
 namespace ymgr::cli {
@@ -154,10 +155,6 @@ constexpr Column list_columns[] = {{"CHANNEL", "channel"}, {"STATE", "state"},  
                                    {"SENT", "sent_at"},    {"ERROR", "error"},      {"ID", "id", true}};
 constexpr Example list_examples[] = {{"ymgr notify list", "what people were told"},
                                      {"ymgr notify list --state owed", "what could not be sent so far, and why"}};
-
-Json or_null(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
-}
 
 Json json_of(const notices::Entry& entry) {
   Json json = Json::object({{"channel", entry.channel},

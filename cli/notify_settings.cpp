@@ -17,9 +17,6 @@ constexpr std::string_view credential = "credential:";
   throw Error(Code::config_invalid, "'" + printable(value) + "' is no " + std::string(what), std::move(hint));
 }
 
-bool is_of(std::string_view text, std::string_view characters) noexcept {
-  return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
-}
 constexpr std::string_view letters_and_digits = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 http::SmtpTls tls_of(std::string_view text) {
@@ -32,7 +29,7 @@ int usual_port(http::SmtpTls tls) noexcept {
 
 std::shared_ptr<const Secret> read_secret(const std::string& place) {
   if (place.empty()) return nullptr;
-  if (!place.starts_with(credential)) return std::make_shared<Secret>(read_secret_file(expand_home(place)));
+  if (!place.starts_with(credential)) return std::make_shared<Secret>(read_secret_file(place));
   const auto folder = environment("CREDENTIALS_DIRECTORY");
   if (!folder)
     throw Error(Code::config_invalid, "there are no credentials of systemd here, so no " + printable(place),
@@ -57,7 +54,7 @@ mail::MailSettings mail_settings(const Config& config) {
   server.host = value("host");
   server.tls = tls_of(value("tls"));
   server.port = static_cast<int>(parse_number(value("port")).value_or(usual_port(server.tls)));
-  server.ca_file = expand_home(value("ca_file"));
+  server.ca_file = value("ca_file");
   server.user = value("user");
   server.timeout = parse_duration(config.at("notify.timeout").value);
   settings.envelope.from = value("from");
@@ -84,7 +81,7 @@ notices::Channel mail_channel(const Config& config) {
 webhook::Settings webhook_settings(const Config& config) {
   webhook::Settings settings;
   settings.kind = config.at("notify.webhook.kind").value == "slack" ? webhook::Kind::slack : webhook::Kind::json;
-  settings.ca_file = expand_home(config.at("notify.webhook.ca_file").value);
+  settings.ca_file = config.at("notify.webhook.ca_file").value;
   settings.header = config.at("notify.webhook.header").value;
   settings.timeout = parse_duration(config.at("notify.timeout").value);
   return settings;
@@ -107,9 +104,11 @@ notices::Channel webhook_channel(const Config& config) {
 }
 
 notices::Channel exec_channel(const Config& config, const std::vector<std::string>& environment) {
-  const notices::Program program{split_words(config.at("notify.exec.command").value), environment,
-                                 parse_duration(config.at("notify.timeout").value)};
-  return {"exec", program.time_limit, [program](const Digest& digest) { notices::send_by_program(program, digest); }};
+  constexpr std::string_view key = "notify.exec.command";
+  const auto limit = parse_duration(config.at("notify.timeout").value);
+  return {"exec", limit, [key, setting = config.at(key), environment, limit](const Digest& digest) {
+            notices::send_by_program({program_of(key, setting), environment, limit}, digest);
+          }};
 }
 
 }  // namespace
@@ -123,7 +122,7 @@ void check_windows(const std::string& value) {
   if (!right) refuse(value, "list of days from 1 to 365", "[30, 14, 7, 1]");
 }
 void check_mail_host(const std::string& value) {
-  if (!value.empty() && !is_of(value, std::string(letters_and_digits) + ".-:"))
+  if (!value.empty() && !is_word_of(value, std::string(letters_and_digits) + ".-:"))
     refuse(value, "mail server", "a name or an address; the port has a key of its own");
 }
 void check_mail_tls(const std::string& value) {
@@ -145,7 +144,7 @@ void check_optional_port(const std::string& value) {
 }
 void check_secret_place(const std::string& value) {
   if (!value.starts_with(credential)) return check_file(value);
-  if (!is_of(std::string_view(value).substr(credential.size()), std::string(letters_and_digits) + "_-"))
+  if (!is_word_of(std::string_view(value).substr(credential.size()), std::string(letters_and_digits) + "_-"))
     refuse(value, "name of a credential");
 }
 void check_webhook_url(const std::string& value) {
@@ -157,7 +156,7 @@ void check_webhook_kind(const std::string& value) {
   if (value != "json" && value != "slack") refuse(value, "kind of webhook", "json or slack");
 }
 void check_header_name(const std::string& value) {
-  if (!value.empty() && !is_of(value, std::string(letters_and_digits) + "-"))
+  if (!value.empty() && !is_word_of(value, std::string(letters_and_digits) + "-"))
     refuse(value, "name of a header", "the value stands in header_file");
 }
 void check_command(const std::string& value) {

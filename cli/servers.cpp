@@ -25,12 +25,6 @@ std::vector<std::string> domains_of(const Config& config) {
   return domains;
 }
 
-std::optional<Secret> environment_token() {
-  for (const char* variable : {"BAO_TOKEN", "VAULT_TOKEN"})
-    if (auto token = environment(variable)) return Secret::absorb(*token);
-  return std::nullopt;
-}
-
 team::LoginRequest by(const Config& config, const std::string& method) {
   const std::string &usual = config.at("vault.auth").value, &mount = config.at("vault.auth_mount").value;
   return {.method = method,
@@ -151,6 +145,12 @@ team::Reach team_reach(const Config& config) {
     reach.identity =
         std::make_shared<http::ClientIdentity>(http::ClientIdentity{read_file(certificate), read_secret_file(key)});
   return reach;
+}
+
+std::optional<Secret> environment_token() {
+  for (const char* variable : {"BAO_TOKEN", "VAULT_TOKEN"})
+    if (auto token = environment(variable)) return Secret::absorb(*token);
+  return std::nullopt;
 }
 
 std::optional<team::LoginRequest> environment_login(const Config& config) {

@@ -28,6 +28,8 @@ void check_setting(const ConfigKey& key, const Setting& setting);
 /// @throws Error config-invalid: a certificate without key; those of reading them
 team::Reach team_reach(const Config&);
 
+/// BAO_TOKEN, else VAULT_TOKEN.
+std::optional<Secret> environment_token();
 /// Who logs in without being asked: by BAO_TOKEN or VAULT_TOKEN, or by YMGR_USER and YMGR_PASSWORD_FILE. nullopt: nobody
 std::optional<team::LoginRequest> environment_login(const Config&);
 /// By files that the configuration names: of jwt, kubernetes, approle and cert. nullopt: nobody

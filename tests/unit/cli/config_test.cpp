@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
+#include "base/files.hpp"
+#include "base/text.hpp"
 #include "support/thrown.hpp"
+#include "workflow/heartbeat.hpp"
 
 using namespace ymgr;
 using namespace ymgr::cli;
@@ -130,4 +133,48 @@ TEST_CASE("every key has a default and a place in the manual") {
     CHECK((key.check != nullptr));
   }
   CHECK(config.settings.size() == config_keys().size());
+  CHECK(config.heartbeat() == heartbeat::usual_limit);
+}
+
+TEST_CASE("~/ is the home folder wherever a key names a file") {
+  const char* keys[] = {"vault.ca_file",          "vault.jwt_file",          "vault.role_id_file",
+                        "vault.secret_id_file",   "vault.certificate_file",  "vault.key_file",
+                        "database.ca_file",       "notify.mail.ca_file",     "notify.mail.password_file",
+                        "notify.webhook.ca_file", "notify.webhook.url_file", "notify.webhook.header_file"};
+  Surroundings none({});
+  for (const std::string key : keys) {
+    CAPTURE(key);
+    std::string yaml;
+    for (const auto& part : split(key, '.')) yaml += (yaml.empty() ? "" : ": {") + part;
+    const auto layers = files({(yaml + ": ~/one.pem" + std::string(split(key, '.').size() - 1, '}')).c_str()});
+    CHECK(make_config({}, &layers).at(key).value == "/home/alice/one.pem");
+  }
+  const auto credential = files({"notify: {mail: {password_file: 'credential:mail'}}\n"});
+  CHECK(make_config({}, &credential).at("notify.mail.password_file").value == "credential:mail");
+}
+
+TEST_CASE("a program of a file that others may write is not run") {
+  Surroundings none({});
+  const TemporaryFolder folder("ymgr-config");
+  const std::string path = folder.path() + "/ymgr.yaml";
+  for (const std::string key : {"ask", "notify: {exec"}) {
+    const std::string name = key == "ask" ? "ask.command" : "notify.exec.command";
+    const std::string yaml = key + ": {command: [~/bin/tell, 'two words']}" + (key == "ask" ? "" : "}");
+    for (const mode_t mode : {0600U, 0644U, 0664U, 0646U}) {
+      CAPTURE(name);
+      CAPTURE(mode);
+      write_file(path, yaml, {.mode = mode, .group = {}});
+      const std::vector<ConfigFile> layers = {parse_config(yaml, path)};
+      const Config config = make_config({}, &layers);
+      if ((mode & 022) == 0) {
+        CHECK(program_of(name, config.at(name)) == std::vector<std::string>{"/home/alice/bin/tell", "two words"});
+        continue;
+      }
+      const auto error = thrown([&] { program_of(name, config.at(name)); });
+      REQUIRE(error);
+      CHECK(error->code() == Code::file_unsafe);
+      CHECK(std::string(error->what()).find(name) != std::string::npos);
+      CHECK(error->hint() == "chmod 0644 " + path);
+    }
+  }
 }
