@@ -31,6 +31,8 @@ constexpr Allowed allowed[] = {
     {"cert show", ""},
     {"cert check", ""},
     {"cert explain", ""},
+    {"cert track", "--recursive --owner --dry-run"},
+    {"cert untrack", "--dry-run"},
     {"device list", "--owner --status"},
     {"device show", ""},
     {"device unblock", "--pin-prompt --dry-run"},
@@ -48,10 +50,15 @@ constexpr Allowed allowed[] = {
     {"audit verify", ""},
     {"operation list", "--all --limit"},
     {"operation show", ""},
+    {"operation approve", "--note --dry-run"},
+    {"operation deny", "--note --dry-run"},
+    {"license status", ""},
     {"policy show", ""},
+    {"policy simulate", "--select --limit"},
     {"ca show", ""},
 };
-constexpr std::string_view for_a_person[] = {"revoke", "device lost", "device retire", "device reset", "user offboard"};
+constexpr std::string_view for_a_person[] = {"revoke",        "device lost",       "device retire", "device reset",
+                                             "user offboard", "operation approve", "operation deny"};
 
 [[noreturn]] void refuse(std::string why) {
   throw Error(Code::usage, std::move(why), "Type the command yourself: 'ymgr help' lists them");

@@ -102,6 +102,24 @@ constexpr Rule explain_rules[] = {
 };
 constexpr Table explain_tables[] = {explain_rules, one_rules};
 
+constexpr Rule track_rules[] = {
+    {"[the] [foreign|external] [<cert>|file|folder] [of|on|at|in|from] [the] [<host>|site|website|file|folder] {place}",
+     "PLACE"},
+    {"[the] <cert>"},
+    {"recursively", "--recursive", on},
+    {"for user {user}", "--owner"},
+    {"{owner's}", "--owner"},
+};
+constexpr Table track_tables[] = {track_rules, owner_rules, changing_rules};
+constexpr std::string_view track_order[] = {"PLACE", "--recursive", "--owner", "--dry-run"};
+
+constexpr Rule untrack_rules[] = {
+    {"[the] [<cert>|file] [of|on|at|in|from] [the] [<host>|site|website|file] {place}", "CERT"},
+    {"[the] [<cert>] [of|for|on|named|called] [the] {names}", "CERT"},
+};
+constexpr Table untrack_tables[] = {untrack_rules, changing_rules};
+constexpr std::string_view untrack_order[] = {"CERT", "--dry-run"};
+
 }  // namespace
 
 constinit const Intent list_certificates_intent = {"cert list", list_tables, list_order, {}, {}, finish_list};
@@ -110,5 +128,8 @@ constinit const Intent check_certificate_intent = {"cert check", check_tables, c
                                                    "CERT",       which_one,    finish_one};
 constinit const Intent explain_certificate_intent = {"cert explain", explain_tables, cert_order,
                                                      "CERT",         which_one,      finish_one};
+constinit const Intent track_intent = {"cert track", track_tables, track_order, "PLACE",
+                                       "track what: a file, a folder, or HOST:PORT of a server?"};
+constinit const Intent untrack_intent = {"cert untrack", untrack_tables, untrack_order, "CERT", which_one, finish_one};
 
 }  // namespace ymgr::plain

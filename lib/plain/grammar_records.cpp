@@ -39,6 +39,7 @@ constexpr Table user_tables[] = {user_rules, user_verb_rules, changing_rules};
 constexpr Table offboard_tables[] = {user_rules, user_verb_rules, note_rules, changing_rules};
 constexpr std::string_view offboard_order[] = {"USER", "--note", "--dry-run"};
 constexpr std::string_view user_order[] = {"USER", "--dry-run"};
+constexpr std::string_view shown_user_order[] = {"USER"};
 constexpr std::string_view which_user = "which user?";
 
 constexpr Rule audit_rules[] = {
@@ -95,6 +96,11 @@ constexpr Rule operation_rules[] = {{"[the] operation [with] [id] {operation}", 
 constexpr Table operation_tables[] = {operation_rules};
 constexpr std::string_view id_order[] = {"ID"};
 
+constexpr Rule verdict_rules[] = {{"[the] [operation|request] [with] [id] {operation}", "ID"}};
+constexpr Table verdict_tables[] = {verdict_rules, note_rules, changing_rules};
+constexpr std::string_view verdict_order[] = {"ID", "--note", "--dry-run"};
+constexpr std::string_view which_request = "which request? Give its id, as 'ymgr operation list' shows it";
+
 constexpr Rule reconcile_rules[] = {
     {"[the] inventory|ca|database|records|profile|keys|files [with|and|against|to]"},
     {"[the] yubikeys|devices [that] [are] [plugged|connected] in", "--plugged-in", on},
@@ -107,6 +113,21 @@ constexpr std::string_view reconcile_order[] = {"--device", "--plugged-in", "--d
 
 constexpr Rule policy_rules[] = {{"[the|our|current] policy"}, {"is the [current] policy"}, {"me|us"}};
 constexpr Table policy_tables[] = {policy_rules};
+constexpr Rule simulate_rules[] = {
+    {"[the|a|another|our] [new] [policy] [of|in|from|with|at] [the] [file] {place}", "FILE"},
+    {"[the|a|another|our] [new] policy"},
+    {"refuse|stop|break|prevent [renewals|renewal]"},
+    {"[at] most {number} [<cert>]", "--limit"},
+};
+constexpr Table simulate_tables[] = {simulate_rules};
+constexpr std::string_view simulate_order[] = {"FILE", "--limit"};
+constexpr Rule license_rules[] = {
+    {"[the] [status|state] [of] [the|our] license|licence [status|state]"},
+    {"is|has [the|our] license|licence [still] valid|ok|okay|expired"},
+    {"when does|will [the|our] license|licence expire|end"},
+    {"me|us"},
+};
+constexpr Table license_tables[] = {license_rules};
 constexpr Rule ca_rules[] = {{"[the|our] ca"}, {"me|us"}};
 constexpr Table ca_tables[] = {ca_rules};
 
@@ -115,7 +136,7 @@ constexpr Table ca_tables[] = {ca_rules};
 constinit const Intent whoami_intent = {"whoami", whoami_tables, {}};
 constinit const Intent report_intent = {"report", report_tables, report_order};
 constinit const Intent list_users_intent = {"user list", list_users_tables, {}};
-constinit const Intent show_user_intent = {"user show", show_user_tables, user_order, "USER", which_user};
+constinit const Intent show_user_intent = {"user show", show_user_tables, shown_user_order, "USER", which_user};
 constinit const Intent disable_user_intent = {"user disable", user_tables, user_order, "USER", which_user};
 constinit const Intent enable_user_intent = {"user enable", user_tables, user_order, "USER", which_user};
 constinit const Intent offboard_user_intent = {"user offboard", offboard_tables, offboard_order, "USER", which_user};
@@ -125,8 +146,13 @@ constinit const Intent resume_intent = {"resume", resume_tables, resume_order, {
 constinit const Intent list_operations_intent = {"operation list", operations_tables, operations_order};
 constinit const Intent show_operation_intent = {"operation show", operation_tables, id_order, "ID",
                                                 "which operation? Give its id"};
+constinit const Intent approve_intent = {"operation approve", verdict_tables, verdict_order, "ID", which_request};
+constinit const Intent deny_intent = {"operation deny", verdict_tables, verdict_order, "ID", which_request};
 constinit const Intent reconcile_intent = {"reconcile", reconcile_tables, reconcile_order};
 constinit const Intent show_policy_intent = {"policy show", policy_tables, {}};
+constinit const Intent simulate_policy_intent = {"policy simulate", simulate_tables, simulate_order, "FILE",
+                                                 "which policy? Name its file"};
+constinit const Intent license_intent = {"license status", license_tables, {}};
 constinit const Intent show_ca_intent = {"ca show", ca_tables, {}};
 
 }  // namespace ymgr::plain

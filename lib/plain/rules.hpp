@@ -87,11 +87,12 @@ std::string_view group(std::string_view name) noexcept;
 // grammar_certificates.cpp, grammar_devices.cpp, grammar_records.cpp
 extern const Intent issue_intent, renew_intent, revoke_intent, unhold_intent;
 extern const Intent list_certificates_intent, show_certificate_intent, check_certificate_intent,
-    explain_certificate_intent;
+    explain_certificate_intent, track_intent, untrack_intent;
 extern const Intent enroll_intent, set_pin_intent, unblock_intent, list_devices_intent, show_device_intent,
     assign_device_intent, lost_device_intent, found_device_intent, retire_device_intent, reset_device_intent;
 extern const Intent whoami_intent, report_intent, list_users_intent, show_user_intent, disable_user_intent,
     enable_user_intent, offboard_user_intent, list_audit_intent, verify_audit_intent, resume_intent,
-    list_operations_intent, show_operation_intent, reconcile_intent, show_policy_intent, show_ca_intent;
+    list_operations_intent, show_operation_intent, reconcile_intent, approve_intent, deny_intent, show_policy_intent,
+    simulate_policy_intent, show_ca_intent, license_intent;
 
 }  // namespace ymgr::plain

@@ -6,7 +6,7 @@
 namespace ymgr::plain {
 namespace {
 
-constexpr std::string_view many_valued[] = {"NAME", "CERT", "--san", "--label", "select"};
+constexpr std::string_view many_valued[] = {"NAME", "CERT", "PLACE", "--san", "--label", "select"};
 
 bool is_many_valued(std::string_view fact) {
   return std::ranges::find(many_valued, fact) != std::end(many_valued);

@@ -166,6 +166,18 @@ std::optional<Match> read_domain(const Word& word, std::size_t at) {
   return fits && is_name(word, Names::sure) ? one(at, word.text) : std::nullopt;
 }
 
+/// A file, a folder or HOST:PORT: "/etc/ssl/shop.pem", "shop.example.com:443".
+std::optional<Match> read_place(const Word& word, std::size_t at) {
+  if (word.kind == Word::Kind::quoted) return is_name(word, Names::any) ? one(at, word.text) : std::nullopt;
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || is_digits({&c, 1}) || std::string_view("._/:-").find(c) != std::string_view::npos;
+  };
+  const bool whole = word.kind == Word::Kind::plain && std::ranges::all_of(word.low, fits) && !word.low.empty();
+  return whole && word.low.find_first_of("./:") != std::string::npos && !is_value(word) && !is_common(word.low)
+             ? one(at, word.text)
+             : std::nullopt;
+}
+
 std::optional<Match> read_number(const Word& word, std::size_t at) {
   const auto number = number_of(word.low);
   return number && *number > 0 && word.low != "a" && word.low != "an" ? one(at, std::to_string(*number)) : std::nullopt;
@@ -214,6 +226,7 @@ std::optional<Match> read_value(std::string_view reader, std::span<const Word> w
   if (reader == "{label}") return read_label(word, at);
   if (reader == "{profile}") return read_profile(word, at);
   if (reader == "{operation}") return read_operation(word, at);
+  if (reader == "{place}") return read_place(word, at);
   if (reader == "{domain}") return read_domain(word, at);
   return reader == "{number}" ? read_number(word, at) : std::nullopt;
 }

@@ -6,7 +6,7 @@
 
 namespace ymgr::plain {
 
-/// {duration} {period} {date} {algorithm} {number} {serial} {slot} {label} {operation} {text} {event}
+/// {duration} {period} {date} {algorithm} {number} {serial} {slot} {label} {operation} {text} {event} {place}
 /// {names} {sure} {range} {name} {domain} {user} {person} {owner's} {profile}. @return what it takes from `at` on; nullopt: it does not fit
 std::optional<Match> read_value(std::string_view reader, std::span<const Word> words, std::size_t at, Time now);
 

@@ -97,6 +97,8 @@ def test_without_a_terminal_a_yes_must_be_given(ymgr):
         ("retire yubikey 12345678", "ymgr device retire 12345678"),
         ("reset yubikey 12345678", "ymgr device reset 12345678"),
         ("take web-1 off hold", "ymgr revoke web-1 --unhold"),
+        ("approve req-1234", "ymgr operation approve req-1234"),
+        ("deny req-1234", "ymgr operation deny req-1234"),
     ],
 )
 def test_some_commands_are_never_run_by_a_flag(bare, sentence, command):
@@ -261,3 +263,12 @@ def test_the_example_asks_a_language_model(bare, api):
     key.chmod(0o644)
     assert "chmod 600" in bare("ask", sentence, env=env, exit=1).stderr
     assert not any(name.startswith("tmp.") for name in os.listdir(box.root))
+
+
+def test_a_program_that_others_could_have_named_is_not_run(bare):
+    answering(bare.box, {"question": "which one?"})
+    (bare.box.root / "config/ymgr/ymgr.yaml").chmod(0o664)
+    answer = bare.json("ask", "tell me a story", exit=None)
+    assert answer["code"] == "file-unsafe" and answer["suggestion"].startswith("chmod 0644 ")
+    assert not (bare.box.root / "work/asked").exists()
+    assert bare("ask", "renew what is due").stdout == "ymgr renew --due\n"

@@ -128,6 +128,13 @@ TEST_CASE("what is not said clearly is asked back") {
       {"disable the user", "which user"},
       {"disable bob tomorrow", "'tomorrow'"},
       {"resume", "which operation"},
+      {"track the certificate", "track what"},
+      {"track recursively", "track what"},
+      {"untrack shop.example.com and mail.example.com", "one certificate at a time"},
+      {"approve", "which request"},
+      {"approve everything", "'everything'"},
+      {"deny the request of bob", "'bob'"},
+      {"simulate the policy", "which policy"},
       {"sing a song", "what shall be done?"},
   };
   check(rows, plain::Verdict::unclear);

@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "base/text.hpp"
 #include "plain/plain.hpp"
+#include "plain/rules.hpp"
 
 using namespace ymgr;
 
@@ -233,6 +236,20 @@ TEST_CASE("questions about certificates become the command that answers them") {
   check(rows);
 }
 
+TEST_CASE("sentences about certificates from elsewhere become cert track and cert untrack") {
+  const Row rows[] = {
+      {"track shop.example.com:443", "cert track shop.example.com:443"},
+      {"watch the certificate of shop.example.com:443 and mail.example.com:465",
+       "cert track shop.example.com:443 mail.example.com:465"},
+      {"track the file /etc/ssl/Shop.pem with owner bob", "cert track /etc/ssl/Shop.pem --owner bob"},
+      {"track the folder /etc/ssl/certs recursively as a dry run", "cert track /etc/ssl/certs --recursive --dry-run"},
+      {"untrack shop.example.com", "cert untrack shop.example.com"},
+      {"stop watching shop.example.com:443", "cert untrack shop.example.com:443"},
+      {"stop tracking the certificate of /etc/ssl/shop.pem", "cert untrack /etc/ssl/shop.pem"},
+  };
+  check(rows);
+}
+
 TEST_CASE("sentences about YubiKeys become enroll, set-pin and the commands of device") {
   const Row rows[] = {
       {"enroll YubiKey 12345678 for alice", "enroll --device 12345678 --owner alice"},
@@ -305,7 +322,36 @@ TEST_CASE("sentences about reports, people, the audit trail and operations becom
       {"reconcile yubikey 12345678", "reconcile --device 12345678"},
       {"reconcile as a dry run", "reconcile --dry-run"},
       {"show the policy", "policy show"},
+      {"approve req-20260315143200-7f3a91c04be2", "operation approve req-20260315143200-7f3a91c04be2"},
+      {"approve the request req-1234 with note \"as agreed\"", "operation approve req-1234 --note 'as agreed'"},
+      {"please deny operation req-1234", "operation deny req-1234"},
+      {"reject req-1234 with note \"wrong domain\" as a dry run",
+       "operation deny req-1234 --note 'wrong domain' --dry-run"},
+      {"simulate the policy stricter.yaml", "policy simulate stricter.yaml"},
+      {"simulate the policy in /etc/ymgr/stricter.yaml", "policy simulate /etc/ymgr/stricter.yaml"},
+      {"what would the policy \"new rules.yaml\" refuse?", "policy simulate 'new rules.yaml'"},
+      {"what would the new policy in stricter.yaml break, at most 20 certificates",
+       "policy simulate stricter.yaml --limit 20"},
+      {"show the license status", "license status"},
+      {"is our licence still valid?", "license status"},
+      {"when does the license expire?", "license status"},
       {"show the CA", "ca show"},
   };
   check(rows);
+}
+
+TEST_CASE("a command is given no option that no sentence can ask for") {
+  for (const auto& action : plain::actions()) {
+    if (!action.intent) continue;
+    std::set<std::string_view> facts;
+    for (const auto& verb : plain::verbs())
+      if (verb.name == action.verb) facts.insert(verb.fact);
+    for (const auto& table : action.intent->rules)
+      for (const auto& rule : table) facts.insert({rule.fact, rule.also});
+    for (const auto name : action.intent->order) {
+      CAPTURE(action.intent->command);
+      CAPTURE(name);
+      if (name != "--unhold") CHECK(facts.contains(name));  // which its `finish` adds
+    }
+  }
 }
