@@ -14,10 +14,12 @@ constexpr Option reason_option = {.name = "--reason",
                                   .complete = reasons};
 constexpr Option with_note[] = {note_option};
 constexpr Option with_reason[] = {reason_option, note_option};
-constexpr Option reset_options[] = {
-    reason_option,
-    {.name = "--device", .value = "SERIAL", .help = "with --yes: the serial number once more", .complete = "device"},
-    request_id_option};
+constexpr Option reset_options[] = {reason_option,
+                                    {.name = "--confirm",
+                                     .value = "SERIAL",
+                                     .help = "the serial number once more, in place of typing it",
+                                     .complete = "device"},
+                                    request_id_option};
 
 constexpr Field fields[] = {{"serial", "string", "serial number"},
                             {"owner", "string", "whose it is"},
@@ -107,16 +109,17 @@ constexpr Field reset_fields[] = {{"serial", "string", "serial number"},
                                   {"revoked", "array of string", "certificates that were revoked"},
                                   {"audit_reference", "?string", "request id under which the audit trail has it"}};
 constexpr Example reset_examples[] = {{"ymgr device reset 12345678", "asks for the serial number"},
-                                      {"ymgr device reset 12345678 --yes --device 12345678", "in a script"}};
+                                      {"ymgr device reset 12345678 --confirm 12345678", "in a script"}};
 
 /// Typed by hand, or named twice.
 void confirm_reset(Invocation& call, const std::string& serial) {
   if (call.globals().dry_run) return;
-  if (call.globals().yes && call.text("--device") == serial) return;
-  if (call.globals().yes)
-    throw Error(Code::usage, "a reset destroys all keys on the YubiKey " + serial, "--yes --device " + serial);
-  const auto typed = call.ask("--yes --device " + serial,
-                              "All keys on it are destroyed. Type the serial number " + serial + " to reset it:");
+  if (call.globals().yes && !call.has("--confirm"))
+    throw Error(Code::usage, "a reset destroys all keys on the YubiKey " + serial, "--confirm " + serial);
+  const auto typed = call.has("--confirm")
+                         ? call.text("--confirm")
+                         : call.ask("--confirm " + serial,
+                                    "All keys on it are destroyed. Type the serial number " + serial + " to reset it:");
   if (trim(typed) != serial) throw Error(Code::usage, "not confirmed, nothing was changed", "Type the serial number");
 }
 

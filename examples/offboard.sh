@@ -40,7 +40,7 @@ if checked "$work/laptop/cert.pem" 2>"$work/refused"; then fail 'the laptop is s
 grep -o -m 1 'certificate revoked' "$work/refused"
 
 say 'The YubiKey comes back: wiped, ready for the next person'
-show ymgr device reset 1001 --device 1001 --yes
+show ymgr device reset 1001 --confirm 1001
 show ymgr device show 1001
 show ymgr audit verify
 

@@ -87,7 +87,7 @@ PINS = {"@first": "31415926", "@second": "27182818"}  # words that stand for fil
 OWN_FIRST, OWN_SECOND = ["--pin-file", "@first"], ["--pin-file", "@second"]
 ENROLL = ["enroll"]
 ISSUE = ["issue", "alice", "--device", SERIAL, "--slot", "9a"]
-RESET = ["device", "reset", SERIAL, "--yes", "--device", SERIAL]
+RESET = ["device", "reset", SERIAL, "--confirm", SERIAL]
 PROTECT = ["change-management-key", "-a", "AES192", "-m", FACTORY_MANAGEMENT_KEY, "--protect", "-P"]
 SCENES = [
     Scene("enroll", ENROLL, is_enrolled),

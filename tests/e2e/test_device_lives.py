@@ -11,7 +11,7 @@ from harness import FAILPOINT, Ymgr
 
 
 YES = ["--yes"]
-RESET = ["device", "reset", "1001", "--yes", "--device", "1001"]
+RESET = ["device", "reset", "1001", "--confirm", "1001"]
 
 
 def issued(desk, *options, serial="1001"):

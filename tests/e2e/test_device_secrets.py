@@ -222,7 +222,7 @@ def test_a_blank_card_with_the_same_serial_destroys_nothing(desk, faults):
     with impostor(desk, *faults):
         assert desk.ymgr.json("enroll", exit=None)["code"] == ("device-unsupported" if faults else "attestation-refused")
         assert (reveal(desk, "pin"), reveal(desk, "puk")) == kept
-        desk.ymgr.json("device", "reset", "1001", "--yes", "--device", "1001")
+        desk.ymgr.json("device", "reset", "1001", "--confirm", "1001")
         assert (reveal(desk, "pin"), reveal(desk, "puk")) == kept
 
 

@@ -150,7 +150,8 @@ def test_reset_makes_it_new_and_it_can_be_enrolled_again(desk):
     enrolled(desk)
     assert desk.ymgr.json("device", "reset", "1001", "--yes", exit=2)["code"] == "usage"
     assert desk.ymgr.json("device", "reset", "1001", exit=2)["code"] == "input-needed"
-    answer = desk.ymgr.json("device", "reset", "1001", "--yes", "--device", "1001")
+    assert desk.ymgr.json("device", "reset", "1001", "--yes", "--confirm", "1002", exit=2)["code"] == "usage"
+    answer = desk.ymgr.json("device", "reset", "1001", "--confirm", "1001")
     assert answer["result"] == "reset"
     assert pin_opens(desk.keys[0], PIN)
     shown = desk.ymgr.json("device", "show", "1001")

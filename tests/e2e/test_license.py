@@ -130,7 +130,7 @@ def test_yubikeys_are_cared_for_but_not_enrolled(desk, vendor, stranger):
     assert ymgr.json("issue", "alice", "--device", "1001", "--slot", "9a", exit=5)["code"] == "license-invalid"
     ymgr("device", "unblock", "1001")
     ymgr("device", "rotate-secrets", "1001")
-    ymgr("device", "reset", "1001", "--yes", "--device", "1001")
+    ymgr("device", "reset", "1001", "--confirm", "1001")
     before = desk.keys[0].status()["instructions"].get("47", 0)
     refused = ymgr.json("enroll", "--device", "1001", exit=5)
     assert refused["code"] == "license-invalid" and "license.refused" in desk.events("1001")
