@@ -1,10 +1,11 @@
 # libymgr.a: every library of lib/ in one archive, for programs of others. Third-party headers stay out of ours, so a program
 # that uses it needs no headers but ours, and at its link what libymgr.pc and ymgr-config.cmake name.
-set(folders base x509 http agent vault sql policy secrets keys audit inventory authority session report license workflow)
+get_property(targets DIRECTORY ${CMAKE_SOURCE_DIR}/lib PROPERTY BUILDSYSTEM_TARGETS)
 set(objects "")
-foreach(folder ${folders})
-  if(TARGET ymgr_${folder})
-    list(APPEND objects $<TARGET_OBJECTS:ymgr_${folder}>)
+foreach(target ${targets})
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "STATIC_LIBRARY")
+    list(APPEND objects $<TARGET_OBJECTS:${target}>)
   endif()
 endforeach()
 add_library(libymgr STATIC EXCLUDE_FROM_ALL ${objects} $<TARGET_OBJECTS:ymgr_failpoint_off>)

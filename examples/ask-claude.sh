@@ -20,24 +20,23 @@ url=${ANTHROPIC_BASE_URL:-https://api.anthropic.com}/v1/messages
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 143' HUP INT TERM
 
 fail() {
   printf '%s: %s\n' "${0##*/}" "$1" >&2
   exit 1
 }
 
-# The key goes to curl in a file: other users of this machine can read the arguments of programs.
-if [ -n "${ANTHROPIC_API_KEY:-}" ] && [ ! -e "$key_file" ]; then
-  printf 'x-api-key: %s\n' "$ANTHROPIC_API_KEY" >"$work/headers"
-elif [ -r "$key_file" ]; then
+if [ -r "$key_file" ]; then
   case $(stat -c %a "$key_file") in
-    ?00) printf 'x-api-key: %s\n' "$(cat "$key_file")" >"$work/headers" ;;
+    ?00) key=$(cat "$key_file") ;;
     *) fail "$key_file can be read by others: chmod 600 $key_file" ;;
   esac
+elif [ -n "${ANTHROPIC_API_KEY:-}" ] && [ ! -e "$key_file" ]; then
+  key=$ANTHROPIC_API_KEY
 else
   fail "there is no API key: write it into $key_file (0600), or set ANTHROPIC_API_KEY"
 fi
-printf 'anthropic-version: 2023-06-01\ncontent-type: application/json\n' >>"$work/headers"
 
 cat >"$work/system" <<'COMMANDS'
 You turn one sentence of an operator into one command line of ymgr, a tool for certificates and YubiKeys. Answer with the tool.
@@ -78,7 +77,9 @@ jq -n --arg model "$model" --rawfile system "$work/system" --rawfile sentence "$
   tool_choice: {type: "tool", name: "answer"}
 }' >"$work/request"
 
-status=$(curl -sS --max-time 50 -o "$work/answer" -w '%{http_code}' -H "@$work/headers" --data-binary "@$work/request" "$url") ||
+# The key reaches curl through a pipe: arguments can be read by other users of this machine, and a file could outlive us.
+status=$(printf 'x-api-key: %s\nanthropic-version: 2023-06-01\ncontent-type: application/json\n' "$key" |
+  curl -sS --max-time 50 -o "$work/answer" -w '%{http_code}' -H @- --data-binary "@$work/request" "$url") ||
   fail "the API does not answer"
 [ "$status" = 200 ] || fail "the API answers $status: $(jq -r '.error.message // "no reason"' <"$work/answer" 2>/dev/null || true)"
 jq -ce '[.content[] | select(.type == "tool_use" and .name == "answer")][0].input' <"$work/answer" ||

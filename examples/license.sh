@@ -22,6 +22,11 @@ fail() {
   exit 1
 }
 utc() { date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || fail "not a date: $1"; }
+# A line of a licence: NAME VALUE.
+line() {
+  case $2 in *[[:cntrl:]]*) fail "a control character in $1" ;; esac
+  printf '%s: %s\n' "$1" "$2"
+}
 # What stands before the signature is what is signed.
 unsigned() { sed '/^signature: /,$d' "$1"; }
 
@@ -60,12 +65,12 @@ sign() {
   trap 'rm -rf "$work"' EXIT
   {
     echo ymgr-license-1
-    echo "license_id: $id"
-    echo "customer: $customer"
-    echo "installation_id: $installation"
-    echo "issued_at: $(utc now)"
-    echo "not_before: $begin"
-    echo "expires_at: $(utc "$begin + $days days")"
+    line license_id "$id"
+    line customer "$customer"
+    line installation_id "$installation"
+    line issued_at "$(utc now)"
+    line not_before "$begin"
+    line expires_at "$(utc "$begin + $days days")"
   } >"$work/license"
   openssl pkeyutl -sign -rawin -inkey "$key" -in "$work/license" -out "$work/signature"
   echo "signature: $(base64 -w 0 "$work/signature")" >>"$work/license"

@@ -19,7 +19,7 @@ query() { psql -XAtq "host=localhost port=$port user=app dbname=postgres sslmode
 
 make_profile
 port=$(free_port)
-mkdir "$work/pg" "$work/socket"
+mkdir -m 0700 "$work/pg" "$work/socket"
 [ "$owner" = "$(id -un)" ] || chown "$owner" "$work/pg" "$work/socket"
 
 say 'Issued, with a hook: copied to where the server reads it, by its owner and mode, and reloaded'
@@ -35,6 +35,8 @@ chmod 700 "$work/deploy"
 show ymgr issue localhost --san ip:127.0.0.1 --validity 30d --out "$work/tls" --deploy-hook "$work/deploy"
 ymgr ca export --what root >"$work/root.pem"
 pg initdb -D "$work/pg" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-instructions >/dev/null
+# The superuser comes by a socket that its owner alone reaches; over the network only the client, and by TLS only.
+printf '%s\n' 'local all postgres trust' 'hostssl postgres app 127.0.0.1/32 trust' | pg tee "$work/pg/pg_hba.conf" >/dev/null
 "$work/deploy" # the first time by hand: hooks run at renewals
 pg pg_ctl -D "$work/pg" -w -l "$work/pg/log" -o "-p $port -k $work/socket -c listen_addresses=127.0.0.1 -c ssl=on" start >/dev/null
 psql -Xq -h "$work/socket" -p "$port" -U postgres -c 'CREATE ROLE app LOGIN'

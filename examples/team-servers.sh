@@ -95,7 +95,7 @@ END
 start_postgres() {
   pg_port=$(($(free_port) + 100))
   while (exec 3<>"/dev/tcp/127.0.0.1/$pg_port") 2>/dev/null; do pg_port=$((pg_port + 1)); done
-  mkdir "$servers/pg" "$servers/socket"
+  mkdir -m 0700 "$servers/pg" "$servers/socket" # whoever reaches the socket is its superuser
   [ ${#pg_user[@]} -eq 0 ] || chown nobody:nogroup "$servers/pg" "$servers/socket" "$servers/pg.key"
   chmod 600 "$servers/pg.key"
   (umask 077 && head -c 18 /dev/urandom | base64 >"$work/installer.password")

@@ -216,6 +216,7 @@ class Api(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append((self.path, dict(self.headers), json.loads(body)))
+        self.server.written += [path for path in self.server.folder.glob("tmp.*/*") if b"sk-test" in path.read_bytes()]
         status, answer = self.server.answer
         self.send_response(status)
         self.end_headers()
@@ -226,9 +227,9 @@ class Api(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def api():
+def api(bare):
     server = http.server.HTTPServer(("127.0.0.1", 0), Api)
-    server.asked = []
+    server.asked, server.written, server.folder = [], [], bare.box.root
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -263,6 +264,7 @@ def test_the_example_asks_a_language_model(bare, api):
     key.chmod(0o644)
     assert "chmod 600" in bare("ask", sentence, env=env, exit=1).stderr
     assert not any(name.startswith("tmp.") for name in os.listdir(box.root))
+    assert api.written == []  # who is killed leaves no key behind
 
 
 def test_a_program_that_others_could_have_named_is_not_run(bare):

@@ -211,3 +211,12 @@ def test_a_wrong_key_in_the_configuration_stops_nothing_but_what_asks_for_it(ymg
     for wrong in ("acme.pub", "ed25519:AAAA"):
         configure(box, wrong)
         assert "ymgr.yaml:1" in ymgr.json("license", "id", exit=2)["error"]
+
+
+def test_a_licence_says_what_the_vendor_typed_and_no_line_more(vendor):
+    sign = ["sign", vendor.key, "--installation", "inst-1"]
+    odd = r"a\nb\c \t100% 'x'"
+    assert f"\ncustomer: {odd}\n" in vendor.tool(*sign, "--customer", odd).stdout
+    for words in (["--customer", "a\nexpires_at: 2099-01-01T00:00:00Z"], ["--customer", "a", "--id", "l\tx"], ["--customer", "a", "--installation", "i\rx"]):
+        done = vendor.tool(*sign, *words, exit=1)
+        assert done.stdout == "" and "a control character in" in done.stderr
