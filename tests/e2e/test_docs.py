@@ -7,8 +7,9 @@ import subprocess
 import jsonschema
 import pytest
 
+import privileges
 from documents import check_items, schemas
-from harness import FAILPOINT, TOP, Ymgr, run
+from harness import FAILPOINT, RELEASE, TOP, Ymgr, run
 
 
 def test_the_committed_manual_is_the_programs(bare, tmp_path):
@@ -19,6 +20,29 @@ def test_the_committed_manual_is_the_programs(bare, tmp_path):
     assert sorted(made) == sorted(kept), "run: build/release/bin/ymgr _docs man man"
     for name, text in made.items():
         assert text == kept[name], f"{name} has drifted; run: build/release/bin/ymgr _docs man man"
+
+
+def test_readme_has_every_privilege_of_the_review(bare):
+    kept = (TOP / "README.md").read_text().partition(privileges.BEGIN)[2].partition(privileges.END)[0]
+    assert kept == privileges.table(bare.program), "README has drifted; run: python3 tests/support/privileges.py"
+    of_vault, of_postgresql = privileges.privileges(privileges.review(bare.program))
+    assert len(of_vault) > 200 and len(of_postgresql) > 60
+    for who, what, why in of_vault:
+        path = re.sub(r"serial\d", "serial0…9", what.partition(" on ")[2].partition(";")[0])
+        path = re.sub(r"-(ec|rsa|ed25519)$", "-(ec, rsa, ed25519)", path)
+        rows = [line for line in kept.splitlines() if f"`{path}`" in line and line.endswith(f"| {why} |")]
+        assert any(privileges.role(who) in row or "everybody" in row for row in rows), (who, what)
+
+
+def test_the_agents_manual_has_every_option_and_no_other(bare):
+    said = run([RELEASE.with_name("ymgr-agentd"), "--help"]).stdout
+    page = (TOP / "man/ymgr-agentd.8").read_text().replace("\\-", "-")
+    options = page.partition(".SH OPTIONS")[2].partition(".SH")[0]
+    assert options_of(said) and options_of(said) == options_of(options)
+
+
+def options_of(text):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
 
 
 def test_groff_has_nothing_to_say_about_the_manual():
