@@ -13,7 +13,7 @@ namespace {
 constexpr auto system_certificates = "/etc/ssl/certs/ca-certificates.crt";
 constexpr auto no_file = "/dev/null/none";  // libpq would look into the home directory
 
-std::string quoted(std::string_view value) {
+std::string escaped(std::string_view value) {
   std::string out = "'";
   for (const char c : value) {
     if (c == '\'' || c == '\\') out += '\\';
@@ -55,7 +55,7 @@ std::string connection_string(const PostgresSettings& settings, const std::strin
     keywords.try_emplace(std::string(name), option->compiled == nullptr ? "" : option->compiled);
   }
   std::string text;
-  for (const auto& [name, value] : keywords) text.append(name).append("=").append(quoted(value)).append(" ");
+  for (const auto& [name, value] : keywords) text.append(name).append("=").append(escaped(value)).append(" ");
   return text;
 }
 
