@@ -50,6 +50,21 @@ auto asked_under_session(Ask&& ask) {
   }
 }
 
+/// Somebody whom an auth method lets in, and to whose entity the team gave no policy: Vault made it up at this login.
+bool is_stranger(const vault::Token& token, const Settings& settings) {
+  return !token.policies.empty() && std::ranges::none_of(token.policies, [&](const std::string& policy) {
+    return policy.starts_with(settings.prefix);
+  });
+}
+
+Error stranger(const vault::Token& token, const Settings& settings) {
+  const std::string mount = settings.auth_mount + "-", &name = token.display_name;
+  const std::string login = name.starts_with(mount) ? shell_quote(name.substr(mount.size())) : "SUBJECT";
+  return Error(Code::login_refused,
+               "Vault lets " + (name.empty() ? "this login" : name) + " in, and ymgr does not know who that is",
+               "An admin can run: ymgr user add NAME --login " + login);
+}
+
 }  // namespace
 
 vault::Token log_in(vault::Client& client, const LoginRequest& request) {
@@ -114,7 +129,12 @@ struct Link::State {
   }
 
   vault::DatabaseCredentials new_database_login() {
-    return asked_under_session([&] { return session::database_login(own(), login.token, settings.database); });
+    try {
+      return asked_under_session([&] { return session::database_login(own(), login.token, settings.database); });
+    } catch (const Error& error) {
+      if (error.code() != Code::vault_denied || !is_stranger(login.token, settings)) throw;
+      throw stranger(login.token, settings);
+    }
   }
 
   void replace_database_login() {

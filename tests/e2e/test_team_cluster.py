@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from harness import wait_for
+from harness import RELEASE, Ymgr, wait_for
 from team import Team
 
 MANY = 200
@@ -64,6 +64,32 @@ def serials_of_ca(team):
     return {key.replace("-", ":").upper() for key in keys if key != issuer}
 
 
+def alone(team, tmp_path, **places):
+    """oscar's ymgr, for one command at a time, with a configuration that names these places of the team's servers alone."""
+    kept = {"address": ",".join(team.cluster.addresses), "host": f"{team.pg.env['PGHOST']},{team.standby.env['PGHOST']}"} | places
+    config = tmp_path / "alone.yaml"
+    config.write_text(
+        f"vault: {{address: '{kept['address']}', ca_file: {team.bao.ca_file}, domains: [corp.test]}}\n"
+        f"database: {{host: '{kept['host']}', port: {team.pg.env['PGPORT']}, name: ymgr}}\n"
+    )
+    return Ymgr(RELEASE, team.person_box("oscar").box, {"YMGR_CONFIG": str(config), "YMGR_USER": "oscar"})
+
+
+def test_a_standby_of_vault_is_as_good_an_address_as_its_leader(team, tmp_path):
+    standby = next(node for node in team.cluster.nodes if node is not team.cluster.leader())
+    ymgr = alone(team, tmp_path, address=standby.address)
+    assert ymgr.json("issue", "through-a-standby.corp.test")["success"] is True
+    assert ymgr.json("revoke", "through-a-standby.corp.test", "--yes")["success"] is True
+
+
+def test_a_standby_of_postgresql_alone_is_told_and_costs_nothing(team, tmp_path):
+    ymgr = alone(team, tmp_path, host=team.standby.env["PGHOST"])
+    refused = ymgr.json("--timeout", "3s", "issue", "read-only.corp.test", exit=8)
+    assert refused["code"] == "database-read-only" and refused["retryable"] is True
+    assert "standby" in refused["error"] and refused["suggestion"]
+    assert count(team, "certificates WHERE name = 'read-only.corp.test'") == 0
+
+
 def test_the_leader_is_killed_in_a_bulk(team, oscar):
     def fault():
         leader = team.cluster.leader()
@@ -88,9 +114,20 @@ def test_the_standby_is_promoted_in_a_bulk(team, oscar):
 def test_orphans_are_revoked_and_the_rest_is_in_the_inventory(team):
     ada = team.person_box("ada")
     known = set(primary(team).sql("SELECT serial_number FROM ymgr.ca_issued").split())
-    assert len(known) == 3 * MANY
+    assert len(known) == 3 * MANY + 1  # and the one through a standby
     orphans = {serial for serial in serials_of_ca(team) if serial not in known}
     ada.json("reconcile", exit=None, timeout=180)
     for serial in orphans:
         there = team.cluster.leader().api("GET", f"pki/cert/{serial.lower()}")["data"]
         assert there["revocation_time"] or "CN=ymgr" in json.dumps(there), serial
+
+
+def test_a_vault_without_a_leader_is_told_and_leaves_something_to_resume(team, tmp_path):
+    standby = next(node for node in team.cluster.nodes if node is not team.cluster.leader())
+    ymgr = alone(team, tmp_path, address=standby.address, host=primary(team).env["PGHOST"])
+    for node in team.cluster.nodes:
+        if node is not standby:
+            node.kill()
+    refused = ymgr.json("--timeout", "5s", "issue", "no-leader.corp.test", exit=8)
+    assert refused["code"] in ("vault-standby", "vault-unreachable") and refused["retryable"] is True
+    assert refused["suggestion"], refused

@@ -202,6 +202,37 @@ def test_a_disabling_that_stopped_half_way_is_finished_by_doing_it_again(team, a
     assert entity(team, "gail")["disabled"] is True
 
 
+def test_whom_vault_lets_in_and_ymgr_does_not_know_is_told_what_to_ask_for(team, admin):
+    team.bao.api("POST", "auth/userpass/users/stray", {"password": PASSWORD, "token_ttl": "1h"})
+    refused = team.person_box("stray").json("login", "--user", "stray", exit=4)
+    assert refused["code"] == "login-refused" and "userpass-stray" in refused["error"]
+    assert refused["suggestion"] == "An admin can run: ymgr user add NAME --login stray"
+
+
+def test_who_is_offboarded_has_neither_login_nor_certificate_left(team, admin):
+    add(admin, "olga")
+    team.pg.sql(DEVICE.format("7001", "olga"))
+    box = team.person_box("olga")
+    box("login", "--user", "olga", "--password-file", box.box.secret("own", OTHER))
+    box.json("issue", "olga", "--profile", "tls-client", "--key-store", "file", "--out", box.box.root / "tls")
+    box.json("renew", "olga", "--force")
+    olga = logged_in(team, "olga")
+    told = []
+    ends(team, olga, lambda: told.append(admin.json("user", "offboard", "olga", "--yes")))
+    (answer,) = told
+    assert (answer["disabled"], answer["state"], answer["crl_confirmed"]) == (True, "done", True)
+    assert [device["serial"] for device in answer["devices"]] == ["7001"] and "7001" in answer["devices"][0]["next"]
+    assert len(answer["items"]) == 2 and all(item["success"] for item in answer["items"])
+    for item in answer["items"]:
+        serial = item["serial_number"].lower()
+        assert team.bao.api("GET", f"pki/cert/{serial}")["data"]["revocation_time"] > 0, serial
+    assert team.pg.sql("SELECT DISTINCT status FROM ymgr.certificates WHERE owner = 'olga'") == "revoked"
+    assert team.pg.sql("SELECT count(*) FROM ymgr.user_sessions WHERE user_name = 'olga' AND ended_at IS NULL") == "0"
+    assert team.pg.sql(f"SELECT count(*) FROM pg_roles WHERE rolname LIKE 'u-{olga.entity}.%'") == "0"
+    assert box.json("whoami", exit=4)["code"] in ("not-logged-in", "vault-token-dead", "session-expired")
+    olga.close()
+
+
 def test_another_role_ends_the_logins_of_the_former_one(team, admin):
     add(admin, "hugo", "--role", "operator")
     team.bao.api("POST", "identity/entity/name/hugo", {"policies": ["ymgr-operator", "theirs"]})
