@@ -7,15 +7,18 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=examples/demo-tools.sh
 . "$here/demo-tools.sh"
+# shellcheck source=examples/story.sh
+. "$here/story.sh"
 
 export YMGR_HOME=$work/yubikey/profile XDG_CONFIG_HOME=$work/yubikey/config
 mkdir -p "$YMGR_HOME/.." "$XDG_CONFIG_HOME/ymgr"
 cd "$work/yubikey"
 
-agent='' nginx=''
+agent=
 # shellcheck disable=SC2317  # by the trap
 end() {
-  for pid in $agent $nginx; do kill "$pid" 2>/dev/null || true; done
+  [ -z "$agent" ] || kill "$agent" 2>/dev/null || true
+  stop_server nginx
 }
 trap end EXIT
 
@@ -45,24 +48,8 @@ ymgr ca export --what root >root.pem
 ymgr ca export --what chain >issuers.pem
 write_crls() { { ymgr ca crl && ymgr ca crl --root; } >crls.pem; }
 write_crls
-port=$(free_port)
-write_nginx "$PWD/nginx" "$port" "$PWD/server" "ssl_client_certificate $PWD/issuers.pem;
-    ssl_crl $PWD/crls.pem;
-    ssl_verify_client on;
-    ssl_verify_depth 2;" "hello \$ssl_client_s_dn"
-serve() { nginx -p "$PWD/nginx" -c nginx.conf -e error.log "$@"; }
-serve
-nginx=$(cat nginx/pid)
-wait_for_port "$port" https
-# What the card shows for itself: the certificate that was written to it.
-log_in() {
-  curl -sS --max-time 30 --cacert root.pem --engine pkcs11 --key-type ENG --cert-type ENG \
-    --cert 'pkcs11:id=%01;type=cert' --key "pkcs11:id=%01;type=private;pin-source=$PWD/pin" "https://localhost:$port/"
-}
-export PKCS11_MODULE_PATH
-for PKCS11_MODULE_PATH in /usr/lib/*/opensc-pkcs11.so; do [ -e "$PKCS11_MODULE_PATH" ] && break; done
-log_in | tee login.txt
-grep -q '^hello .*CN=alice' login.txt || fail 'the server does not know alice'
+login_server "$PWD/nginx" localhost "$PWD/server" "$PWD/issuers.pem" "$PWD/crls.pem" "$PWD/pin"
+logged_in_as alice
 
 say 'Renewed: a new certificate for the key in the slot, and the login goes on'
 show ymgr renew alice
@@ -71,15 +58,7 @@ log_in
 say 'Revoked: the server, told by the CRL, lets that certificate in no more'
 show ymgr revoke alice --reason cessationOfOperation --yes
 write_crls
-serve -s reload
-tries=0
-while log_in >refused.txt && grep -q '^hello' refused.txt; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 50 ] || fail 'the server still lets alice in'
-  sleep 0.1
-done
-grep -o -m 1 'The SSL certificate error' refused.txt | head -n 1
-grep -o -m 1 'certificate revoked' nginx/error.log || fail 'the server does not say why'
+no_more_let_in
 
 say 'What is known of the YubiKey'
 show ymgr device show 1001

@@ -6,14 +6,12 @@ set -eu
 # shellcheck source=examples/scratch.sh
 . "$(dirname -- "$0")/scratch.sh" demo
 
-server=
-responder=
-failpoint=${YMGR_DEMO_FAILPOINT:-$top/build/release/tests/ymgr-failpoint}
+# shellcheck source=examples/story.sh
+. "$top/examples/story.sh"
+by=(show) quiet=() responder=
 stop_all() {
-  for pid in $server $responder; do kill "$pid" 2>/dev/null || true; done
-}
-served_serial() {
-  echo | openssl s_client -connect "127.0.0.1:$https" -servername localhost 2>/dev/null | openssl x509 -noout -serial
+  stop_server "$work/nginx"
+  [ -z "$responder" ] || kill "$responder" 2>/dev/null || true
 }
 
 say 'A profile: database, sealed keys, root and issuing CA, policy, first admin'
@@ -21,43 +19,11 @@ make_profile
 show ymgr whoami
 
 say 'A certificate for localhost, with the hook that reloads the server after a renewal'
-cat >"$work/reload" <<END
-#!/bin/sh
-exec $work/server reload
-END
-https=$(free_port)
-if command -v nginx >/dev/null 2>&1; then
-  write_nginx "$work/nginx" "$https" "$work/tls"
-  cat >"$work/server" <<END
-#!/bin/sh
-case \$1 in
-start) exec nginx -p "$work/nginx" -c nginx.conf -e error.log ;;
-reload) exec nginx -p "$work/nginx" -c nginx.conf -e error.log -s reload ;;
-esac
-END
-else
-  cat >"$work/server" <<END
-#!/bin/sh
-[ "\$1" = start ] || kill "\$(cat "$work/server.pid")"
-openssl s_server -accept 127.0.0.1:$https -cert "$work/tls/cert.pem" -cert_chain "$work/tls/chain.pem" \\
-  -key "$work/tls/privkey.pem" -www -quiet >/dev/null 2>&1 &
-echo \$! >"$work/server.pid"
-END
-fi
-chmod 700 "$work/reload" "$work/server"
-show ymgr issue localhost --san ip:127.0.0.1 --out "$work/tls" --deploy-hook "$work/reload"
-"$work/server" start
-wait_for_port "$https" https
-if [ -f "$work/nginx/pid" ]; then server=$(cat "$work/nginx/pid"); else server=$(cat "$work/server.pid"); fi
 ymgr ca export --what root >"$work/root.pem"
-show curl -sS -o /dev/null -w 'verified by curl: %{ssl_verify_result}, HTTP %{http_code}\n' --cacert "$work/root.pem" "https://localhost:$https/"
-before=$(served_serial)
+served_with_hook localhost --san ip:127.0.0.1
 
 say 'Renewed: the hook reloads the server, and curl sees the new serial number'
-show ymgr renew localhost
-other_than "$before" served_serial
-[ -f "$work/server.pid" ] && server=$(cat "$work/server.pid")
-show curl -sS -o /dev/null -w 'verified by curl: %{ssl_verify_result}, HTTP %{http_code}\n' --cacert "$work/root.pem" "https://localhost:$https/"
+renewed_by_hook
 
 say 'Revoked: the CRL and an OCSP responder without any key of the CA say so'
 ocsp=$(free_port)
@@ -85,17 +51,7 @@ say 'What the policy does not allow'
 expect 5 ymgr issue weak.example.com --key rsa-2048 --json
 
 say 'Killed in the middle, and resumed'
-if [ -x "$failpoint" ]; then
-  status=0
-  YMGR_FAILPOINT=kill@40 "$failpoint" issue 'job-{1..8}.example.com' --jobs 1 2>/dev/null || status=$?
-  echo "ymgr issue 'job-{1..8}.example.com': killed (exit $status)"
-  [ "$status" -eq 137 ] || fail 'the failpoint did not fire'
-  show ymgr operation list
-  show ymgr resume --all
-  [ "$(ymgr cert list --select 'name=job-*' -o name | wc -l)" -eq 8 ] || fail 'not all eight are there'
-else
-  fail "no $failpoint; ./ymgr-dev demo makes it"
-fi
+killed_and_resumed example.com
 
 say 'The report'
 show ymgr report

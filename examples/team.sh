@@ -1,15 +1,19 @@
 #!/bin/bash
 # A team's whole story: OpenBao and PostgreSQL set up from a plan that was reviewed, four people with four roles, a YubiKey's life,
-# certificates with keys that never leave Vault, and what is checked afterwards. Needs the programs of `./ymgr-dev build`, PostgreSQL
-# and OpenBao; everything stands in a temporary folder that is removed at the end.
+# certificates with keys that never leave Vault, a web server, a login with the YubiKey and its end, and what is checked afterwards.
+# Needs what `./ymgr-dev test` installs and builds; everything stands in a temporary folder that is removed at the end.
 set -eu
 
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 if [ -z "${VIRTUAL_YUBIKEY_FOLDER:-}" ]; then exec "$top/examples/with-virtual-yubikey.sh" "$0"; fi
 # shellcheck source=examples/scratch.sh
 . "$top/examples/scratch.sh" team
-agents=
+# shellcheck source=examples/story.sh
+. "$top/examples/story.sh"
+by=(tell oscar) quiet=(as oscar) agents=
 stop_all() {
+  stop_server "$work/nginx"
+  stop_server "$work/intranet"
   stop_agents
   end_servers
 }
@@ -62,6 +66,19 @@ tell oscar ymgr issue db.corp.test --key rsa-3072 --key-store file --out db
 refused 1 oscar ymgr issue www.bank.test
 refused 4 aude ymgr issue mine.corp.test
 
+say 'A web server, with the hook that reloads it after a renewal'
+# What Vault publishes: anybody may read it.
+published() { curl -sS --fail-with-body --max-time 20 --cacert "$servers_ca" "${@:2}" "$bao_address/v1/$1"; }
+published pki-root/ca/pem >"$work/root.pem"
+published pki/ca/pem >"$work/issuing.pem"
+(cat "$work/issuing.pem" && echo && cat "$work/root.pem") >"$work/issuers.pem"
+write_crls() { (published pki/crl/pem && echo && published pki-root/crl/pem) >"$work/crls.pem"; }
+served_with_hook shop.corp.test --key-store file
+renewed_by_hook
+
+say 'Killed in the middle, and resumed'
+killed_and_resumed corp.test
+
 say 'A YubiKey: enrolled by the operator for uma'
 start_agent oscar
 tell oscar ymgr enroll --owner uma
@@ -78,9 +95,28 @@ tell uma ymgr device show 1001
 tell uma ymgr cert list
 refused 4 uma ymgr device reveal 1001 --what puk --note curious
 
+say 'Login to a web server with the YubiKey, through PKCS#11'
+write_crls
+login_server "$work/intranet" shop.corp.test "$work/tls" "$work/issuers.pem" "$work/crls.pem" "$work/uma.pin"
+logged_in_as uma
+
+say "Revoked: Vault's OCSP responder says so, and the server, told by the CRL, lets that certificate in no more"
+as uma ymgr cert export uma >"$work/uma.pem"
+openssl ocsp -issuer "$work/issuing.pem" -cert "$work/uma.pem" -no_nonce -reqout "$work/ocsp.request" 2>/dev/null
+asked() {
+  published pki/ocsp --data-binary "@$work/ocsp.request" -H 'content-type: application/ocsp-request' -o "$work/ocsp.answer"
+  openssl ocsp -issuer "$work/issuing.pem" -cert "$work/uma.pem" -CAfile "$work/issuers.pem" -respin "$work/ocsp.answer" -no_nonce 2>/dev/null |
+    sed -n "s|^$work/uma.pem: |OCSP: |p"
+}
+[ "$(asked)" = 'OCSP: good' ] || fail 'OCSP does not say good'
+tell oscar ymgr revoke uma --reason cessationOfOperation --yes
+asked | grep revoked || fail 'OCSP does not say revoked'
+write_crls
+no_more_let_in
+
 say 'Renewed, and revoked'
 tell oscar ymgr renew www.corp.test --force
-tell oscar ymgr revoke db.corp.test --reason keyCompromise --yes
+tell oscar ymgr revoke db.corp.test shop.corp.test --reason keyCompromise --yes
 tell oscar ymgr renew --due
 tell oscar ymgr cert list
 

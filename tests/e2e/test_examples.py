@@ -8,7 +8,7 @@ import pytest
 from harness import PATH, RELEASE, TOP, run
 
 # What the others source or run beside them.
-PARTS = {"demo-tools.sh", "demo-yubikey.sh", "scratch.sh", "team-servers.sh", "with-virtual-yubikey.sh"}
+PARTS = {"demo-tools.sh", "demo-yubikey.sh", "scratch.sh", "story.sh", "team-servers.sh", "with-virtual-yubikey.sh"}
 TOURS = {"demo.sh", "team.sh"}
 USES = ("mtls", "nginx", "offboard", "pipeline", "postgres-tls", "ssh-yubikey")
 ELSEWHERE = {"agent-set-pin.sh": "test_agent_client.py", "ask-claude.sh": "test_ask.py", "license.sh": "test_license.py"}
@@ -49,4 +49,7 @@ def test_the_story_of_a_team_runs_to_its_end():
     said = to_the_end("team")
     assert said.count("nothing is missing") == 4
     for told in ("key:            transit:www-corp-test", "yubikey:1001:9a (new)", "PIN of the YubiKey 1001: changed", "keyCompromise"):
+        assert told in said, said
+    # The demo's story too: a hook, a kill, a login and its end.
+    for told in ("verified by curl: 0, HTTP 200", "killed (exit 137)", "hello CN=uma", "OCSP: revoked", "The SSL certificate error\ncertificate revoked\n"):
         assert told in said, said
