@@ -19,12 +19,12 @@ constexpr std::size_t versions_kept = 5;
 constexpr std::string_view pending_prefix = ".ymgr-", pending_suffix = ".key";
 constexpr std::string_view link_names[] = {"privkey.pem", "cert.pem", "chain.pem", "fullchain.pem"};
 
-std::string quoted(std::string_view text) {
+std::string yaml_text(std::string_view text) {
   return dump_json(Json(text));
 }  // a JSON string is a YAML scalar
 
 void put(std::string& yaml, std::string_view key, const std::string& value) {
-  if (!value.empty()) yaml += std::string(key) + ": " + quoted(value) + "\n";
+  if (!value.empty()) yaml += std::string(key) + ": " + yaml_text(value) + "\n";
 }
 
 void put(std::string& yaml, std::string_view key, const std::vector<std::string>& argv) {

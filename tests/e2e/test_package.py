@@ -1,5 +1,6 @@
 """What the packages hold, as far as it can be seen without building them; debian/try-packages.sh tries the built ones."""
 
+import fnmatch
 import json
 import re
 
@@ -62,3 +63,20 @@ def test_a_program_of_others_is_built_over_the_library(tmp_path):
     (archive,) = (tmp_path / "usr").rglob("libymgr.a")
     sources = {path.name for path in (TOP / "lib").glob("*/*.cpp")} - {"failpoint_on.cpp"}
     assert {name.removesuffix(".o") for name in run(["ar", "t", archive], env=env).stdout.split()} == sources
+
+
+def test_each_installed_file_is_in_one_package(tmp_path):
+    """As dh_install reads debian/*.install, where libraries stand in a folder of the architecture."""
+    for component in [], ["--component", "dev"]:
+        run(["cmake", "--install", BUILD / "release", "--prefix", tmp_path / "usr", *component])
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    packages = sorted((TOP / "debian").glob("*.install"))
+    assert sorted(path.stem for path in packages) == ["libymgr-dev", "ymgr", "ymgr-agentd"]
+    for package in packages:
+        for line in package.read_text().splitlines():
+            pattern = line.split()[0].replace("usr/lib/*/libymgr", "usr/lib/libymgr").replace("usr/lib/*/cmake", "usr/lib/cmake")
+            pattern = pattern.replace("usr/lib/*/pkgconfig", "usr/lib/pkgconfig")
+            taken = {path for path in left if fnmatch.fnmatch(path, pattern) or path.startswith(f"{pattern}/")}
+            assert taken, f"{package.name}: {line}"
+            left -= taken
+    assert left == set()
