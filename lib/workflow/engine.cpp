@@ -131,6 +131,47 @@ class InlineJournal : public Journal {
   std::vector<Entry> entries_;
 };
 
+/// No server that could do it answered for as long as an item waits. An answer that got lost tells nothing: the next may come.
+bool is_silence(const Error& error) {
+  static constexpr Code codes[] = {Code::vault_unreachable, Code::vault_untrusted, Code::vault_sealed,
+                                   Code::vault_uninitialised, Code::vault_standby};
+  return !error.outcome_unknown() && std::ranges::find(codes, error.code()) != std::end(codes);
+}
+
+/// Steps in which the last items got no answer, of all workers.
+class Silences {
+ public:
+  void require_none(std::string_view state) {
+    if (!any_) return;
+    const std::lock_guard lock(mutex_);
+    const auto found = steps_.find(state);
+    if (found != steps_.end() && found->second.items >= hopeless) throw Error(*found->second.last);
+  }
+
+  void note(std::string_view state, const Error* failure) {
+    if (failure ? !is_silence(*failure) : !any_) return;
+    const std::lock_guard lock(mutex_);
+    if (failure) {
+      auto& step = steps_[std::string(state)];
+      ++step.items;
+      step.last = *failure;
+    } else if (const auto found = steps_.find(state); found != steps_.end()) {
+      steps_.erase(found);
+    }
+    any_ = !steps_.empty();
+  }
+
+ private:
+  static constexpr int hopeless = 3;
+  struct Step {
+    int items = 0;  // in a row
+    std::optional<Error> last;
+  };
+  std::atomic<bool> any_{false};
+  std::mutex mutex_;
+  std::map<std::string, Step, std::less<>> steps_;
+};
+
 /// Between workers and the command's thread.
 class SharedJournal : public Journal {
  public:
@@ -161,6 +202,8 @@ class SharedJournal : public Journal {
   }
 
   bool failed() const noexcept override { return failed_; }
+  void require_answers(std::string_view state) override { silences_.require_none(state); }
+  void note_answer(std::string_view state, const Error* failure) override { silences_.note(state, failure); }
 
   /// Commits until the workers are done, or until it fails: then they learn it at their next flush.
   void serve(std::size_t workers) {
@@ -223,6 +266,7 @@ class SharedJournal : public Journal {
   std::size_t workers_ = 0;  // wraps below zero while serve has not begun
   std::optional<Error> failure_;
   std::atomic<bool> failed_{false};
+  Silences silences_;
 };
 
 /// What a worker takes next: less and less, so that no one is left with much when the others have ended.

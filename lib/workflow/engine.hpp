@@ -80,6 +80,10 @@ class Journal {
   virtual void flush() = 0;
   /// A commit has failed: nothing more will be, and flush() throws. Work done now could not be recorded.
   virtual bool failed() const noexcept = 0;
+  /// Before an item's step. @throws Error the last item's, when in that step several in a row have found no server that answers
+  virtual void require_answers(std::string_view /*state*/) {}
+  /// After it, with what it threw, if anything.
+  virtual void note_answer(std::string_view /*state*/, const Error* /*failure*/) {}
 };
 
 namespace engine {
@@ -102,11 +106,25 @@ bool is_running(const I& item) {
   return item.status == Item::Status::open && !item.error;
 }
 
+/// Each item waits for a server until its time is up; many of a batch must not do so one after the other.
+template <class I, class Ports>
+Progress attempt_step(I& item, const Step<I, Ports>& step, Ports& ports, Journal& journal) {
+  journal.require_answers(step.state);
+  try {
+    const auto progress = step.run(item, ports, item.attempt);
+    journal.note_answer(step.state, nullptr);
+    return progress;
+  } catch (const Error& error) {
+    journal.note_answer(step.state, &error);
+    throw;
+  }
+}
+
 template <class I, class Ports>
 void run_step(I& item, const Step<I, Ports>& step, bool last, Ports& ports, Journal& journal) {
   failpoint(step.state, "before");
   const TraceSpan span(step.state);
-  if (step.run(item, ports, item.attempt) == Progress::waiting) {
+  if (attempt_step(item, step, ports, journal) == Progress::waiting) {
     item.status = Item::Status::waiting;
     return journal.park(item.position);
   }
