@@ -252,6 +252,7 @@ class PostgresConnection final : public Connection {
     take_begin(commands);
     take_waiting();
     link().skip();
+    session_->statements.confirm();
   }
 
   /// Goes out with what comes next. What opens the transaction is answered first: it may wait long, and it tells the number that a lost
