@@ -122,7 +122,7 @@ Result run_list(Invocation& call) {
   Json::Array items;
   auto& db = call.wiring().database();
   if (asks_for_tracked(query.selection)) {
-    for (const auto& row : tracked::list(db, query.selection, at)) items.push_back(tracked::as_certificate(row, at));
+    for (const auto& row : tracked::list(db, query.selection)) items.push_back(tracked::as_certificate(row, at));
   } else {
     inventory::list(db, query, at, [&](const CertificateRow& row) {
       items.push_back(inventory::to_json(row, at, inventory::WithPem::no));

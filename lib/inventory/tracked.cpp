@@ -162,7 +162,7 @@ Change put(sql::Connection& db, TrackedRow& row) {
   return same ? Change::unchanged : Change::changed;
 }
 
-std::vector<TrackedRow> list(sql::Connection& db, const Selection& selection, Time) {
+std::vector<TrackedRow> list(sql::Connection& db, const Selection& selection) {
   auto rows = find(db, "status = 'tracked' ORDER BY expires_at, track_id", {});
   std::erase_if(rows, [&](const TrackedRow& row) {
     return !std::ranges::all_of(selection.conditions, [&](const auto& condition) { return fits(row, condition); });

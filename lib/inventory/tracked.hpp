@@ -40,7 +40,7 @@ std::string_view to_string(Change) noexcept;
 Change put(sql::Connection&, TrackedRow&);
 /// Soonest expiry first; only those that are tracked now. Conditions of `selection`: name, owner, host, expires-before,
 /// expires-after, status; others fit none of them.
-std::vector<TrackedRow> list(sql::Connection&, const Selection& selection, Time at);
+std::vector<TrackedRow> list(sql::Connection&, const Selection& selection);
 std::vector<TrackedRow> due(sql::Connection&, Time at);
 /// By id, source or name. @throws Error certificate-not-found, certificate-ambiguous
 TrackedRow resolve(sql::Connection&, std::string_view argument);
