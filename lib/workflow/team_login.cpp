@@ -314,14 +314,16 @@ std::unique_ptr<Link> link_to_stand_in(Settings settings, const SessionPlace& pl
     state->login = std::move(file.login);
     state->session_id = file.session_id;
   }
-  auto opened = open(state->login.token.entity_id);
+  Link::State& standing = *state;
+  auto link = std::make_unique<Link>(std::move(state));  // gives back what was lent, whatever comes
+  auto opened = open(standing.login.token.entity_id);
   if (!opened) return nullptr;
-  state->db = std::move(opened->db);
-  state->is_checked = state->stands_in = true;
+  standing.db = std::move(opened->db);
+  standing.is_checked = standing.stands_in = true;
   const Time ends = now() + std::chrono::hours(1);
-  state->session.emplace(opened->who, state->session_id,
-                         std::min(ends, state->login.token.term.expires_at.value_or(ends)), std::nullopt);
-  return std::make_unique<Link>(std::move(state));
+  standing.session.emplace(opened->who, standing.session_id,
+                           std::min(ends, standing.login.token.term.expires_at.value_or(ends)), std::nullopt);
+  return link;
 }
 
 std::unique_ptr<Link> login(const Settings& settings, const SessionPlace& place, const Reach& reach,
