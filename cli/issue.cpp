@@ -6,6 +6,7 @@
 #include "cli/certificates.hpp"
 #include "cli/config.hpp"
 #include "cli/devices.hpp"
+#include "cli/steadfast.hpp"
 #include "workflow/batch.hpp"
 
 namespace ymgr::cli {
@@ -274,6 +275,7 @@ Result run(Invocation& call) {
   how.dry_run = call.globals().dry_run;
   look_early(call, wish);
   auto& bench = call.wiring().workbench();
+  deliver_what_waits(call);
   how.transit_names = call.wiring().keys_looked_for();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
   bench.ask_pin = pin_asker(call, PinPrompt::at_terminal);

@@ -281,7 +281,8 @@ Result tell_heartbeat(Invocation& call) {
 
 Result renew_what_is_due(Invocation& call, Steadfast& steadfast, const RenewOptions& how) {
   if (!how.csr.empty()) throw Error(Code::usage, "--csr is for one certificate", "ymgr renew NAME --csr FILE");
-  const auto due = due_of(call);
+  auto due = due_of(call);
+  due.undelivered = steadfast.undelivered();
   // What a stand-in knows is not whom the team has told.
   const auto answer = steadfast.is_here() ? renew_due_and_tell(call, steadfast.bench(), due, how)
                                           : renew_due(steadfast.bench(), due, how);
@@ -306,7 +307,7 @@ Result run(Invocation& call) {
     if (!due && call.has(option))
       throw Error(Code::usage, std::string(option) + " goes with --due", "ymgr renew --due " + std::string(option));
   const auto how = howof(call);
-  Steadfast steadfast(call);
+  Steadfast steadfast(call, due ? Steadfast::Undelivered::is_told : Steadfast::Undelivered::ends_it);
   auto& bench = steadfast.bench();
   if (const auto jobs = call.number("--jobs", 1, 256)) bench.jobs = static_cast<std::size_t>(*jobs);
   bench.ask_pin = pin_asker(call, due ? PinPrompt::never : PinPrompt::at_terminal);

@@ -67,9 +67,7 @@ Outcome outcome_of(Invocation& call, const std::string& id, const ResumeAnswer& 
 }
 
 /// One operation that can't be resumed must not keep the others waiting.
-Outcome resume_one(Invocation& call, const std::string& id) {
-  Steadfast steadfast(call);
-  auto& bench = steadfast.bench();
+Outcome resume_one(Invocation& call, Workbench& bench, const std::string& id) {
   try {
     return outcome_of(call, id, resume(bench, id));
   } catch (const Error& error) {
@@ -99,7 +97,7 @@ Result run(Invocation& call) {
   }
   std::vector<int> exits;
   for (const auto& each : ids) {
-    auto outcome = id ? outcome_of(call, each, resume(bench, each)) : resume_one(call, each);
+    auto outcome = id ? outcome_of(call, each, resume(bench, each)) : resume_one(call, bench, each);
     result.json.find("operations")->push(std::move(outcome.json));
     result.changed = result.changed || outcome.changed;
     exits.push_back(outcome.exit);

@@ -37,7 +37,7 @@ std::unique_ptr<team::Link> link_to_stand_in(Wiring& wiring, const team::OpenSta
 
 }  // namespace
 
-Steadfast::Steadfast(Invocation& call) : call_(call) {
+Steadfast::Steadfast(Invocation& call, Undelivered undelivered) : call_(call) {
   auto& wiring = call.wiring();
   if (!wiring.is_team()) return;
   try {
@@ -60,7 +60,12 @@ Steadfast::Steadfast(Invocation& call) : call_(call) {
                         describe_distance(now(), noted_at) + ": the next run delivers what comes of it");
     return;
   }
-  deliver_what_waits(call);
+  try {
+    deliver_what_waits(call);
+  } catch (const Error& error) {
+    if (undelivered == Undelivered::ends_it || error.code() == Code::interrupted) throw;
+    undelivered_ = error;
+  }
 }
 
 Workbench& Steadfast::bench() {
@@ -80,6 +85,12 @@ void Steadfast::note() {
 void deliver_what_waits(Invocation& call) {
   auto& wiring = call.wiring();
   if (!wiring.is_team()) return;
+  if (call.globals().dry_run) {
+    if (stand_in::waits(place_of(wiring)))
+      call.notices().warn(
+          "what was done while the database was away waits to be delivered: what follows knows nothing of it");
+    return;
+  }
   const auto done = stand_in::deliver(wiring.workbench(), place_of(wiring));
   if (!done) return;
   call.notices().warn("what was done while the database was away is delivered: operations " +

@@ -1,5 +1,6 @@
 // Commands that go on although a team's database does not answer.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "cli/invocation.hpp"
@@ -11,8 +12,12 @@ namespace ymgr::cli {
 /// done in a stand-in before is delivered first.
 class Steadfast {
  public:
-  explicit Steadfast(Invocation&);
+  /// What can't be delivered ends the command, or is kept for its answer.
+  enum class Undelivered { ends_it, is_told };
+  explicit Steadfast(Invocation&, Undelivered = Undelivered::ends_it);
   Workbench& bench();
+  /// Why what waits was not delivered.
+  const std::optional<Error>& undelivered() const noexcept { return undelivered_; }
   /// It is the real database.
   bool is_here() const noexcept { return is_here_; }
   /// At the end: notes what the next bad day will need. What keeps it from being noted is a warning.
@@ -21,8 +26,9 @@ class Steadfast {
  private:
   bool is_here_ = true;  // the database
   Invocation& call_;
+  std::optional<Error> undelivered_;
 };
-/// What was done while the database was away goes into it.
+/// What was done while the database was away goes into it; with --dry-run a warning says that it waits.
 void deliver_what_waits(Invocation&);
 
 /// What the next login of this kind hangs on, as far as it ends.

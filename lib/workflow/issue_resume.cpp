@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "workflow/issue.hpp"
 
 namespace ymgr {
@@ -12,6 +13,16 @@ void take_rules(Workbench& bench, CertificateItem& item) {
   item.needs_approval = item.needs_approval || needs_approval(rules, to_string(bench.session.identity().role));
 }
 
+/// Renewed or revoked by somebody else since the plan: this renewal would stand beside the other one.
+std::optional<Error> without_need(Workbench& bench, const CertificateItem& item) {
+  const auto before = item.renewed_from.empty() ? std::nullopt : inventory::by_id(bench.db, item.renewed_from);
+  if (!before || before->status == CertificateStatus::active) return std::nullopt;
+  return Error(Code::certificate_state,
+               "the certificate " + before->cert_id + " that " + item.name + " was to be renewed from is " +
+                   std::string(to_string(before->status)) + " by now",
+               "ymgr cert show " + shell_quote(item.name) + " tells what there is");
+}
+
 }  // namespace
 
 std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
@@ -21,11 +32,12 @@ std::vector<CertificateItem> approved_again(Workbench& bench, const std::string&
   for (auto& item : items) {
     if (!item.certificate) {
       take_rules(bench, item);
-      item.error = ask_policy(bench, {item}, action, request_id, events);
+      item.error = without_need(bench, item);
+      if (!item.error) item.error = ask_policy(bench, {item}, action, request_id, events);
     }
     (item.error ? refused : approved).push_back(std::move(item));
   }
-  if (events.empty()) return approved;
+  if (events.empty() && refused.empty()) return approved;
   bench.db.transaction(sql::Access::write, [&] {
     audit::append(bench.db, bench.session.identity().user, events, bench.head_signer);
     for (const auto& item : refused) operations::note_error(bench, request_id, item.position, item.target, *item.error);

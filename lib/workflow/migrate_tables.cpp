@@ -106,6 +106,24 @@ std::string contradictions(const Table& table, const Pair& pair) {
   return names;
 }
 
+void look_up_batch(const Table& table, sql::Connection& team, std::span<Pair> batch) {
+  std::vector<sql::Value> keys;
+  std::unordered_map<std::string, Pair*> by_key;
+  for (std::size_t row = 0; row < batch_size; ++row) {
+    Pair& pair = batch[std::min(row, batch.size() - 1)];
+    for (std::size_t i = 0; i < pair.here.size(); ++i)
+      if (is_key(table.columns[i])) keys.push_back(value_of(pair.here[i]));
+    if (row >= batch.size()) continue;
+    pair.there.clear();
+    by_key.emplace(key_of(table, pair.here), &pair);
+  }
+  team.run(select_there(table), keys, [&](const sql::Row& row) {
+    Record found = read(table, row);
+    if (const auto pair = by_key.find(key_of(table, found)); pair != by_key.end())
+      pair->second->there = std::move(found);
+  });
+}
+
 bool is_behind(const Table& table, const Pair& pair) {
   return table.went_on != nullptr && table.went_on(pair.here, pair.there);
 }
@@ -205,22 +223,9 @@ std::vector<Pair> rows_of(const Table& table, sql::Connection& db, std::string_v
   return rows;
 }
 
-void look_up(const Table& table, sql::Connection& team, std::vector<Pair>& batch) {
-  std::vector<sql::Value> keys;
-  std::unordered_map<std::string, Pair*> by_key;
-  for (std::size_t row = 0; row < batch_size; ++row) {
-    Pair& pair = batch[std::min(row, batch.size() - 1)];
-    for (std::size_t i = 0; i < pair.here.size(); ++i)
-      if (is_key(table.columns[i])) keys.push_back(value_of(pair.here[i]));
-    if (row >= batch.size()) continue;
-    pair.there.clear();
-    by_key.emplace(key_of(table, pair.here), &pair);
-  }
-  team.run(select_there(table), keys, [&](const sql::Row& row) {
-    Record found = read(table, row);
-    if (const auto pair = by_key.find(key_of(table, found)); pair != by_key.end())
-      pair->second->there = std::move(found);
-  });
+void look_up(const Table& table, sql::Connection& team, std::span<Pair> pairs) {
+  for (; !pairs.empty(); pairs = pairs.subspan(std::min(batch_size, pairs.size())))
+    look_up_batch(table, team, pairs.first(std::min(batch_size, pairs.size())));
 }
 
 std::int64_t insert_missing(const Table& table, sql::Connection& team, const std::vector<Pair>& batch) {

@@ -51,8 +51,8 @@ using Visit = std::function<void(std::vector<Pair>& batch)>;
 void walk(const Table&, sql::Connection& profile, const Visit& visit);
 /// All columns as they stand, of the rows that `condition` (what follows the table's name) lets through.
 std::vector<Pair> rows_of(const Table&, sql::Connection&, std::string_view condition, std::span<const sql::Value>);
-/// Finds the team's rows of a batch.
-void look_up(const Table&, sql::Connection& team, std::vector<Pair>& batch);
+/// Finds the team's rows of these, however many.
+void look_up(const Table&, sql::Connection& team, std::span<Pair> pairs);
 /// Inserts those of a batch that the team has not. Inside the caller's transaction. @return how many
 std::int64_t insert_missing(const Table&, sql::Connection& team, const std::vector<Pair>& batch);
 

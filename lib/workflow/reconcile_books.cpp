@@ -13,6 +13,8 @@ namespace ymgr::reconciling {
 namespace {
 
 constexpr std::size_t told_at_most = 100;
+/// A host that could not reach the database delivers within that what it renewed meanwhile.
+constexpr Duration delivery_time = std::chrono::days(7);
 
 /// nullopt: no serial number, so nobody's.
 std::optional<KeptSerials::Entry> entry_of(std::string_view text) {
@@ -96,6 +98,11 @@ class Strangers {
     if (found != requested.end() && (found->second.status == "open" || found->second.status == "waiting")) {
       run_.note("certificate_waiting", certificate.serial,
                 "the CA signed " + name_of(certificate) + " for " + found->second.request_id + ", which has not ended");
+    } else if (const auto before = may_be_renewal_of(certificate, key); issuer != nullptr && before) {
+      run_.note("certificate_waiting", certificate.serial,
+                "the CA signed " + name_of(certificate) + ", which may be the renewal of " + before->cert_id +
+                    " by a host that could not reach the database and has not delivered it" +
+                    (before->host.empty() ? "" : ": " + printable(before->host)));
     } else if (issuer != nullptr && (found != requested.end() || has_row(key))) {
       settle_orphan(certificate, *issuer);
     } else if (++foreign_ <= told_at_most) {
@@ -120,6 +127,16 @@ class Strangers {
   const RequestedKeys& asked_keys() {
     if (!keys_) keys_ = requested_keys(run_.bench.db);
     return *keys_;
+  }
+
+  /// A young certificate with key and names of an active one that is older: that which is in use would be revoked.
+  std::optional<CertificateRow> may_be_renewal_of(const Certificate& certificate, const std::string& key) const {
+    if (certificate.not_before + delivery_time < run_.at) return std::nullopt;
+    for (auto& row : inventory::by_public_key(run_.bench.db, key))
+      if (row.status == CertificateStatus::active && row.sans == certificate.sans &&
+          row.not_before < certificate.not_before)
+        return std::move(row);
+    return std::nullopt;
   }
 
   bool has_row(const std::string& key) const { return !inventory::by_public_key(run_.bench.db, key).empty(); }

@@ -33,6 +33,8 @@ struct DueOptions {
   std::int64_t limit = 0;
   Duration jitter{};                                  // a certificate is due by jitter_of later
   std::function<std::vector<Watched>()> logins = {};  // what this login hangs on, as far as it ends; empty: nothing
+  std::optional<Error> undelivered =
+      {};  // why what a stand-in did can't be delivered: counts like a certificate that failed
 };
 
 inline constexpr Duration usual_jitter = std::chrono::hours(1);

@@ -36,7 +36,8 @@ struct DueCards {
 
 struct DuePlan {
   std::vector<CertificateItem> items;
-  std::vector<Json> failed;  // could not be planned
+  std::set<std::string> names;  // of the items: each is in the plan once
+  std::vector<Json> failed;     // could not be planned
   std::vector<int> exits;
   std::int64_t elsewhere = 0;
   std::vector<Waiting> waiting;
@@ -45,8 +46,8 @@ struct DuePlan {
 void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, const DueCards& cards,
                   Time at, DuePlan& plan) {
   if (!bench.session.may_touch(row.owner) || (!options.force && renewed_recently(bench, row, at))) return;
-  if (operations::find_open(bench.db, "renew", row.name)) {
-    ++plan.elsewhere;
+  if (plan.names.contains(row.name) || operations::find_open(bench.db, "renew", row.name)) {
+    ++plan.elsewhere;  // of the same name as one that is being renewed: the next run takes it
     return;
   }
   auto item = renewal_of(row);
@@ -67,6 +68,7 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOption
     plan.exits.push_back(exit_status(error.kind()));
     return;
   }
+  plan.names.insert(row.name);
   plan.items.push_back(std::move(item));
 }
 
@@ -260,6 +262,11 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
   if (bench.tend) bench.tend();  // the token that came with the environment lasts from night to night
   supersede_replaced(bench);
   RenewAnswer answer, orphans;
+  if (due.undelivered) {
+    orphans.items.push_back(
+        failed_item(Json::object({{"name", "what was done while the database was away"}}), *due.undelivered));
+    orphans.exits.push_back(exit_status(due.undelivered->kind()));
+  }
   PluggedIn plugged(bench);
   finish_orphans(bench, options.request_id, plugged, orphans);
   take_tracked(bench, due, Rehearsal::no, orphans);

@@ -52,23 +52,28 @@ bool takes_all(Workbench& bench, Time at) {
   return count <= most_certificates;
 }
 
-void copy(sql::Connection& from, sql::Connection& to, std::string_view name, std::string_view condition,
-          const Wanted& wanted) {
+struct Noted {
+  const migrate::Table& table;
+  std::vector<migrate::Pair> rows;
+};
+
+Noted read(sql::Connection& db, std::string_view name, std::string_view condition, const Wanted& wanted) {
   const auto& table = table_named(name);
   const bool by_host = condition.find("$1") != std::string_view::npos;
   const sql::Value values[] = {wanted.host, to_micros(wanted.at)};
-  auto rows = migrate::rows_of(table, from, condition, std::span(values).first(by_host ? 2 : 0));
+  auto rows = migrate::rows_of(table, db, condition, std::span(values).first(by_host ? 2 : 0));
   if (name == "certificates") adapt(table, wanted.host, rows);
-  migrate::insert_missing(table, to, rows);
+  return {table, std::move(rows)};
 }
 
-void fill(Workbench& bench, sql::Connection& fresh, const std::string& entity_id) {
-  const Time at = now();
-  const Wanted wanted{bench.self.host, at, takes_all(bench, at)};
-  const auto& who = bench.session.identity();
-  fresh.transaction(sql::Access::write, [&] {
+/// As the database had all of it at one moment: rows refer to each other.
+std::vector<Noted> read_all(Workbench& bench, Time at) {
+  std::vector<Noted> noted;
+  bench.db.transaction(sql::Access::read, [&] {
+    const Wanted wanted{bench.self.host, at, takes_all(bench, at)};
+    noted.clear();
     const auto take = [&](std::string_view table, std::string_view condition) {
-      copy(bench.db, fresh, table, condition, wanted);
+      noted.push_back(read(bench.db, table, condition, wanted));
     };
     take("settings", "WHERE substr(name, 1, 7) = 'policy.'");
     take("issuers", "");
@@ -76,6 +81,16 @@ void fill(Workbench& bench, sql::Connection& fresh, const std::string& entity_id
     take("certificates", wanted.certificates());
     take("certificate_labels", wanted.belonging());
     take("ca_issued", wanted.belonging());
+  });
+  return noted;
+}
+
+void fill(Workbench& bench, sql::Connection& fresh, const std::string& entity_id) {
+  const Time at = now();
+  const auto& who = bench.session.identity();
+  const auto noted = read_all(bench, at);
+  fresh.transaction(sql::Access::write, [&] {
+    for (const auto& [table, rows] : noted) migrate::insert_missing(table, fresh, rows);
     sql::write_setting(fresh, setting::id, new_id("stand-in", at), at);
     sql::write_setting(fresh, setting::entity, entity_id, at);
     sql::write_setting(fresh, setting::user, who.user, at);

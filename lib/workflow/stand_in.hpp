@@ -1,7 +1,7 @@
 // A team's database that does not answer. Renewals and revocations then go on in a stand-in: a SQLite file of this host with the team's
 // policy and CAs, the certificates of this host and what is due of them, as the last command that reached the database noted them. The same
-// workflows run on it: each plan is on disk before Vault is asked to sign. The next command that reaches the database delivers what
-// came of it, in one transaction. Holds no secret: keys are files of this host, or never leave Vault.
+// workflows run on it: each plan is on disk before Vault is asked to sign. The next renew, revoke, resume, issue or reconcile that reaches
+// the database delivers what came of it, in one transaction. Holds no secret: keys are files of this host, or never leave Vault.
 #pragma once
 #include <memory>
 #include <optional>
@@ -36,6 +36,9 @@ struct Opened {
 /// nullopt: nothing was noted for that entity.
 /// @throws Error file-unsafe, database-corrupt · database-busy: another process holds it for longer than `patience`
 std::optional<Opened> open(const Place&, const std::string& entity_id, Duration patience);
+
+/// There is something to deliver, and nobody works with it. @throws Error what open throws
+bool waits(const Place&);
 
 struct Delivery {
   std::int64_t operations = 0, certificates = 0, revocations = 0;

@@ -1,5 +1,7 @@
 // What was done while the database was away, brought into it.
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "base/crypto.hpp"
 #include "base/failpoint.hpp"
@@ -8,7 +10,9 @@
 #include "workflow/genuine.hpp"
 #include "workflow/migrate_tables.hpp"
 #include "workflow/operation.hpp"
+#include "workflow/revoke.hpp"
 #include "workflow/stand_in.hpp"
+#include "workflow/stand_in_collisions.hpp"
 #include "workflow/stand_in_file.hpp"
 
 namespace ymgr::stand_in {
@@ -76,9 +80,85 @@ void check(Workbench& bench, const Source& from) {
   for (const auto& row : certificates(from.db, true)) check_certificate(bench, from, row);
 }
 
-void insert(Workbench& bench, const Source& from, std::string_view name, std::string_view condition) {
-  const auto& table = *std::ranges::find(migrate::tables(), name, &migrate::Table::name);
-  migrate::insert_missing(table, bench.db, migrate::rows_of(table, from.db, condition, {}));
+using Rows = std::vector<migrate::Pair>;
+
+const migrate::Table& table_named(std::string_view name) {
+  return *std::ranges::find(migrate::tables(), name, &migrate::Table::name);
+}
+
+/// Some may be there already: `reconcile` found what the CA signed, or it is the same request id.
+void insert_new(Workbench& bench, const migrate::Table& table, Rows& rows) {
+  migrate::look_up(table, bench.db, rows);
+  migrate::insert_missing(table, bench.db, rows);
+}
+
+void insert(Workbench& bench, const Source& from, std::string_view name, std::string_view condition,
+            const std::function<void(const migrate::Table&, Rows&)>& adapt = {}) {
+  const auto& table = table_named(name);
+  auto rows = migrate::rows_of(table, from.db, condition, {});
+  if (adapt) adapt(table, rows);
+  insert_new(bench, table, rows);
+}
+
+bool is_open(const migrate::Table& table, const migrate::Pair& row, std::string_view column) {
+  const auto state = migrate::text_at(table, row.here, column);
+  return state == "open" || state == "waiting";
+}
+
+/// Operations and their items; what gives way to operations of the database comes as abandoned.
+void insert_operations(Workbench& bench, const Source& from, const Settled& settled) {
+  std::set<std::string> shortened, open;
+  const auto id_of = [](const migrate::Table& table, const migrate::Pair& row) {
+    return migrate::text_at(table, row.here, "request_id");
+  };
+  const auto& item_table = table_named("operation_items");
+  auto items = migrate::rows_of(item_table, from.db, "", {});
+  for (auto& item : items) {
+    const auto id = id_of(item_table, item);
+    const auto position = std::get<std::int64_t>(item.here[migrate::place_of(item_table, "position")]);
+    if (settled.abandoned.contains({id, position})) {
+      item.here[migrate::place_of(item_table, "status")] = std::string("abandoned");
+      shortened.insert(id);
+    } else if (is_open(item_table, item, "status")) {
+      open.insert(id);
+    }
+  }
+  insert(bench, from, "operations", "", [&](const migrate::Table& table, Rows& rows) {
+    for (auto& row : rows) {
+      if (!shortened.contains(id_of(table, row)) || open.contains(id_of(table, row))) continue;
+      row.here[migrate::place_of(table, "state")] = std::string("abandoned");
+      for (const auto* column : {"lease_holder", "lease_until"}) row.here[migrate::place_of(table, column)] = {};
+    }
+  });
+  insert_new(bench, item_table, items);
+}
+
+/// Certificates that were made here, but for those that `reconcile` has found installed meanwhile.
+void insert_certificates(Workbench& bench, const Source& from) {
+  std::set<std::string> known;
+  for (const auto& row : certificates(from.db, true))
+    bench.db.run("SELECT 1 FROM certificates WHERE issuer = $1 AND serial_number = $2", {row.issuer, row.serial},
+                 [&](const sql::Row&) { known.insert(row.cert_id); });
+  const auto drop_known = [&](const migrate::Table& table, Rows& rows) {
+    std::erase_if(
+        rows, [&](const migrate::Pair& row) { return known.contains(migrate::text_at(table, row.here, "cert_id")); });
+  };
+  const std::string new_ones = " WHERE cert_id IN (SELECT cert_id FROM certificates" + std::string(of_it) + ")";
+  insert(bench, from, "certificates", std::string(of_it) + " ORDER BY rowid", drop_known);
+  insert(bench, from, "certificate_labels", new_ones, drop_known);
+  insert(bench, from, "ca_issued", new_ones);
+}
+
+/// A revocation is recorded for the CA, too, which may not have been told yet. What the database knows as stronger stays.
+bool follow_revocation(Workbench& bench, const CertificateRow& row, bool made_here) {
+  if (row.status != CertificateStatus::revoked || !row.revoked_at) return false;
+  const auto reason = reason_of(row.revocation_reason).value_or(Reason::unspecified);
+  const auto theirs = inventory::by_id(bench.db, row.cert_id);
+  const bool is_known = theirs && stays_revoked(*theirs, reason);
+  if (is_known && !made_here) return false;
+  bench.authority.revoke(row.issuer, {row.serial, row.expires_at, reason, *row.revoked_at, row.invalidity_at});
+  if (theirs && !is_known) inventory::mark_revoked(bench.db, row.cert_id, *row.revoked_at, reason, row.invalidity_at);
+  return true;
 }
 
 /// What became of certificates that the database had before.
@@ -88,13 +168,23 @@ std::int64_t follow(Workbench& bench, const Source& from) {
     if (row.status == CertificateStatus::superseded) inventory::supersede(bench.db, row.cert_id);
     if (row.hook_at && *row.hook_at > from.noted_at && row.status == CertificateStatus::active)
       inventory::set_hook_result(bench.db, row.cert_id, row.hook_state, row.hook_message, *row.hook_at);
-    if (row.status != CertificateStatus::revoked || !row.revoked_at) continue;
-    const auto reason = reason_of(row.revocation_reason).value_or(Reason::unspecified);
-    bench.authority.revoke(row.issuer, {row.serial, row.expires_at, reason, *row.revoked_at, row.invalidity_at});
-    inventory::mark_revoked(bench.db, row.cert_id, *row.revoked_at, reason, row.invalidity_at);
-    ++revoked;
+    if (follow_revocation(bench, row, false)) ++revoked;
   }
+  for (const auto& row : certificates(from.db, true))
+    if (follow_revocation(bench, row, true)) ++revoked;
   return revoked;
+}
+
+/// Somebody else told the database meanwhile that the key is compromised.
+void revoke_denied(Workbench& bench, const Source& from) {
+  inventory::DeniedKeys denied(bench.db);
+  for (const auto& row : certificates(from.db, true)) {
+    if (row.status == CertificateStatus::revoked || !denied.contain(row.public_key_sha256)) continue;
+    const Time at = floor_seconds(row.issued_at);
+    bench.authority.revoke(row.issuer, {row.serial, row.expires_at, Reason::key_compromise, at, {}});
+    if (inventory::by_id(bench.db, row.cert_id))
+      inventory::mark_revoked(bench.db, row.cert_id, at, Reason::key_compromise, {});
+  }
 }
 
 void deny_keys(Workbench& bench, const Source& from) {
@@ -127,17 +217,16 @@ bool is_delivered(Workbench& bench, const Source& from) {
 
 Delivery write(Workbench& bench, const Source& from) {
   Delivery done;
-  insert(bench, from, "operations", "");
-  insert(bench, from, "operation_items", "");
-  insert(bench, from, "certificates", std::string(of_it) + " ORDER BY rowid");
-  const std::string new_ones = " WHERE cert_id IN (SELECT cert_id FROM certificates" + std::string(of_it) + ")";
-  insert(bench, from, "certificate_labels", new_ones);
-  insert(bench, from, "ca_issued", new_ones);
+  auto settled = settle_collisions(bench, from.db);
+  insert_operations(bench, from, settled);
+  insert_certificates(bench, from);
   done.revocations = follow(bench, from);
   deny_keys(bench, from);
+  revoke_denied(bench, from);
   done.operations = count(from.db, "operations");
   done.certificates = count(from.db, "certificates" + std::string(of_it));
   auto events = events_of(from);
+  std::ranges::move(settled.events, std::back_inserter(events));
   events.push_back({"", std::string(delivered), from.id,
                     Json::object({{"operations", done.operations},
                                   {"certificates", done.certificates},
@@ -148,6 +237,12 @@ Delivery write(Workbench& bench, const Source& from) {
 }
 
 }  // namespace
+
+bool waits(const Place& place) {
+  if (!exists(place.path())) return false;
+  const auto lock = try_lock(place.path() + ".lock");
+  return lock && exists(place.path()) && has_news(*open_file(place.path()));
+}
 
 std::optional<Delivery> deliver(Workbench& bench, const Place& place) {
   if (!exists(place.path())) return std::nullopt;

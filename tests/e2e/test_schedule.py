@@ -66,6 +66,15 @@ def test_what_was_renewed_is_said_and_told_by_the_exit_status(timer):
     later("renew", "--due", "--detailed-exitcode", exit=0)
 
 
+def test_two_of_the_same_name_are_renewed_one_after_the_other(timer):
+    timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    first = after(timer, 70).json("renew", "--due")
+    assert (first["due"], first["elsewhere"]) == (2, 1), first
+    assert {item["result"] for item in first["items"]} == {"renewed"}
+    second = after(timer, 70).json("renew", "--due")
+    assert [item["name"] for item in second["items"]] == ["www.corp.test"], second
+
+
 def test_hours_to_the_first_expiry_stand_in_every_answer(timer):
     assert timer.json("renew", "--due")["next_expiry_hours"] == 90 * 24 - 1
     assert timer.json("renew", "--due", "--dry-run")["next_expiry_hours"] == 90 * 24 - 1

@@ -1,11 +1,12 @@
 """A team's PostgreSQL is away: renew and revoke go on in a stand-in on the host, and what they did arrives once."""
 
 import json
+import re
 import shutil
 import sqlite3
 
 import pytest
-from harness import FAILPOINT, Ymgr, openssl
+from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
 from team import Team
 from vault_proxy import VaultProxy
 
@@ -156,26 +157,150 @@ def test_a_file_that_was_tampered_with_is_refused(team, host):
         with sqlite3.connect(file) as db:
             db.executescript(script)
         db.close()
-        refused = host.json("renew", "--due", exit=1)
+        beats = count(team, "heartbeats WHERE exit_status = 1")
+        (refused,) = host.json("renew", "--due", exit=1)["items"]  # what is due is renewed all the same
         assert refused["code"] == "database-corrupt" and "reconcile" in refused["suggestion"], (what, refused)
+        assert count(team, "heartbeats WHERE exit_status = 1") == max(beats, 1)
         assert count(team, "certificates WHERE name = 'bait.corp.test'") == 1, what
         for beside in file.parent.glob(file.name + "-*"):
             beside.unlink()
         file.write_bytes(good)
+    with sqlite3.connect(file) as db:
+        db.executescript(TAMPERED["another owner"])
+    db.close()
+    assert host.json("revoke", "bait.corp.test", "--yes", exit=1)["code"] == "database-corrupt"
     for wrong in (b"", b"not a database at all", good[: len(good) // 2]):
         file.write_bytes(wrong)
         host.json("renew", "--due", exit=None if wrong == b"" else 1)
         assert count(team, "certificates WHERE name = 'bait.corp.test'") == 1
     file.write_bytes(good)
     file.chmod(0o666)
-    assert host.json("renew", "--due", exit=2)["code"] == "file-unsafe"
+    assert host.json("renew", "--due", exit=2)["items"][0]["code"] == "file-unsafe"
     file.chmod(0o600)
     host("renew", "--due")
     assert count(team, "certificates WHERE name = 'bait.corp.test'") == 2
 
 
-def test_without_anything_noted_it_is_an_error(host):
+def renewed_while_away(host, name, *more):
+    """Renewed in the stand-in, which is not delivered yet. @return its serial number, as the inventory writes it"""
+    host.away = True
+    host(*NOW, *only(name))
+    for command in more:
+        host(*command)
+    host.away = False
+    text = serial(host, name).strip().split("=")[1]
+    return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
+
+
+def state_of(team, serial_number):
+    found = team.pg.sql(f"SELECT status || ' ' || COALESCE(revocation_reason, '') FROM ymgr.certificates WHERE serial_number = '{serial_number}'")
+    return found.strip()
+
+
+def test_what_was_renewed_is_no_orphan_and_is_delivered_whatever_reconcile_recorded(team, host):
+    issued(host, "found")
+    new = renewed_while_away(host, "found")
+    ada = team.person_box("ada")
+    findings = ada.json("reconcile", "--revoke-orphans", "--yes", exit=None)["items"]
+    assert [found["action"] for found in findings if found["subject"] == new] == ["noted"], findings
+    assert "renewal of cert-" in next(found["message"] for found in findings if found["subject"] == new)
+    team.pg.sql(
+        "INSERT INTO ymgr.ca_issued SELECT issuer_id, '" + new + "', 'cert-x', public_key_sha256, not_after FROM ymgr.ca_issued"
+        " WHERE cert_id = (SELECT cert_id FROM ymgr.certificates WHERE name = 'found.corp.test')"
+    )
+    host("renew", "--due")
+    assert state_of(team, new) == "active"
+
+
+def test_a_rehearsal_delivers_nothing_and_issue_does(team, host):
+    issued(host, "late")
+    new = renewed_while_away(host, "late")
+    file = the_file(host).read_bytes()
+    for command in (["renew", "--due"], ["reconcile"], ["resume", "--all"], ["revoke", "late.corp.test"], ["issue", "x.corp.test"]):
+        said = host(*command, "--dry-run", exit=None).stderr
+        assert "waits to be delivered" in said, (command, said)
+    assert the_file(host).read_bytes() == file and state_of(team, new) == ""
+    said = host("issue", "late.corp.test", "--ensure", "--out", host.box.work / "late").stderr
+    assert "is delivered" in said
+    assert state_of(team, new) == "active" and count(team, "certificates WHERE name = 'late.corp.test'") == 2
+
+
+def test_revocations_arrive_and_weaken_no_reason(team, host):
+    issued(host, "brief")
+    issued(host, "leaked")
+    new = renewed_while_away(
+        host, "brief", ["revoke", "brief.corp.test", "--yes"], ["revoke", "leaked.corp.test", "--reason", "superseded", "--yes"]
+    )
+    team.person_box("ada")("revoke", "leaked.corp.test", "--reason", "keyCompromise", "--yes")
+    host("renew", "--due")
+    assert state_of(team, new) == "revoked unspecified"
+    assert count(team, f"ca_revocations WHERE serial_number = '{new}'") == 1
+    assert count(team, "certificates WHERE name = 'leaked.corp.test' AND revocation_reason = 'keyCompromise'") == 1
+
+
+def test_a_key_that_leaked_meanwhile_leaves_no_certificate(team, host):
+    issued(host, "stolen")
+    new = renewed_while_away(host, "stolen")
+    team.person_box("ada")("revoke", "stolen.corp.test", "--reason", "keyCompromise", "--yes")
+    host("renew", "--due")
+    assert state_of(team, new) == "revoked keyCompromise" and count(team, f"ca_revocations WHERE serial_number = '{new}'") == 1
+
+
+def killed_after_the_plan(team, host, name):
+    host.armed(failpoint="kill@3")("renew", f"{name}.corp.test", "--force", exit=None)
+    assert count(team, f"operations WHERE target = '{name}.corp.test' AND kind = 'renew' AND state = 'open'") == 1
+    assert count(team, f"certificates WHERE name = '{name}.corp.test'") == 1
+
+
+def test_a_renewal_that_was_planned_before_is_not_made_again(team, host):
+    issued(host, "twice")
+    killed_after_the_plan(team, host, "twice")
+    new = renewed_while_away(host, "twice")
+    host("renew", "--due")
+    assert state_of(team, new) == "active" and count(team, "certificates WHERE name = 'twice.corp.test'") == 2
+    assert count(team, "operations WHERE state IN ('open', 'waiting')") == 0
+    assert count(team, "audit_events WHERE event = 'renew.abandoned' AND target = 'twice.corp.test'") == 1
+
+
+def test_a_renewal_of_what_is_not_active_any_more_fails(team, host):
+    issued(host, "gone")
+    killed_after_the_plan(team, host, "gone")
+    team.pg.sql("UPDATE ymgr.certificates SET status = 'superseded' WHERE name = 'gone.corp.test'")
+    (failed,) = host.json("resume", "--all", exit=1)["operations"]
+    assert (failed["state"], failed["code"]) == ("failed", "certificate-state") and "superseded by now" in failed["error"]
+    assert count(team, "certificates WHERE name = 'gone.corp.test'") == 1
+
+
+def set_policy(team, host, version, approval):
+    ada = team.person_box("ada")
+    model = Ymgr(RELEASE, Box(host.box.root / version))
+    model.init()
+    text = re.sub(r"^version: .*$", f"version: {version}", (model.box.profile / "policy.yaml").read_text(), count=1, flags=re.M)
+    model.box.remove()
+    ada("policy", "set", ada.box.file("policy.yaml", text.replace("  tls-server:\n", f"  tls-server:\n{approval}", 1)), "--yes")
+
+
+def test_a_renewal_that_waits_on_both_sides_waits_once(team, host):
+    issued(host, "asked")
+    set_policy(team, host, "v9.1", "    approval: [operator]\n")
+    here = host.json("renew", "asked.corp.test", "--force")
+    host.away = True
+    there = host.json("renew", "asked.corp.test", "--force")
+    host.away = False
+    assert here["state"] == there["state"] == "waiting_approval"
+    assert "is delivered" in host("renew", "--due").stderr
+    states = team.pg.sql("SELECT request_id, state FROM ymgr.operations WHERE target = 'asked.corp.test' AND kind = 'renew'")
+    assert sorted(line.split("|")[1] for line in states.split()) == ["abandoned", "waiting"], states
+    mine = here["resume_id"].replace("resume-", "req-")
+    assert f"{mine}|waiting" in states
+    host("operation", "abandon", mine, "--yes")
+    set_policy(team, host, "v9.2", "")
+
+
+def test_without_anything_noted_it_is_an_error_that_leaves_no_token(team, host):
     shutil.rmtree(host.state)
     host.away = True
+    tokens = team.bao.api("LIST", "auth/token/accessors")["data"]["keys"]
     assert host.json("renew", "--due", exit=8)["code"] == "database-unreachable"
+    assert len(team.bao.api("LIST", "auth/token/accessors")["data"]["keys"]) == len(tokens)
     host.away = False
