@@ -20,6 +20,7 @@ namespace ymgr {
 namespace {
 
 constexpr auto time_to_end = std::chrono::seconds(2);
+constexpr int without_handle = 20;  // milliseconds between two looks at a child whose end wakes nobody
 
 struct Pipe {
   Fd read, write;
@@ -97,10 +98,19 @@ class Running {
     return failed;
   }
 
+  /// What poll() waits at for its end. Empty: there are no descriptors left, or a seccomp profile does not know the call.
+  Fd open_handle() const { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))); }
+
+  /// It stays to be waited for.
+  bool has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+  }
+
   /// Feeds and reads it until it ends or must end.
   Stopped attend() {
-    const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-    if (!handle) return Stopped::no;
+    const Fd handle = open_handle();
+    const long long longest = handle ? 1000 : without_handle;
     const auto until = std::chrono::steady_clock::now() + child_.limit;
     for (;;) {
       const auto left =
@@ -109,12 +119,13 @@ class Running {
       std::array<pollfd, 3> waits{{{handle.get(), POLLIN, 0},
                                    {in_.write ? in_.write.get() : -1, POLLOUT, 0},
                                    {out_.read ? out_.read.get() : -1, POLLIN, 0}}};
-      ::poll(waits.data(), waits.size(), static_cast<int>(std::min<long long>(left, 1000)));
+      ::poll(waits.data(), waits.size(), static_cast<int>(std::min<long long>(left, longest)));
+      const bool ended = handle ? waits[0].revents != 0 : has_ended();
       if (child_.on_signal == Child::OnSignal::stop && interrupted() != 0) return Stopped::signal;
       if (waits[1].revents != 0) feed();
-      if (waits[2].revents != 0 || waits[0].revents != 0) drain();
+      if (waits[2].revents != 0 || ended) drain();
       if (output_.size() > child_.most_output) return Stopped::size;
-      if (waits[0].revents != 0) return Stopped::no;
+      if (ended) return Stopped::no;
     }
   }
 
@@ -137,11 +148,16 @@ class Running {
   }
 
   bool ends_within(Duration time) const {
-    const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-    if (!handle) return true;
+    const Fd handle = open_handle();
     pollfd entry{handle.get(), POLLIN, 0};
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-    return ::poll(&entry, 1, static_cast<int>(limit)) > 0;
+    const auto until = std::chrono::steady_clock::now() + time;
+    for (;;) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+      if (has_ended()) return true;
+      if (left <= 0) return false;
+      ::poll(&entry, 1, static_cast<int>(std::min<long long>(left, handle ? left : without_handle)));
+    }
   }
 
   std::string finish(Stopped stopped) {
