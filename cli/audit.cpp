@@ -9,6 +9,7 @@
 #include "cli/certificates.hpp"
 #include "cli/invocation.hpp"
 #include "workflow/omitted.hpp"
+#include "workflow/operation.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -30,7 +31,7 @@ constexpr Field list_fields[] = {{"events", "array of object", "oldest first"},
                                  {"events.request_id", "?string", "operation it belongs to"},
                                  {"events.event", "string", "what: issue.requested, policy.approved, issued, …"},
                                  {"events.target", "string", "on what"},
-                                 {"events.data", "object", "details"},
+                                 {"events.data", "object", "details; text alone: it was not written by ymgr"},
                                  {"events.hash", "string", "SHA-256 over this row and the hash before it"}};
 constexpr Example list_examples[] = {{"ymgr audit list --target www.example.com", "everything about one name"},
                                      {"ymgr audit list --event 'policy.*' --json", "decisions of the policy"}};
@@ -50,6 +51,12 @@ audit::Query query_of(Invocation& call, std::int64_t limit) {
   return query;
 }
 
+/// Whoever may write the trail past ymgr writes what they like.
+Json data_of(const audit::Row& row) {
+  Json data = journaled(row.data);
+  return data.is_object() ? data : Json::object({{"text", row.data}});
+}
+
 Result run_list(Invocation& call) {
   call.wiring().session().require(Right::read_audit);
   const auto limit = call.number("--limit", 1, 1'000'000).value_or(100);
@@ -62,7 +69,7 @@ Result run_list(Invocation& call) {
                       {"request_id", row.request_id.empty() ? Json() : Json(row.request_id)},
                       {"event", row.event},
                       {"target", row.target},
-                      {"data", parse_json(row.data)},
+                      {"data", data_of(row)},
                       {"hash", row.hash}}));
   return result;
 }

@@ -60,7 +60,7 @@ std::optional<audit::Row> loss_of(sql::Connection& db, const DeviceRow& device) 
 std::int64_t last_unheld(sql::Connection& db, const CertificateRow& row) {
   std::int64_t last = 0;
   for (const auto& event : audit::list(db, {.event = "unheld", .target = row.name}))
-    if (parse_json(event.data).text_or("cert_id", "") == row.cert_id) last = event.seq;
+    if (text_in(journaled(event.data), "cert_id") == row.cert_id) last = event.seq;
   return last;
 }
 
@@ -72,7 +72,7 @@ bool is_revoked_with(sql::Connection& db, const audit::Row& loss, const Certific
   const auto asked =
       audit::list(db, {.request_id = revoked.front().request_id, .event = "revoke.requested", .limit = 1});
   const auto note = revocation_note(loss.target, DeviceStatus::lost);
-  return !asked.empty() && parse_json(asked.front().data).text_or("note", "").starts_with(note);
+  return !asked.empty() && text_in(journaled(asked.front().data), "note").starts_with(note);
 }
 
 bool has_successor(sql::Connection& db, const CertificateRow& row) {

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "sql/settings.hpp"
 #include "sql/statements.hpp"
+#include "workflow/operation.hpp"
 
 namespace ymgr {
 namespace {
@@ -26,7 +27,7 @@ bool is_profile(const LicensePorts& ports) {
 std::vector<std::string> ids_made(sql::Connection& db, const char* event, std::string target = {}) {
   std::vector<std::string> ids;
   for (const auto& row : audit::list(db, {.event = event, .target = std::move(target)}))
-    if (auto id = parse_json(row.data).text_or("installation_id", ""); !id.empty()) ids.push_back(std::move(id));
+    if (auto id = text_in(journaled(row.data), "installation_id"); !id.empty()) ids.push_back(std::move(id));
   return ids;
 }
 
@@ -128,16 +129,20 @@ LicenseHistoryItem item_of(const Entry& entry, const std::vector<VendorKey>& key
   return item;
 }
 
-LicenseHistoryItem item_of(const audit::Row& row) {
-  const Json data = parse_json(row.data);
+/// nullopt: the event was written past ymgr, as whoever may write the trail can, and is none of an installation.
+std::optional<LicenseHistoryItem> item_of(const audit::Row& row, const Json& data) {
   LicenseHistoryItem item;
   item.license_id = row.target;
-  item.customer = data.text_or("customer", "");
-  item.issued_at = parse_time(data.at("issued_at").text());
-  item.expires_at = parse_time(data.at("expires_at").text());
+  item.customer = text_in(data, "customer");
+  try {
+    item.issued_at = parse_time(text_in(data, "issued_at"));
+    item.expires_at = parse_time(text_in(data, "expires_at"));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
   item.installed_at = row.at;
   item.installed_by = row.actor;
-  item.signed_by = data.text_or("signed_by", "");
+  item.signed_by = text_in(data, "signed_by");
   item.kept = "missing";
   return item;
 }
@@ -234,12 +239,14 @@ std::vector<LicenseHistoryItem> license_history(const LicensePorts& ports) {
     kept.push_back(hex(sha256(entry.text)));
   }
   for (const auto& row : audit::list(ports.db, {.event = installed_event})) {
-    const Json data = parse_json(row.data);
-    const auto digest = data.text_or("sha256", "");
-    const bool is_here = is_profile(ports) || data.text_or("installation_id", "") == here;  // not a moved profile's
+    const Json data = journaled(row.data);
+    const auto digest = text_in(data, "sha256");
+    const bool is_here = is_profile(ports) || text_in(data, "installation_id") == here;  // not a moved profile's
     if (!is_here || std::ranges::find(kept, digest) != kept.end()) continue;
+    auto item = item_of(row, data);
+    if (!item) continue;
     kept.push_back(digest);
-    items.push_back(item_of(row));
+    items.push_back(std::move(*item));
   }
   std::ranges::stable_sort(items, {}, &LicenseHistoryItem::installed_at);
   return items;

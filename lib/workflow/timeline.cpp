@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "workflow/operation.hpp"
+
 namespace ymgr {
 namespace {
 
@@ -22,11 +24,10 @@ std::string detail_of(const audit::Row& event, const Json& data) {
   std::string text;
   if (const auto* violations = data.find("violations"); violations != nullptr && violations->is_array())
     for (const auto& violation : violations->items())
-      text += (text.empty() ? "" : "; ") + violation.text_or("message", "");
-  if (!text.empty()) return "policy " + data.text_or("policy_version", "") + ": " + text;
+      text += (text.empty() ? "" : "; ") + text_in(violation, "message");
+  if (!text.empty()) return "policy " + text_in(data, "policy_version") + ": " + text;
   for (const std::string_view member : {"message", "error"})
-    if (const auto* found = data.find(member); found != nullptr && found->is_text() && !found->text().empty())
-      return found->text();
+    if (auto found = text_in(data, member); !found.empty()) return found;
   return "by " + event.actor;
 }
 
@@ -66,8 +67,8 @@ std::vector<Happening> timeline(sql::Connection& db, const CertificateRow& row, 
   }
   for (const auto& event : events) {
     if (!is_telling(event)) continue;
-    const Json data = parse_json(event.data);
-    told.push_back({event.at, event.event, data.text_or("cert_id", ""), detail_of(event, data)});
+    const Json data = journaled(event.data);
+    told.push_back({event.at, event.event, text_in(data, "cert_id"), detail_of(event, data)});
   }
   add_ahead(told, row, at);
   std::ranges::stable_sort(told, {}, &Happening::at);

@@ -154,6 +154,21 @@ def test_rows_that_cannot_be_read_stop_nobody_else(team, admin, web, begun):
     assert as_user(oscar, "oscar", "resume", "--all")["operations"] == []
 
 
+@pytest.mark.parametrize("data", ["junk", "[]", '{"cert_id": 1, "sha256": 2, "message": 3, "violations": [4]}'])
+def test_an_audit_event_that_cannot_be_read_stops_nobody(team, admin, web, data):
+    for event in ("x.failed", "license.installed"):
+        done(
+            team.member("user"),
+            f"INSERT INTO ymgr.audit_events (request_id, event, target, data) VALUES ('', '{event}', '{web['name']}', '{data}')",
+        )
+    told = as_user(admin, "ada", "cert", "explain", web["name"])["timeline"]
+    assert "x.failed" in {one["what"] for one in told}
+    assert as_user(admin, "ada", "license", "history")["licenses"] == []
+    events = as_user(admin, "ada", "audit", "list", "--event", "x.failed")["events"]
+    assert all(isinstance(one["data"], dict) for one in events) and events
+    as_user(admin, "ada", "audit", "verify")
+
+
 def test_a_name_that_somebody_holds_is_said_whose_and_can_be_freed(team, admin, web, begun):
     oscar, uma = team.person_box("oscar"), team.person_box("uma")
     held = begun(team.member("user"), "held.corp.test", '{"made": "up"}')
