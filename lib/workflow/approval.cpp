@@ -14,12 +14,13 @@ void require_second_person(Workbench& bench, const StoredOperation& op) {
     throw Error(Code::role_denied, "nobody approves the own request " + op.request_id, "ask somebody else");
 }
 
+/// Also what somebody approved whose signature then failed: whoever approves now takes their place.
 std::vector<CertificateItem> awaiting(Workbench& bench, const std::string& request_id) {
   std::vector<CertificateItem> items;
   for (const auto& stored : operations::items(bench.db, request_id)) {
     if (stored.status != "open" && stored.status != "waiting") continue;
     auto item = CertificateItem::from(stored);
-    if (awaits_approval(item) && item.state == "csr_created") items.push_back(std::move(item));
+    if (item.needs_approval && item.state == "csr_created") items.push_back(std::move(item));
   }
   return items;
 }

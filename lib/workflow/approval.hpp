@@ -18,7 +18,7 @@ struct ApprovalRequest {
 /// right to approve · usage: it waits for no approval
 ApprovalRequest approval_request(Workbench&, std::string_view id);
 
-/// Signs what was looked at, as the policy of today has it for the approver, and goes on as far as this host can: what ends in
+/// Signs what was looked at, also where an approval before this one came to no signature, as the policy of today has it for the approver, and goes on as far as this host can: what ends in
 /// files of another host is delivered there, by the requester's `ymgr resume`.
 /// @throws Error version-conflict: it is not what was looked at any more; and what approval_request throws
 CertificateAnswer approve(Workbench&, const ApprovalRequest&, std::string_view note);

@@ -23,6 +23,12 @@ std::optional<Error> without_need(Workbench& bench, const CertificateItem& item)
                "ymgr cert show " + shell_quote(item.name) + " tells what there is");
 }
 
+/// In a team whoever approved signs, with the own rights; for everybody else the item waits as before. What failed there is approved
+/// anew.
+bool is_for_another(Workbench& bench, const CertificateItem& item) {
+  return !bench.session.has_data_key() && item.approved_by != bench.session.identity().user;
+}
+
 }  // namespace
 
 std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
@@ -32,6 +38,7 @@ std::vector<CertificateItem> approved_again(Workbench& bench, const std::string&
   for (auto& item : items) {
     if (!item.certificate) {
       take_rules(bench, item);
+      if (is_for_another(bench, item)) item.approved_by.clear();
       item.error = without_need(bench, item);
       if (!item.error) item.error = ask_policy(bench, {item}, action, request_id, events);
     }

@@ -54,9 +54,23 @@ def test_a_modified_client_that_approves_itself_can_not_sign(team, uma, tmp_path
     asked = uma.json("issue", "wiki.corp.test", "--key-store", "file", "--out", tmp_path / "tls")
     reference = asked["audit_reference"]
     team.pg.sql(
-        "UPDATE ymgr.operation_items SET data = replace(data, '\"approved_by\":\"\"', '\"approved_by\":\"oscar\"') "
+        "UPDATE ymgr.operation_items SET data = replace(data, '\"approved_by\":\"\"', '\"approved_by\":\"uma\"') "
         f"WHERE request_id = '{reference}'"
     )
     refused = uma.json("resume", asked["resume_id"], exit=None)
     assert refused["success"] is False or refused["operations"][0]["success"] is False, refused
     assert team.pg.sql("SELECT count(*) FROM ymgr.certificates WHERE name = 'wiki.corp.test'").strip() == "0"
+
+
+def test_an_approval_that_came_to_no_signature_is_given_again(team, uma, oscar, tmp_path):
+    """Vault was away, or the approver's process was killed, after the approval was noted."""
+    asked = uma.json("issue", "shop.corp.test", "--key-store", "file", "--out", tmp_path / "tls")
+    reference = asked["audit_reference"]
+    team.pg.sql(
+        "UPDATE ymgr.operation_items SET status = 'open', data = replace(data, '\"approved_by\":\"\"', '\"approved_by\":\"oscar\"') "
+        f"WHERE request_id = '{reference}'; UPDATE ymgr.operations SET state = 'open' WHERE request_id = '{reference}'"
+    )
+    assert uma.json("resume", asked["resume_id"])["operations"][0]["state"] == "waiting_approval"
+    assert oscar.json("operation", "approve", reference, "--yes")["items"][0]["success"] is True
+    assert uma.json("resume", asked["resume_id"])["operations"][0]["state"] == "done"
+    assert team.pg.sql("SELECT issued_by FROM ymgr.certificates WHERE name = 'shop.corp.test'").strip() == "oscar"
