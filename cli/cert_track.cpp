@@ -33,7 +33,7 @@ constexpr Field fields[] = {{"items", "array of object", "one a certificate, or 
                             {"items.name", "?string", "common name, or the first of its names"},
                             {"items.source", "string", "file:PATH, tls:HOST:PORT or ca:SERIAL"},
                             {"items.host", "?string", "the host that looked"},
-                            {"items.status", "?string", "tracked or expired"},
+                            {"items.status", "?string", "tracked, expired, or replaced by ours"},
                             {"items.subject", "?string", "distinguished name"},
                             {"items.sans", "?array of string", "names, as KIND:VALUE"},
                             {"items.serial_number", "?string", "upper-case hex with colons"},
@@ -111,15 +111,17 @@ constexpr Argument untrack_arguments[] = {{"CERT", "track_id, source or name", A
 constexpr Field untrack_fields[] = {{"track_id", "string", "its id"},
                                     {"name", "string", "its name"},
                                     {"source", "string", "where it was found"},
-                                    {"status", "string", "untracked"}};
+                                    {"status", "string", "untracked; tracked with --dry-run"}};
 constexpr Example untrack_examples[] = {
     {"ymgr cert untrack www.example.com", "watched no longer; nothing else happens to it"}};
 
 Result run_untrack(Invocation& call) {
   auto& bench = call.wiring().workbench();
-  const auto row = untrack(bench, call.text("CERT"), call.globals().dry_run ? Rehearsal::yes : Rehearsal::no);
-  Result result{.text = printable(row.name) + " (" + printable(row.source) + ") is watched no longer\n",
-                .changed = true};
+  const bool dry_run = call.globals().dry_run;
+  const auto row = untrack(bench, call.text("CERT"), dry_run ? Rehearsal::yes : Rehearsal::no);
+  Result result{.text = printable(row.name) + " (" + printable(row.source) + ") " +
+                        (dry_run ? "would be watched no longer" : "is watched no longer") + "\n",
+                .changed = !dry_run};
   result.json =
       Json::object({{"track_id", row.track_id}, {"name", row.name}, {"source", row.source}, {"status", row.status}});
   return result;
@@ -135,8 +137,8 @@ constinit const Command cert_track_command = {
         "Takes certificates of other CAs into the inventory, to be told of before they expire: `renew --due` counts "
         "them as waiting and in its first expiry, `cert list --select status=tracked` lists them. They stand "
         "apart from our own: nothing revokes them, `reconcile` does not count them. What is ours already is left "
-        "alone. Said again for the same place, it looks whether another certificate is there by now; put it before "
-        "`renew --due` in the timer.\n\n"
+        "alone. Said again for the same place, it looks whether another certificate is there by now, and keeps owner "
+        "and successor where none is given; put it before `renew --due` in the timer. `cert untrack` ends both.\n\n"
         "Of a server the certificate is taken that it shows for the name, whatever that is worth; STARTTLS is not "
         "understood. Of a file the first certificate counts. `--renew --out FOLDER` has our CA issue a certificate "
         "with the same names and a new key into that folder when it is due.",

@@ -16,12 +16,23 @@ constexpr std::string_view columns =
     "track_id, source, host, name, subject, sans, serial_number, issuer, key_algorithm, public_key_sha256, not_before, "
     "expires_at, renew_at, fingerprint, pem, owner, profile, installation, status, tracked_at, tracked_by, seen_at";
 
+/// None where that can't be read: a row that somebody wrote past ymgr must not stop others.
+std::vector<std::string> sans_of(std::string_view text) {
+  std::vector<std::string> sans;
+  try {
+    const Json list = parse_json(text);
+    for (const auto& san : list.items()) sans.push_back(san.text());
+  } catch (const Error& error) {
+    if (error.code() != Code::json_invalid) throw;
+  }
+  return sans;
+}
+
 TrackedRow read(const sql::Row& row) {
   TrackedRow one;
   std::string* const texts[] = {&one.track_id, &one.source, &one.host, &one.name, &one.subject};
   for (int i = 0; i < 5; ++i) *texts[i] = row.text(i);
-  const Json sans = parse_json(row.text(5));
-  for (const auto& san : sans.items()) one.sans.push_back(san.text());
+  one.sans = sans_of(row.text(5));
   one.serial = row.text(6);
   one.issuer = row.text(7);
   one.key_algorithm = row.text(8);
@@ -102,12 +113,21 @@ void update(sql::Connection& db, const TrackedRow& row, std::string_view sans) {
   db.run(
       "UPDATE tracked_certificates SET name = $2, subject = $3, sans = $4, serial_number = $5, issuer = $6, "
       "key_algorithm = $7, public_key_sha256 = $8, not_before = $9, expires_at = $10, renew_at = $11, fingerprint = "
-      "$12, pem = $13, owner = $14, profile = $15, installation = $16, status = 'tracked', seen_at = $17 WHERE "
-      "track_id "
-      "= $1",
+      "$12, pem = $13, owner = $14, profile = $15, installation = $16, status = $17, seen_at = $18 WHERE "
+      "track_id = $1",
       {row.track_id, row.name, row.subject, sans, row.serial, row.issuer, row.key_algorithm, row.public_key_sha256,
        to_micros(row.not_before), to_micros(row.expires_at), to_micros(row.renew_at), row.fingerprint, row.pem,
-       row.owner, or_null(row.profile), or_null(row.installation), to_micros(row.seen_at)});
+       row.owner, or_null(row.profile), or_null(row.installation), row.status, to_micros(row.seen_at)});
+}
+
+/// What nobody says anew stays as it was said before, unless somebody ended the watch.
+void keep_wishes(const TrackedRow& before, TrackedRow& row) {
+  if (before.status == "untracked") return;
+  if (row.owner.empty()) row.owner = before.owner;
+  if (!row.installation.empty()) return;
+  row.profile = before.profile;
+  row.installation = before.installation;
+  if (before.fingerprint == row.fingerprint) row.status = before.status;  // its successor is there
 }
 
 }  // namespace
@@ -147,6 +167,7 @@ Change put(sql::Connection& db, TrackedRow& row) {
   const auto there = find(db, "host = $1 AND source = $2", place);
   const std::string sans = dump_json(Json::texts(row.sans));
   if (there.empty()) {
+    if (row.owner.empty()) row.owner = row.tracked_by;
     row.track_id = new_id("track", row.seen_at);
     row.tracked_at = row.seen_at;
     insert(db, row, sans);
@@ -155,9 +176,11 @@ Change put(sql::Connection& db, TrackedRow& row) {
   const auto& before = there.front();
   row.track_id = before.track_id;
   row.tracked_at = before.tracked_at;
+  keep_wishes(before, row);
+  if (row.owner.empty()) row.owner = row.tracked_by;
   row.tracked_by = before.tracked_by;
   update(db, row, sans);
-  const bool same = before.fingerprint == row.fingerprint && before.status == "tracked" && before.owner == row.owner &&
+  const bool same = before.fingerprint == row.fingerprint && before.status == row.status && before.owner == row.owner &&
                     before.installation == row.installation && before.profile == row.profile;
   return same ? Change::unchanged : Change::changed;
 }
@@ -173,6 +196,11 @@ std::vector<TrackedRow> list(sql::Connection& db, const Selection& selection) {
 std::vector<TrackedRow> due(sql::Connection& db, Time at) {
   const sql::Value values[] = {to_micros(at)};
   return find(db, "status = 'tracked' AND renew_at <= $1 ORDER BY expires_at, track_id", values);
+}
+
+std::vector<TrackedRow> ending(sql::Connection& db, Time from, Time to) {
+  const sql::Value values[] = {to_micros(from), to_micros(to)};
+  return find(db, "status = 'tracked' AND expires_at > $1 AND expires_at <= $2 ORDER BY expires_at, track_id", values);
 }
 
 TrackedRow resolve(sql::Connection& db, std::string_view argument) {

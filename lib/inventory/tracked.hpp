@@ -36,12 +36,16 @@ TrackedRow row_of(const Certificate&);
 /// added: not known from there · changed: another certificate than the last time, or under other conditions
 enum class Change { added, changed, unchanged };
 std::string_view to_string(Change) noexcept;
-/// By host and source; fills in the id. What was untracked is tracked again. In the caller's transaction.
+/// By host and source; fills in the id, and what nobody gave: owner, profile and installation stay what they were (an owner that
+/// nobody ever gave is who tracks it). What was untracked is tracked anew; what was replaced stays so until another certificate is there, or
+/// another successor is asked for. In the caller's transaction.
 Change put(sql::Connection&, TrackedRow&);
 /// Soonest expiry first; only those that are tracked now. Conditions of `selection`: name, owner, host, expires-before,
 /// expires-after, status; others fit none of them.
 std::vector<TrackedRow> list(sql::Connection&, const Selection& selection);
 std::vector<TrackedRow> due(sql::Connection&, Time at);
+/// Those whose end is later than `from` and not later than `to`, soonest first.
+std::vector<TrackedRow> ending(sql::Connection&, Time from, Time to);
 /// By id, source or name. @throws Error certificate-not-found, certificate-ambiguous
 TrackedRow resolve(sql::Connection&, std::string_view argument);
 /// `status`: replaced or untracked.

@@ -60,7 +60,7 @@ TrackedRow row_for(Workbench& bench, const Sighting& one, const TrackOptions& op
   const auto& user = bench.session.identity().user;
   row.source = one.source;
   row.host = bench.self.host;
-  row.owner = options.owner.empty() ? user : options.owner;
+  row.owner = options.owner;
   row.tracked_by = user;
   row.seen_at = now();
   if (!options.place) return row;
@@ -80,11 +80,13 @@ void take(Workbench& bench, const Sighting& one, const TrackOptions& options, Tr
   std::string_view result = "planned";
   if (tracked::is_ours(bench.db, *one.certificate)) {
     result = "ours";
+    row.profile = row.installation = {};
   } else if (!options.dry_run) {
     const auto change = tracked::put(bench.db, row);
     if (change != tracked::Change::unchanged) events.push_back(event_of("cert.tracked", row));
     result = tracked::to_string(change);
   }
+  if (row.owner.empty()) row.owner = row.tracked_by;
   answer.items.push_back(about(row, result, row.seen_at));
   answer.exits.push_back(0);
 }
@@ -93,7 +95,7 @@ void save_place(Workbench& bench, const std::vector<Sighting>& found, const Trac
   if (!options.place) return;
   if (found.size() != 1)
     throw Error(Code::usage, "one folder takes one certificate's successor", "track each with an --out of its own");
-  if (!found.front().certificate || options.dry_run) return;
+  if (!found.front().certificate || options.dry_run || tracked::is_ours(bench.db, *found.front().certificate)) return;
   auto place = *options.place;
   place.name = tracked::row_of(*found.front().certificate).name;
   bench.policy.profile(options.profile);
@@ -115,12 +117,18 @@ IssueRequest successor_of(Workbench& bench, const TrackedRow& row) {
   return request;
 }
 
+/// A request that waits for somebody is no certificate yet.
+bool is_there(const Json& item) {
+  const auto result = item.text_or("result", "");
+  return result == "issued" || result == "unchanged";
+}
+
 void replace(Workbench& bench, const TrackedRow& row, TrackedDue& done) {
   const auto issued = issue(bench, {successor_of(bench, row)}, {.request_id = {}, .when_active = WhenActive::ensure});
   done.items.insert(done.items.end(), issued.items.begin(), issued.items.end());
   done.exits.push_back(issued.exit);
   done.changed = done.changed || issued.changed;
-  if (issued.exit != 0) return;
+  if (issued.exit != 0 || !std::ranges::all_of(issued.items, is_there)) return;
   bench.db.transaction(sql::Access::write, [&] {
     tracked::end(bench.db, row.track_id, "replaced", now());
     audit::append(bench.db, bench.session.identity().user, {event_of("cert.replaced", row)}, bench.head_signer);
@@ -210,7 +218,7 @@ std::vector<Sighting> look_in_ca(Workbench& bench) {
 }
 
 std::vector<Sighting> look_at(const std::string& word, const std::string& folder, Depth depth, Duration timeout) {
-  const std::string path = word.starts_with('/') ? word : folder + "/" + word;
+  const std::string path = fs::path(word.starts_with('/') ? word : folder + "/" + word).lexically_normal().string();
   if (is_folder(path)) return look_in_folder(path, depth);
   if (!exists(path) && is_server_word(word)) return {look_at_server(word, timeout)};
   return {look_in_file(path)};
@@ -253,8 +261,8 @@ TrackedRow untrack(Workbench& bench, const std::string& argument, Rehearsal rehe
   bench.db.transaction(sql::Access::write, [&] {
     row = tracked::resolve(bench.db, argument);
     bench.session.require_touch(row.owner, "the watch over " + row.name);
-    row.status = "untracked";
     if (rehearsal == Rehearsal::yes) return;
+    row.status = "untracked";
     tracked::end(bench.db, row.track_id, row.status, now());
     audit::append(bench.db, bench.session.identity().user, {event_of("cert.untracked", row)}, bench.head_signer);
   });

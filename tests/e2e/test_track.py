@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from harness import FAILPOINT, RELEASE, Ymgr, free_port, listening, openssl, wait_for
+from test_approval import want_approval
 
 
 def foreign(folder, name, days=90):
@@ -114,10 +115,57 @@ def test_our_ca_follows_when_it_is_asked_to(ymgr, box):
     assert there.json("cert", "list", "--select", "status=tracked")["certificates"] == []
 
 
+def at_night(box, days):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    env = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    return Ymgr(FAILPOINT, box, env).armed(clock=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def test_a_look_at_the_same_place_keeps_what_was_wished_for_it(ymgr, box):
+    tls = box.work / "tls"
+    tls.mkdir()
+    foreign(tls, "moving.corp.test", days=5)
+    ymgr("user", "add", "bob", "--role", "user", "--password-file", box.secret("bob.password", "another good password"))
+    ymgr("cert", "track", "tls/moving.corp.test.pem", "--renew", "--out", box.work / "ours", "--owner", "bob")
+    (again,) = ymgr.json("cert", "track", "tls", "--recursive")["items"]
+    assert (again["result"], again["owner"], again["installation"]) == ("unchanged", "bob", "moving.corp.test")
+    there = at_night(box, 4)
+    assert there.json("renew", "--due")["items"][0]["result"] == "issued"
+    (replaced,) = there.json("cert", "track", "tls")["items"]
+    assert (replaced["result"], replaced["status"]) == ("unchanged", "replaced")
+    assert there.json("cert", "list", "--select", "status=tracked")["certificates"] == []
+    foreign(tls, "moving.corp.test", days=50)
+    assert there.json("cert", "track", "tls")["items"][0]["status"] == "tracked"
+    there("cert", "untrack", "moving.corp.test")
+    (anew,) = there.json("cert", "track", "tls")["items"]
+    assert (anew["result"], anew["owner"], anew["installation"]) == ("changed", "alice", None)
+
+
+def test_what_waits_for_approval_has_replaced_nothing(ymgr, box):
+    want_approval(ymgr, "admin")
+    foreign(box.work, "moving.corp.test", days=5)
+    ymgr("cert", "track", "moving.corp.test.pem", "--renew", "--out", box.work / "ours")
+    there = at_night(box, 4)
+    for _ in range(2):
+        assert there.json("renew", "--due")["items"][0]["state"] == "waiting_approval"
+        (watched,) = there.json("cert", "list", "--select", "status=tracked")["certificates"]
+        assert watched["name"] == "moving.corp.test"
+
+
+def test_what_is_ours_gets_no_place_for_a_successor(ymgr, box):
+    ymgr("issue", "own.corp.test")
+    ymgr("cert", "export", "own.corp.test", "--out", "own.pem")
+    (own,) = ymgr.json("cert", "track", "own.pem", "--renew", "--out", box.work / "ours")["items"]
+    assert (own["result"], own["installation"]) == ("ours", None)
+    assert not list((box.profile / "install.d").glob("*"))
+
+
 def test_untrack_ends_the_watch_and_nothing_else(ymgr, box):
     certificate = foreign(box.work, "gone.test")
     ymgr("cert", "track", certificate)
-    assert ymgr.json("cert", "untrack", "gone.test", "--dry-run")["name"] == "gone.test"
+    planned = ymgr("cert", "untrack", "gone.test", "--dry-run", "--detailed-exitcode")
+    assert "gone.test" in planned.stdout and "would be watched no longer" in planned.stdout
+    assert ymgr.json("cert", "untrack", "gone.test", "--dry-run")["status"] == "tracked"
     assert ymgr.json("cert", "untrack", f"file:{certificate}")["status"] == "untracked"
     assert ymgr.json("cert", "untrack", "gone.test", exit=3)["code"] == "certificate-not-found"
     assert certificate.exists()
