@@ -136,14 +136,14 @@ constexpr Field list_fields[] = {
     {"notices.state", "string", "owed, sending, sent or dropped: it was over before it went out"},
     {"notices.id", "string", "the same however often it is sent"},
     {"notices.kind", "string", "expiry, failure or recovery"},
-    {"notices.name", "string", "certificate, or what failed"},
+    {"notices.name", "string", "certificate, or what ends or failed"},
     {"notices.cert_id", "?string", "certificate that it is about"},
     {"notices.owner", "?string", "person it belongs to"},
     {"notices.host", "?string", "where it is installed, or where something failed"},
     {"notices.expires_at", "?time", "its end"},
     {"notices.window_days", "?integer", "of an expiry: the window; 0: it had expired"},
     {"notices.code", "?string", "of a failure"},
-    {"notices.message", "?string", "of a failure"},
+    {"notices.message", "?string", "of a failure; of an expiry: where it was seen, or what to do"},
     {"notices.attempts", "integer", "how often it was tried"},
     {"notices.repeated", "boolean", "an attempt had no answer, so it may have come twice"},
     {"notices.error", "?string", "of the last attempt that failed"},
@@ -183,12 +183,13 @@ Result run_list(Invocation& call) {
 
 }  // namespace
 
-void tell_of_run(Invocation& call, const notices::Failures& run) {
+void tell_of_run(Invocation& call, const notices::Failures& run, const std::vector<Watched>* watched) {
   try {
     const auto channels = notice_channels(call.wiring().config(), environment_for_others());
     auto& bench = call.wiring().workbench();
     if (channels.empty() || !allows(bench.session.identity().role, Right::reconcile)) return;
-    for (const auto& delivery : notices::send_due(bench, notice_settings(call.wiring().config()), channels, &run))
+    for (const auto& delivery :
+         notices::send_due(bench, notice_settings(call.wiring().config()), channels, &run, watched))
       if (delivery.error)
         call.notices().warn("notices are owed by " + delivery.channel + ": " + delivery.error->what());
   } catch (const Error& error) {  // the renewal is what counts
@@ -200,10 +201,10 @@ RenewAnswer renew_due_and_tell(Invocation& call, Workbench& bench, const DueOpti
   if (options.dry_run) return renew_due(bench, due, options);
   try {
     auto answer = renew_due(bench, due, options);
-    tell_of_run(call, notices::failures_of(answer, bench.self.host));
+    tell_of_run(call, notices::failures_of(answer, bench.self.host), &answer.watched);
     return answer;
   } catch (const Error& error) {
-    if (error.code() != Code::interrupted) tell_of_run(call, notices::failures_of(error, bench.self.host));
+    if (error.code() != Code::interrupted) tell_of_run(call, notices::failures_of(error, bench.self.host), nullptr);
     throw;
   }
 }
@@ -228,9 +229,11 @@ constinit const Command notify_send_command = {
     .description =
         "Tells of certificates that nobody has renewed although it is time, once in each window of `notify.windows` "
         "and "
-        "once when they have expired; of renewals, hooks and scheduled runs that fail, once, again when the reason "
+        "once when they have expired, those of other CAs that are watched among them; of renewals, hooks and scheduled "
+        "runs that fail, once, again when the reason "
         "changes, and when they work again. One digest a channel. What was renewed or revoked is left out. `ymgr renew "
-        "--due` does the same at its end, so a timer of its own is needed only where nothing is renewed.\n\n"
+        "--due` does the same at its end, and tells of CAs, CRLs and its own token when their end is near, so a timer "
+        "of its own is needed only where nothing is renewed.\n\n"
         "Each channel has its own account: one that is down is owed its notices, and the next run sends them; the "
         "others are not told again. A notice whose answer got lost is sent again, and says so; its id stays the same. "
         "Without a renewal before it, a certificate is given a day (at most half of what is left) to be renewed.",

@@ -32,7 +32,7 @@ std::string who_and_where(const Notice& notice) {
 std::string expiry_line(const Notice& notice, Time at) {
   const Time end = notice.expires_at.value_or(at);
   return notice.name + (end < at ? " has expired, " : " expires ") + describe_distance(at, end) + " (" +
-         format_time(end) + ")" + who_and_where(notice);
+         format_time(end) + ")" + who_and_where(notice) + (notice.message.empty() ? "" : "; " + notice.message);
 }
 
 struct Section {

@@ -27,9 +27,10 @@ struct Notice {
   std::string name;                  // of the certificate, or of the host that a whole run failed on
   std::string cert_id, owner, host;  // where there are such
   std::optional<Time> expires_at;
-  int window_days = 0;        // of an expiry: which limit was passed; 0: it has expired
-  std::string code, message;  // of a failure, and what failed before a recovery
-  bool repeated = false;      // it may have been sent before, without an answer
+  int window_days = 0;  // of an expiry: which limit was passed; 0: it has expired
+  std::string code,
+      message;            // of a failure, and what failed before a recovery; of an expiry: what is to be known besides
+  bool repeated = false;  // it may have been sent before, without an answer
 };
 
 struct Digest {

@@ -93,6 +93,22 @@ void add_authorities(Samples& out, const std::vector<Authority>& authorities) {
     if (ca.crl_next_update) out.add(labels_of(ca), *ca.crl_next_update);
 }
 
+/// One certificate may have been seen at several places, each of them watched.
+void add_tracked(Samples& out, sql::Connection& db, int column) {
+  db.run(
+      "SELECT name, owner, serial_number, issuer, host, source, expires_at, renew_at FROM tracked_certificates WHERE "
+      "status = 'tracked' ORDER BY expires_at, track_id",
+      {}, [&](const sql::Row& row) {
+        out.add({{"name", row.text(0)},
+                 {"owner", row.text(1)},
+                 {"serial", row.text(2)},
+                 {"ca", row.text(3)},
+                 {"host", row.text(4)},
+                 {"source", row.text(5)}},
+                from_micros(row.integer(column)));
+      });
+}
+
 /// Serial numbers are unique for each CA, so that no two samples have the same labels.
 void add_certificates(Samples& out, sql::Connection& db, std::string_view name, std::string_view help, int column) {
   out.begin(name, help);
@@ -108,6 +124,7 @@ void add_certificates(Samples& out, sql::Connection& db, std::string_view name, 
                  {"host", row.text(5)}},
                 from_micros(row.integer(column)));
       });
+  add_tracked(out, db, column);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ struct Facts {
 using Write = std::function<void(std::string_view)>;
 
 /// All metrics, piece by piece; each name has its HELP and TYPE once and its samples together. Per certificate: those that are
-/// neither revoked nor replaced, expired ones included. In one read transaction.
+/// neither revoked nor replaced, expired ones included; those from elsewhere that are watched have the label `source`. In one read transaction.
 void write_metrics(sql::Connection&, const Report&, const std::vector<NamedCount>& statuses, const Facts&,
                    const Write& write);
 /// In double quotes: backslash, quote and line feed escaped; control characters as printable() has them.

@@ -42,9 +42,10 @@ Delivery serve(Workbench& bench, const Channel& channel) {
   return delivery;
 }
 
-void record_all(Workbench& bench, const Settings& settings, std::span<const Channel> channels, const Failures* run) {
+void record_all(Workbench& bench, const Settings& settings, std::span<const Channel> channels, const Failures* run,
+                const std::vector<Watched>* watched) {
   const Time at = now();
-  const auto known = facts(bench, settings, run, at);
+  const auto known = facts(bench, settings, run, watched, at);
   for (const auto& channel : channels) record(bench, channel.name, known, at);
 }
 
@@ -74,9 +75,9 @@ void send_by_program(const Program& program, const Digest& digest) {
 }
 
 std::vector<Delivery> send_due(Workbench& bench, const Settings& settings, std::span<const Channel> channels,
-                               const Failures* run) {
+                               const Failures* run, const std::vector<Watched>* watched) {
   std::vector<Delivery> deliveries;
-  bench.db.transaction(sql::Access::write, [&] { record_all(bench, settings, channels, run); });
+  bench.db.transaction(sql::Access::write, [&] { record_all(bench, settings, channels, run, watched); });
   for (const auto& channel : channels)
     if (auto delivery = serve(bench, channel); !delivery.notices.empty()) deliveries.push_back(std::move(delivery));
   return deliveries;
@@ -86,7 +87,7 @@ std::vector<Delivery> preview(Workbench& bench, const Settings& settings, std::s
   std::vector<Delivery> deliveries;
   try {
     bench.db.transaction(sql::Access::write, [&] {
-      record_all(bench, settings, channels, nullptr);
+      record_all(bench, settings, channels, nullptr, nullptr);
       deliveries.clear();
       for (const auto& channel : channels)
         if (auto notices = owed(bench.db, channel.name); !notices.empty())

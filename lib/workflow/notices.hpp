@@ -47,21 +47,28 @@ Failures failures_of(const RenewAnswer&, std::string_view host);
 /// The run itself was ended by an error.
 Failures failures_of(const Error&, std::string_view host);
 
-/// A certificate in a window.
+/// A certificate in a window, or something else that ends and is due.
 struct Ending {
+  std::string subject;   // what the ledger calls it, never a second thing's: "expiry/cert-…"
   Notice notice;         // its id is not set
   bool overdue = false;  // worth telling; else what was recorded before holds still
 };
+/// What the subjects of endings begin with that are no certificate of the inventory: then the host whose it is, or nothing, and "/".
+inline constexpr std::string_view other_endings = "ending/";
 /// All that is true now.
 struct Facts {
-  std::vector<Ending> ending;  // soonest end first
+  std::vector<Ending> ending;  // certificates, soonest end first, then what else ends
+  bool has_others = false;     // whether `ending` has what else ends: only a run that came to its end has looked
   Failures failing;            // those of the run, owed hooks that failed, hosts whose renewals have stopped
   bool after_run = false;      // a run of this host has just ended: what it did not name is over
 };
 /// A certificate is worth telling when it is active, in a window, and renewal is overdue: its time has come (which a run on this host has
 /// just had the chance to see to; else a day ago, or half of what was left). Certificates whose key is not ours have no such time. Of
-/// several windows that passed since the last run the narrowest counts. @param run  nullptr: none has just ended
-Facts facts(Workbench&, const Settings&, const Failures* run, Time at);
+/// several windows that passed since the last run the narrowest counts. One from elsewhere that is watched is worth telling in every
+/// window, or, where our successor is asked for, like one of ours. What else ends (CAs, CRLs, tokens) is told when it is due, in a window
+/// as wide as that is ahead of its end, and then like a certificate.
+/// @param run  nullptr: none has just ended. @param watched  of that run; nullptr: not known
+Facts facts(Workbench&, const Settings&, const Failures* run, const std::vector<Watched>* watched, Time at);
 
 struct Delivery {
   std::string channel;
@@ -71,7 +78,8 @@ struct Delivery {
 /// Records what is due on each channel, then sends each what it is owed, one digest. Only one process sends a notice at a time; what
 /// one that died was sending is sent again, marked as repeated. A channel that fails keeps no other from being served.
 /// @return one for each channel that was owed something
-std::vector<Delivery> send_due(Workbench&, const Settings&, std::span<const Channel>, const Failures* run);
+std::vector<Delivery> send_due(Workbench&, const Settings&, std::span<const Channel>, const Failures* run,
+                               const std::vector<Watched>* watched = nullptr);
 /// What send_due would send now, without changing anything.
 std::vector<Delivery> preview(Workbench&, const Settings&, std::span<const Channel>);
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "inventory/tracked.hpp"
 #include "workflow/heartbeat.hpp"
 #include "workflow/notices.hpp"
 
@@ -29,6 +30,8 @@ std::vector<Error> troubles_of(const RenewAnswer& answer) {
   for (const auto& message : answer.hooks.messages)
     if (message.starts_with("pre-hook: ") || message.starts_with("post-hook: "))
       troubles.emplace_back(Code::hook_failed, message);
+  for (const auto& one : answer.watched)
+    if (!one.readable) troubles.emplace_back(Code::crl_invalid, one.kind + " " + one.name + " can't be read");
   return troubles;
 }
 
@@ -52,6 +55,8 @@ struct Row {
   std::string cert_id, name, owner, host;
   Time expires_at, renew_at;
   bool is_ours;  // its key is, so it is renewed without anybody's help
+  std::string subject = "expiry/" + cert_id;
+  std::string message = {};  // what is to be known of it besides
 };
 
 /// Those whose renewal has its time already, or that nobody renews by himself.
@@ -68,6 +73,24 @@ std::vector<Row> rows_ending(sql::Connection& db, Time from, Time to, Time at) {
                         std::string(row.text(3)), from_micros(row.integer(4)), from_micros(row.integer(5)),
                         row.text(6) != "external"});
       });
+  return rows;
+}
+
+/// Watched where they were found. The certificate that follows there is another one to be told of.
+Row row_of(const TrackedRow& tracked) {
+  const bool is_file = tracked.source.starts_with("file:"), has_successor = !tracked.installation.empty();
+  Row row{tracked.track_id,   tracked.name,     tracked.owner, is_file || has_successor ? tracked.host : std::string(),
+          tracked.expires_at, tracked.renew_at, has_successor};
+  row.subject += "." + tracked.fingerprint.substr(0, 16);
+  row.message = "seen at " + tracked.source + ", not our CA's: " +
+                (has_successor ? "ymgr renew --due there is to replace it" : "it is renewed elsewhere");
+  return row;
+}
+
+std::vector<Row> tracked_ending(sql::Connection& db, Time from, Time to, Time at) {
+  std::vector<Row> rows;
+  for (const auto& tracked : tracked::ending(db, from, to))
+    if (auto row = row_of(tracked); !row.is_ours || row.renew_at <= at) rows.push_back(std::move(row));
   return rows;
 }
 
@@ -102,18 +125,41 @@ Notice notice_of(const Row& row, int window) {
   notice.host = row.host;
   notice.expires_at = row.expires_at;
   notice.window_days = window;
+  notice.message = row.message;
   return notice;
 }
 
 std::vector<Ending> endings(Workbench& bench, const Settings& settings, bool after_run, Time at) {
   const Duration widest = days(settings.windows.empty() ? 1 : std::ranges::max(settings.windows));
   std::vector<Ending> found;
-  for (const auto& row : rows_ending(bench.db, at - widest, at + widest, at)) {
-    const auto window = narrowest_window(settings.windows, row.expires_at - at);
-    if (!window || is_replaced(bench.db, row, at)) continue;
-    found.push_back({notice_of(row, *window), at >= overdue_from(row, bench.self.host, after_run)});
-  }
+  const auto take = [&](const Row& row) {
+    if (const auto window = narrowest_window(settings.windows, row.expires_at - at))
+      found.push_back({row.subject, notice_of(row, *window), at >= overdue_from(row, bench.self.host, after_run)});
+  };
+  for (const auto& row : rows_ending(bench.db, at - widest, at + widest, at))
+    if (!is_replaced(bench.db, row, at)) take(row);
+  for (const auto& row : tracked_ending(bench.db, at - widest, at + widest, at)) take(row);
+  std::ranges::stable_sort(found, {}, [](const Ending& ending) { return ending.notice.expires_at; });
   return found;
+}
+
+/// Whoever logs in by a token for an hour knows that, and a person sees the end of the own session.
+bool is_worth_telling(const Watched& one, Time at) {
+  if (at < one.due_at || !one.readable || one.kind == "session") return false;
+  return one.kind != "token" || one.ends_at - one.due_at >= days(1);
+}
+
+Ending ending_of(const Watched& one, const Settings& settings, const std::string& host, Time at) {
+  const bool is_of_host = one.kind == "token" || one.kind == "login-certificate";
+  Notice notice;
+  notice.kind = NoticeKind::expiry;
+  notice.name = one.kind + " " + one.name;
+  if (is_of_host) notice.host = host;
+  notice.expires_at = one.ends_at;
+  const auto ahead = static_cast<int>(std::chrono::ceil<days>(one.ends_at - one.due_at).count());
+  notice.window_days = narrowest_window(settings.windows, one.ends_at - at).value_or(ahead);
+  notice.message = "next: " + one.next_step;
+  return {std::string(other_endings) + notice.host + "/" + notice.name + "/" + format_time(one.ends_at), notice, true};
 }
 
 void add_failed_hooks(sql::Connection& db, Failures& failing) {
@@ -161,10 +207,15 @@ Failures failures_of(const Error& error, std::string_view host) {
   return {{"run/" + std::string(host), run_failure(host, {&error, 1})}};
 }
 
-Facts facts(Workbench& bench, const Settings& settings, const Failures* run, Time at) {
+Facts facts(Workbench& bench, const Settings& settings, const Failures* run, const std::vector<Watched>* watched,
+            Time at) {
   Facts facts;
   facts.after_run = run != nullptr;
   facts.ending = endings(bench, settings, facts.after_run, at);
+  facts.has_others = watched != nullptr;
+  if (watched != nullptr)
+    for (const auto& one : *watched)
+      if (is_worth_telling(one, at)) facts.ending.push_back(ending_of(one, settings, bench.self.host, at));
   if (run != nullptr) facts.failing = *run;
   add_failed_hooks(bench.db, facts.failing);
   add_silent_hosts(bench, settings, at, facts.failing);

@@ -76,6 +76,10 @@ bool is_over(Workbench& bench, const Open& open, bool after_run, Time at) {
   if (kind == "run") return after_run && what == bench.self.host;
   if (kind == "renewal")
     return !any(bench.db, "SELECT 1 FROM certificates WHERE name = $1 AND status = 'active' AND renew_at <= $2",
+                {what, to_micros(at)}) &&
+           !any(bench.db,
+                "SELECT 1 FROM tracked_certificates WHERE name = $1 AND status = 'tracked' AND installation IS NOT "
+                "NULL AND renew_at <= $2",
                 {what, to_micros(at)});
   if (kind == "operation")
     return !any(bench.db, "SELECT 1 FROM operations WHERE request_id = $1 AND state IN ('open', 'waiting')", {what});
@@ -116,10 +120,17 @@ void insert_expiry(sql::Connection& db, std::string_view channel, std::string_vi
       {channel, subject, notice.window_days});  // it was revoked for a time
 }
 
-void record_expiries(sql::Connection& db, std::string_view channel, const Facts& facts, Time at) {
+/// Whether a subject that the facts do not have is over: nobody may have looked, or another host has to.
+bool is_seen_here(const Workbench& bench, std::string_view subject, const Facts& facts) {
+  if (!subject.starts_with(other_endings)) return true;
+  const auto rest = subject.substr(other_endings.size());
+  return facts.has_others && (rest.starts_with('/') || rest.starts_with(bench.self.host + "/"));
+}
+
+void record_expiries(Workbench& bench, std::string_view channel, const Facts& facts, Time at) {
+  auto& db = bench.db;
   std::set<std::pair<std::string, std::int64_t>> valid;
-  for (const auto& [notice, overdue] : facts.ending) {
-    const std::string subject = "expiry/" + notice.cert_id;
+  for (const auto& [subject, notice, overdue] : facts.ending) {
     valid.emplace(subject, notice.window_days);
     if (overdue) insert_expiry(db, channel, subject, notice, at);
   }
@@ -127,7 +138,7 @@ void record_expiries(sql::Connection& db, std::string_view channel, const Facts&
   db.run("SELECT subject, number FROM notifications WHERE channel = $1 AND state = 'owed' AND kind = 'expiry'",
          {channel}, [&](const sql::Row& row) {
            std::pair<std::string, std::int64_t> one(row.text(0), row.integer(1));
-           if (!valid.contains(one)) stale.push_back(std::move(one));
+           if (!valid.contains(one) && is_seen_here(bench, one.first, facts)) stale.push_back(std::move(one));
          });
   for (const auto& [subject, number] : stale)
     db.run("UPDATE notifications SET state = 'dropped' WHERE channel = $1 AND subject = $2 AND number = $3",
@@ -167,7 +178,7 @@ bool comes_before(const Notice& a, const Notice& b) {
 void record(Workbench& bench, std::string_view channel, const Facts& facts, Time at) {
   release_void_claims(bench, channel, at);
   record_failures(bench, channel, facts, at);
-  record_expiries(bench.db, channel, facts, at);
+  record_expiries(bench, channel, facts, at);
 }
 
 std::vector<Notice> owed(sql::Connection& db, std::string_view channel) {

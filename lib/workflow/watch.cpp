@@ -35,8 +35,12 @@ void watch_list(Workbench& bench, const CaInfo& ca, Time at, std::vector<Watched
   if (ca.crl_next_update) {
     list.ends_at = *ca.crl_next_update;
   } else {
+    list.readable = false;
     try {
-      if (const auto crl = bench.authority.crl(ca.subject)) list.ends_at = crl->next_update;
+      if (const auto crl = bench.authority.crl(ca.subject)) {
+        list.ends_at = crl->next_update;
+        list.readable = true;
+      }
     } catch (const Error&) {  // nobody else can read it either
     }
   }

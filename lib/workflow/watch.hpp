@@ -13,6 +13,7 @@ struct Watched {
   std::string name;
   Time ends_at, due_at;   // due: from when it is time to act
   std::string next_step;  // what to do
+  bool readable = true;   // false: its end is not known, so it counts as ended now
 };
 
 /// @param longest  life of a certificate that the CA is to sign: whatever would outlive the CA is refused

@@ -111,6 +111,26 @@ def check_renewals(box):
             assert issued <= latest, f"{name} was renewed late"
 
 
+def windows_passed(box, nights):
+    """(certificate, window) for each certificate that was due and not renewed when a night's run had ended."""
+    hour = 3600 * 10**6
+    passed = set()
+    for cert_id, renew_at, expires in rows(box, "SELECT cert_id, renew_at, expires_at FROM certificates"):
+        ((successor,),) = rows(box, "SELECT min(issued_at) FROM certificates WHERE renewed_from = ?", cert_id)
+        for at in map(seconds, nights):
+            if renew_at <= at and (successor or at + 2 * hour) > at + hour:
+                passed.add((cert_id, next((w for w in (0, 1, 7, 14, 30) if expires - at <= w * 24 * hour), None)))
+    return {(cert_id, window) for cert_id, window in passed if window is not None}
+
+
+def check_windows(host, nights):
+    told = [(one["cert_id"] or one["name"], one["window_days"]) for one in host.notices() if one["kind"] == "expiry"]
+    assert len(told) == len(set(told)), "something was told of twice in one window"
+    others = {(what, window) for what, window in told if not what.startswith("cert-")}
+    assert set(told) - others == windows_passed(host.box, nights) != set()
+    assert [window for what, window in told if what.startswith("crl ")] == [30, 14, 7, 1, 0], "the root's waits for a person"
+
+
 def check_notices(host):
     notices = host.notices()
     ids = [notice["id"] for notice in notices]
@@ -140,5 +160,6 @@ def test_nothing_expires_unnoticed(box):
     assert {exits[day] for day in exits if first_renewal < day < HOOK_FAILS.stop and day not in (*CA_AWAY, *DATABASE_AWAY)} == {10}
     check_renewals(box)
     check_notices(host)
+    check_windows(host, [day for day in exits if day not in DATABASE_AWAY])
     check_rows(box)
     host.admin("audit", "verify", env={"YMGR_TEST_CLOCK": clock(DAYS), "YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)})

@@ -13,6 +13,7 @@ import yaml
 from documents import schemas
 from harness import FAILPOINT, RELEASE, Box, Ymgr, free_port
 from receivers import PASSWORD, USER, MailServer, WebServer, make_certificate, silent_server
+from test_track import foreign
 
 NAME = "www.example.com"
 DAY = datetime.timedelta(days=1)
@@ -264,6 +265,67 @@ def test_each_window_once_over_moved_time(failpoint, box, mail, pair):
     assert f"{NAME} has expired" in told[91][1]
     for digest in program_told(box):
         jsonschema.validate(digest, schemas(RELEASE)["ymgr.notice.v1"])
+
+
+def test_certificates_from_elsewhere_are_told_of_in_each_window(failpoint, box, mail, pair):
+    foreign(box.work, "vendor.example.com", days=90)
+    failpoint("cert", "track", "vendor.example.com.pem")
+    configure(box, mail=by_mail(box, mail, pair), exec=by_program(box))
+    login = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    told = {}
+    for day in (59, 61.5, 62, 77, 84, 89.5, 91, 92):
+        failpoint.armed(clock=days_later(day)).json("notify", "send", env=login)
+        for sent in mail.take():
+            told[day] = sent.get_content()
+    assert list(told) == [61.5, 77, 84, 89.5, 91]
+    assert "vendor.example.com expires in 12 days" in told[77]
+    assert "seen at file:" in told[77] and "not our CA's" in told[77] and "has expired" in told[91]
+    foreign(box.work, "vendor.example.com", days=98)
+    failpoint("cert", "track", "vendor.example.com.pem")
+    for _ in range(2):
+        failpoint.armed(clock=days_later(92)).json("notify", "send", env=login)
+    digests = program_told(box)
+    assert [one["notices"][0]["window_days"] for one in digests] == [30, 14, 7, 1, 0, 7]
+    assert all(one["notices"][0]["cert_id"].startswith("track-") for one in digests)
+    assert len({one["notices"][0]["id"] for one in digests}) == 6
+    for digest in digests:
+        jsonschema.validate(digest, schemas(RELEASE)["ymgr.notice.v1"])
+
+
+def test_a_successor_that_can_not_be_issued_is_told_of_once(failpoint, box, web, pair):
+    foreign(box.work, "moving.corp.test", days=40)
+    wish = ["cert", "track", "moving.corp.test.pem", "--renew", "--out", box.work / "ours"]
+    failpoint(*wish)
+    configure(box, webhook=by_web(web, pair))
+    (place,) = (box.profile / "install.d").iterdir()
+    kept = place.read_text()
+    place.unlink()
+    login = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    night = failpoint.armed(clock=days_later(28))
+    night.json("renew", "--due", env=login, exit=None)
+    ((_, _, digest),) = web.take()
+    assert [(one["kind"], one["name"]) for one in digest["notices"]] == [
+        ("failure", "renewal of moving.corp.test"),
+        ("expiry", "moving.corp.test"),
+    ]
+    night.json("notify", "send", env=login)
+    night.json("renew", "--due", env=login, exit=None)
+    assert not web.take()
+    place.write_text(kept)
+    night.json("renew", "--due", env=login)
+    ((_, _, digest),) = web.take()
+    assert [one["kind"] for one in digest["notices"]] == ["recovery"]
+
+
+def test_what_else_ends_is_told_when_it_is_due_and_in_each_window(failpoint, box):
+    configure(box, exec=by_program(box))
+    login = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    for day in (1000, 1500, 1501, 5 * 365 - 20, 5 * 365 - 19):
+        failpoint.armed(clock=days_later(day))("renew", "--due", env=login, exit=None)
+        failpoint.armed(clock=days_later(day))("notify", "send", env=login, exit=None)
+    told = [one for digest in program_told(box) for one in digest["notices"] if one["name"].startswith("issuing-ca ")]
+    assert [one["kind"] for one in told] == ["expiry", "expiry"] and told[0]["window_days"] > 300
+    assert told[1]["window_days"] == 30 and "ymgr ca rotate" in told[1]["text"]
 
 
 def test_renewal_tells_of_hooks_and_of_what_it_could_not_renew(ymgr, box, web, pair):

@@ -11,6 +11,7 @@ import sys
 import yaml
 
 from harness import TOP, run
+from test_track import foreign
 
 ALERTS = TOP / "examples/prometheus-alerts.yml"
 PROMTOOL = shutil.which("promtool") or os.path.join(os.path.dirname(sys.executable), "promtool")  # ymgr-dev brings it
@@ -39,6 +40,9 @@ def test_metrics_of_everything(ymgr, box):
     file.write_text("what stood there")
     ymgr("issue", "web-{1..2}.example.com", "--owner", "alice")
     gone = ymgr.json("issue", "gone.example.com")
+    foreign(box.work, "vendor.example.com")
+    (box.work / "copy.pem").write_text((box.work / "vendor.example.com.pem").read_text())
+    ymgr("cert", "track", "vendor.example.com.pem", "copy.pem")
     ymgr("revoke", "gone.example.com", "--yes")
     ymgr("renew", "web-1.example.com")
     ymgr("renew", "--due")
@@ -51,6 +55,10 @@ def test_metrics_of_everything(ymgr, box):
     shown = ymgr.json("cert", "show", "web-1.example.com")
     for name, member in (("not_after", "expires_at"), ("renew_at", "renew_at")):
         of_certificates = found[f"ymgr_certificate_{name}_timestamp_seconds"]
+        elsewhere = [labels for labels, _ in of_certificates if "source" in labels]
+        assert sorted(labels["source"] for labels in elsewhere) == [f"file:{box.work}/{name}.pem" for name in ("copy", "vendor.example.com")]
+        assert {labels["name"] for labels in elsewhere} == {"vendor.example.com"}
+        of_certificates = [one for one in of_certificates if "source" not in one[0]]
         assert sorted(labels["name"] for labels, _ in of_certificates) == ["web-1.example.com", "web-2.example.com"]
         (labels, value), *_ = [one for one in of_certificates if one[0]["name"] == "web-1.example.com"]
         assert value == seconds(shown, member) and labels["serial"] == shown["serial_number"] != gone["serial_number"]

@@ -53,6 +53,14 @@ TEST_CASE("a digest says first what fails, then what ends, then what is over") {
   CHECK(digest_text(given, 1).find("and 3 more: ymgr notify list") != std::string::npos);
 }
 
+TEST_CASE("of what is not in the inventory a notice says where it is from, or what to do") {
+  auto given = expiry("a", 6);
+  given.message = "seen at tls:a:443, not our CA's: it is renewed elsewhere";
+  CHECK(notice_text(given, at) ==
+        "a expires in 6 days (2026-03-21T00:00:00Z), owner alice; seen at tls:a:443, not our CA's: it is renewed "
+        "elsewhere");
+}
+
 TEST_CASE("what came from outside can't break a line or become markup") {
   const auto given = digest({failure(NoticeKind::failure, "a\r\nto <!channel> & b\x1b[31m")});
   CHECK(digest_text(given, 10).find("a??to <!channel> & b?[31m") != std::string::npos);
