@@ -13,7 +13,7 @@ ymgr issue www.example.com --out /etc/nginx/tls --deploy-hook 'systemctl reload 
 ymgr report
 )";
 constexpr std::string_view by_itself =
-    R"(0 2 * * *  YMGR_USER=renewer YMGR_PASSWORD_FILE=/etc/ymgr/renewer.password ymgr renew --due --quiet
+    R"(17 2 * * *  YMGR_USER=renewer YMGR_PASSWORD_FILE=/etc/ymgr/renewer.password ymgr renew --due --quiet
 )";
 constexpr std::string_view with_a_key = R"(ymgr agent start
 ymgr enroll --device 12345678
@@ -78,7 +78,10 @@ std::vector<ManualPage::Section> program_prose() {
        "It does "
        "nothing and exits 0 when nothing is due, so that it may run as often as one likes: from a timer of systemd or "
        "from "
-       "cron. A deploy hook that fails is owed, and every later run tries it again. `ymgr cert explain` tells why a "
+       "cron, whose times are the host's own; give each host a minute of its own there, as the timer does. Hooks run "
+       "as whoever runs it: of the system's timer that is root, and `runuser -u postgres -- COMMAND` makes it somebody "
+       "else; in the timer of a user nothing does, sudo neither. A deploy hook that fails is owed, and every later run "
+       "tries it again. `ymgr cert explain` tells why a "
        "certificate was or was not "
        "renewed, `ymgr doctor` whether anything runs renewals at all.",
        {},

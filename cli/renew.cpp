@@ -4,6 +4,7 @@
 #include "cli/certificates.hpp"
 #include "cli/config.hpp"
 #include "cli/notify.hpp"
+#include "cli/output/printer.hpp"
 #include "cli/steadfast.hpp"
 #include "workflow/heartbeat.hpp"
 
@@ -212,10 +213,15 @@ std::string waiting_text(const Waiting& one) {
   return name + (one.needs == "pin" ? "for the PIN of " + device : "until " + device + " is plugged in") + "\n";
 }
 
+std::string next_expiry_text(const RenewAnswer& answer) {
+  return answer.next_expiry ? "the first certificate expires " + describe_distance(now(), *answer.next_expiry)
+                            : std::string();
+}
+
 std::string idle_text(const RenewAnswer& answer) {
+  const auto next = next_expiry_text(answer);
   std::string text = answer.waiting.empty() ? "nothing is due" : "nothing can be renewed now";
-  if (answer.next_expiry) text += "; the first certificate expires " + describe_distance(now(), *answer.next_expiry);
-  text += "\n";
+  text += (next.empty() ? "" : "; ") + next + "\n";
   for (const auto& one : answer.waiting) text += waiting_text(one);
   return text;
 }
@@ -236,6 +242,8 @@ Result due_answer(const Invocation& call, const RenewAnswer& answer) {
   json.set("upkeep_failures", std::move(failures));
   json.set("watched", std::move(watched));
   tell_next_expiry(answer, json);
+  const auto next = next_expiry_text(answer);
+  if (!answer.items.empty() && !next.empty() && !call.globals().quiet) result.text = table_text(result) + next + "\n";
   if (!answer.items.empty()) return result;
   if (is_unattended(call))
     result.items = {};

@@ -208,6 +208,10 @@ std::string schema_name(const Command& command) {
   return name;
 }
 
+std::string table_text(const Result& result) {
+  return render_table(result, {});
+}
+
 std::string render(const Command& command, const Result& result, const View& view) {
   if (view.format == Format::json) return dump_json_pretty(document(command, result, view));
   if (view.format == Format::jsonl) return render_lines(command, result, view);

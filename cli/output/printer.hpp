@@ -23,6 +23,8 @@ void check_fields(const Command&, const std::vector<std::string>& fields);
 /// "ymgr.cert-list.v1".
 std::string schema_name(const Command&);
 std::string render(const Command&, const Result&, const View&);
+/// What people get of the listed items, for a text that has more to say.
+std::string table_text(const Result&);
 /// render, on standard output; a secret goes there from its own memory. @throws Error as write_out
 void print(const Command&, const Result&, const View&);
 
