@@ -128,8 +128,13 @@ def test_the_steps_of_a_pipeline_run_to_their_end(name, ymgr, runner, tmp_path):
 
 def test_the_cronjob_runs_a_command_of_ours(ymgr):
     documents = list(yaml.safe_load_all((EXAMPLES / "kubernetes-cronjob.yaml").read_text()))
-    args = documents[1]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"]
-    assert ymgr(*args).json["success"] is True
+    (job,) = [one for one in documents if one["kind"] == "CronJob"]
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert ymgr(*container["args"]).json["success"] is True
+    assert pod["hostname"], "a pod's own name is another host each night"
+    state = {one["name"]: one["value"] for one in container["env"]}["XDG_STATE_HOME"]
+    assert state in {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
 
 
 def recap(played):

@@ -1,6 +1,7 @@
 """Renewal that nobody watches: timers, what it says and when, its heartbeat, and what it watches."""
 
 import datetime
+import json
 import shutil
 
 import pytest
@@ -50,7 +51,17 @@ def test_the_units_are_what_systemd_understands(kind, tmp_path):
     timer = (UNITS / kind / "ymgr-renew.timer").read_text()
     assert "OnCalendar=*-*-* 02:00:00 UTC" in timer and "Persistent=yes" in timer
     assert "OnCalendar=Mon *-*-* 09:00:00 UTC" in (UNITS / kind / "ymgr-report.timer").read_text()
+    report = (UNITS / kind / "ymgr-report.service").read_text()
+    assert "RestartPreventExitStatus=1 2 3 4 5\n" in report and "StartLimitIntervalSec=6h\nStartLimitBurst=8\n" in report
     assert shutil.which("systemd-analyze")
+
+
+def test_a_hook_may_become_another_account(tmp_path):
+    unit = tmp_path / "ymgr-renew.service"
+    unit.write_text((UNITS / "system/ymgr-renew.service").read_text().replace("/usr/bin/ymgr", str(RELEASE)))
+    judged = run(["systemd-analyze", "security", "--offline=yes", "--json=short", unit], env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+    found = {one["json_field"]: one["set"] for one in json.loads(judged.stdout)}
+    assert found["NoNewPrivileges"] is False and found["PrivateTmp"] is True
 
 
 def test_nothing_to_do_is_nothing_said(timer):
@@ -62,7 +73,8 @@ def test_nothing_to_do_is_nothing_said(timer):
 
 def test_what_was_renewed_is_said_and_told_by_the_exit_status(timer):
     later = after(timer, 70)
-    assert "www.corp.test" in later("renew", "--due", "--detailed-exitcode", exit=20).stdout
+    said = later("renew", "--due", "--detailed-exitcode", exit=20).stdout
+    assert "www.corp.test" in said and said.splitlines()[-1].startswith("the first certificate expires in ")
     later("renew", "--due", "--detailed-exitcode", exit=0)
 
 
