@@ -336,7 +336,7 @@ constinit const Command init_command = {
         "privilege and its reason; `--apply` does what the plan says, with a token of Vault that may and a user of the "
         "database who may; `--check`, as anybody, lists what is missing with the line that grants it. `--join URL` "
         "writes the configuration of a client from what "
-        "`--apply` published: addresses and names, never a path or a command. "
+        "`--apply` published: addresses, names and the keys of licences, never a path or a command. "
         "Addresses, mounts and names come from `vault.*` and `database.*` of the configuration.\n\n"
         "With `--recovery-key-out` a forgotten password can be replaced by `ymgr user set-password NAME "
         "--recovery-key-file FILE`.",

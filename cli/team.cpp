@@ -43,9 +43,17 @@ void write_plan(const std::string& folder, const std::vector<std::pair<std::stri
   for (const auto& [path, text] : files) write_file(folder + "/" + path, text, mode_of(path), existing);
 }
 
+/// With the keys themselves in place of the files that have them here.
+team::Settings settings_to_publish(const Config& config) {
+  auto settings = team_settings(config);
+  for (const auto& key : config.vendor_keys())
+    settings.vendor_keys += (settings.vendor_keys.empty() ? "" : ",") + key.inline_text();
+  return settings;
+}
+
 Result plan(Invocation& call) {
   const std::string folder = call.text("--plan");
-  const auto files = team::plan_files(team_settings(call.wiring().config()), ca_plan(call));
+  const auto files = team::plan_files(settings_to_publish(call.wiring().config()), ca_plan(call));
   Result result;
   result.json = Json::object({{"plan", folder}});
   Json names = Json::array();
@@ -89,7 +97,7 @@ std::optional<Secret> first_admin_password(Invocation& call, const team::Setting
 }
 
 Result apply(Invocation& call) {
-  const auto settings = team_settings(call.wiring().config());
+  const auto settings = settings_to_publish(call.wiring().config());
   Result result;
   if (call.globals().dry_run) {
     result.text =
@@ -174,16 +182,24 @@ void log_in(Invocation& call, vault::Client& client) {
     client.use_token(vault_token(call));
 }
 
+/// Of a list of vendors' keys each may be one.
+bool names_path(std::string_view name, const std::string& value) {
+  if (name != "license.vendor_key") return value.starts_with('/');
+  return std::ranges::any_of(split(value, ','),
+                             [](const std::string& one) { return !license::inline_vendor_key(one); });
+}
+
 /// What a server says of itself is looked at like a file: known keys, values that can be, and no path of this host.
 team::PublicSettings checked(const team::PublicSettings& published) {
   team::PublicSettings good;
   for (const auto& [name, value] : published) {
     const auto keys = config_keys();
     const auto key = std::ranges::find(keys, std::string_view(name), &ConfigKey::name);
-    const bool known = key != keys.end() && (name.starts_with("vault.") || name.starts_with("database."));
+    const bool known = key != keys.end() &&
+                       (name.starts_with("vault.") || name.starts_with("database.") || name == "license.vendor_key");
     if (!known || name.ends_with("_file") || value.empty()) continue;
     check_setting(*key, {value, "published settings"});
-    if (value.starts_with('/'))
+    if (names_path(name, value))
       throw Error(Code::config_invalid, "the published " + name + " is a path of the host it was published from",
                   "Publish a name that clients can reach: init --team --apply");
     good.emplace_back(name, value);

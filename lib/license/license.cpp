@@ -74,6 +74,10 @@ std::string VendorKey::id() const {
   return hex(sha256(bytes)).substr(0, 16);
 }
 
+std::string VendorKey::inline_text() const {
+  return std::string(inline_word) + to_base64(bytes);
+}
+
 std::optional<VendorKey> inline_vendor_key(std::string_view value) {
   if (!value.starts_with(inline_word)) return std::nullopt;
   const auto bytes = from_base64(value.substr(inline_word.size()));

@@ -17,6 +17,8 @@ struct VendorKey {
   std::string bytes;
   /// The first 16 hex digits of SHA-256.
   std::string id() const;
+  /// "ed25519:" and base64, as inline_vendor_key reads it.
+  std::string inline_text() const;
 };
 /// What `license.vendor_key` names: "ed25519:" and base64 of the 32 bytes, which needs no file. nullopt: it is a path.
 /// @throws Error config-invalid: no such key behind the word

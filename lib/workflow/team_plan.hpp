@@ -21,8 +21,9 @@ struct Settings {
   std::vector<std::string>
       domains;  // "corp.test": services get names below these; "10.0.0.0/8": and addresses of these
   std::string host, port, database_name,
-      database_ca_file;  // PostgreSQL; a host that begins with '/' is a socket's folder
-  std::string roles;     // prefix of PostgreSQL's roles: "ymgr_"
+      database_ca_file;          // PostgreSQL; a host that begins with '/' is a socket's folder
+  std::string roles;             // prefix of PostgreSQL's roles: "ymgr_"
+  std::string vendor_keys = {};  // of licences, themselves, with commas; for who joins. Empty: nothing is limited
 };
 
 enum class Ca { existing, create };

@@ -6,12 +6,13 @@
 namespace ymgr::team {
 namespace {
 
+/// Empty: there are none of that section.
 std::string section_yaml(std::string_view section, const PublicSettings& settings) {
-  std::string text = std::string(section) + ":\n";
+  std::string text;
   for (const auto& [key, value] : settings)
     if (key.starts_with(std::string(section) + ".") && !value.empty())
       text += "  " + key.substr(section.size() + 1) + ": \"" + value + "\"\n";
-  return text;
+  return text.empty() ? text : std::string(section) + ":\n" + text;
 }
 
 }  // namespace
@@ -30,14 +31,15 @@ PublicSettings public_settings(const Settings& settings) {
           {"database.host", settings.host},
           {"database.port", settings.port},
           {"database.name", settings.database_name},
-          {"database.roles", settings.roles}};
+          {"database.roles", settings.roles},
+          {"license.vendor_key", settings.vendor_keys}};
 }
 
 std::string settings_yaml(const PublicSettings& settings, const PublicSettings& files) {
   PublicSettings all = settings;
   all.insert(all.end(), files.begin(), files.end());
   return "# For the clients of the team: /etc/ymgr/ymgr.yaml, or the file of one's own.\n" +
-         section_yaml("vault", all) + section_yaml("database", all);
+         section_yaml("vault", all) + section_yaml("database", all) + section_yaml("license", all);
 }
 
 std::string settings_path(const Settings& settings) {

@@ -1,4 +1,5 @@
-// The indexed queries of `renew --due` and `report`, without anything around them: bare_query DATABASE due|report HOST NOW.
+// The indexed queries of `renew --due`, `report` and `policy simulate`, without anything around them:
+// bare_query DATABASE due|report|simulate NOW.
 #include <sqlite3.h>
 
 #include <cstdio>
@@ -39,6 +40,12 @@ int main(int argc, char** argv) {
                     "ORDER BY expires_at",
                     now));
     std::printf("%lld\n", run(db, "SELECT min(expires_at) FROM certificates WHERE status = 'active'", now));
+  } else if (std::strcmp(argv[2], "simulate") == 0) {
+    std::printf("%lld\n", run(db,
+                              "SELECT cert_id, name, profile, owner, serial_number, sans, key_algorithm, "
+                              "public_key_sha256, key_reference, key_created_at, renew_at, expires_at FROM "
+                              "certificates INDEXED BY certificates_due WHERE status = 'active' ORDER BY renew_at",
+                              now));
   } else {
     run(db,
         "SELECT count(*) FROM certificates INDEXED BY certificates_expiry WHERE status = 'active' AND expires_at > ?1",

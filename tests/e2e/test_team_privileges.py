@@ -1,5 +1,6 @@
 """Modified clients: what each role tries on the servers with its own credentials, past any program of ours, and what it may do."""
 
+import base64
 import pathlib
 import re
 import time
@@ -625,17 +626,24 @@ def test_a_client_joins_with_what_was_published_and_takes_no_paths(team, tmp_pat
     assert "is a path of the host" in client.json(*words, exit=2)["error"]  # the socket of these tests
     place = "yubikeys/data/ymgr-settings"
     known = team.bao.api("GET", place)["data"]
+    vendor = "ed25519:" + base64.b64encode(bytes(32)).decode()
     told = {**known["data"], "database.host": "db.corp.test", "home": "/tmp/x", "vault.ca_file": "/tmp/x", "hook": "id"}
+    told["license.vendor_key"] = vendor
     team.bao.api("POST", place, {"data": told, "options": {"cas": known["metadata"]["version"]}})
     written = client.json(*words)["settings_file"]
     text = pathlib.Path(written).read_text()
     assert "db.corp.test" in text and f'ca_file: "{team.bao.ca_file}"' in text
     assert "/tmp/x" not in text and "hook" not in text
+    shown = {row["key"]: row["value"] for row in client.json("config", "show")["settings"]}
+    assert shown["license.vendor_key"] == vendor
     client("config", "validate")
     assert client.json(*words, exit=1)["code"] == "file-exists"
     bad = {**told, "vault.kv": 'yubikeys"\nhome: "/tmp/x'}
     team.bao.api("POST", place, {"data": bad, "options": {"cas": known["metadata"]["version"] + 1}})
     assert "published settings" in client.json(*words, "--force", exit=2)["error"]
+    bad = {**told, "license.vendor_key": vendor + ",/tmp/x"}
+    team.bao.api("POST", place, {"data": bad, "options": {"cas": known["metadata"]["version"] + 2}})
+    assert "is a path of the host" in client.json(*words, "--force", exit=2)["error"]
     client.box.remove()
 
 
