@@ -65,7 +65,7 @@ for file in /usr/share/bash-completion/completions/ymgr /usr/share/zsh/vendor-co
   [ -s "$file" ] || fail "$file is missing"
 done
 for unit in user/ymgr-agentd.service user/ymgr-agentd.socket user/ymgr-renew.timer user/ymgr-report.timer system/ymgr-renew.timer; do
-  [ -e "/usr/lib/systemd/$unit" ] || [ -e "/lib/systemd/$unit" ] || fail "$unit is missing"
+  [ -e "/usr/lib/systemd/$unit" ] || fail "$unit is missing"
 done
 for script in "$docs"/examples/*.sh; do
   case $script in */demo-tools.sh | */scratch.sh | */team-servers.sh) continue ;; esac # sourced
@@ -75,7 +75,7 @@ apt-get -qq -y --no-install-recommends install nginx-light curl systemd >/dev/nu
 runuser -u alice -- $docs/examples/nginx.sh
 # shellcheck disable=SC2016  # expanded there
 runuser -u alice -- sh -c 'cd && "$0" keygen vendor.pem && "$0" sign vendor.pem --installation inst-1 --customer acme' $docs/examples/license.sh
-systemd-analyze verify --man=no /usr/lib/systemd/system/ymgr-* /lib/systemd/system/ymgr-* 2>&1 | grep ymgr && fail 'systemd dislikes a unit'
+systemd-analyze verify --man=no /usr/lib/systemd/system/ymgr-* 2>&1 | grep ymgr && fail 'systemd dislikes a unit'
 
 # A program of others over the library, both ways.
 apt-get -qq -y --no-install-recommends install /packages/libymgr-dev_*.deb g++ cmake make pkgconf >/dev/null
