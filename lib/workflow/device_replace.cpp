@@ -384,12 +384,13 @@ ReplaceAnswer replace_device(Workbench& bench, const std::string& serial, const 
   bool marked = false, begun = false;
   std::optional<operations::Earlier> earlier;
   bench.db.transaction(sql::Access::write, [&] {
-    marked = mark_replaced(bench, old, with, ends, op.request_id, options.note);
-    if (options.issue) earlier = operations::find_earlier(bench, op);
+    earlier = options.issue ? operations::find_earlier(bench, op) : std::nullopt;
     begun = options.issue && !earlier && !op.items.empty();
-    if (begun && unlicensed) throw Error(*unlicensed);
+    if (begun && unlicensed) return;
+    marked = mark_replaced(bench, old, with, ends, op.request_id, options.note);
     if (begun) operations::create(bench, op);
   });
+  if (begun && unlicensed) refuse_unlicensed(bench, serial, *unlicensed);
   old = devices::get(bench.db, serial);
   if (next.owner != old.owner) tell_owner(bench, next.owner);
   tell_owner(bench, old.owner);

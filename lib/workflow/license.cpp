@@ -269,17 +269,22 @@ std::optional<Error> license_refusal(Workbench& bench) {
                {{"license_state", std::string(to_string(report.standing.state))}});
 }
 
-void require_license(Workbench& bench, std::string_view target, DryRun dry_run) {
-  const auto refusal = license_refusal(bench);
-  if (!refusal) return;
-  if (dry_run == DryRun::no && refusal->kind() == Kind::policy)
+void refuse_unlicensed(Workbench& bench, std::string_view target, const Error& refusal) {
+  if (refusal.kind() == Kind::policy)
     bench.db.transaction(sql::Access::write, [&] {
       audit::append(
           bench.db, bench.session.identity().user,
-          {{"", "license.refused", std::string(target), Json::object({{"reason", std::string(refusal->what())}})}},
+          {{"", "license.refused", std::string(target), Json::object({{"reason", std::string(refusal.what())}})}},
           bench.head_signer);
     });
-  throw Error(*refusal);
+  throw Error(refusal);
+}
+
+void require_license(Workbench& bench, std::string_view target, DryRun dry_run) {
+  const auto refusal = license_refusal(bench);
+  if (!refusal) return;
+  if (dry_run == DryRun::yes) throw Error(*refusal);
+  refuse_unlicensed(bench, target, *refusal);
 }
 
 }  // namespace ymgr

@@ -61,5 +61,7 @@ std::vector<LicenseHistoryItem> license_history(const LicensePorts&);
 std::optional<Error> license_refusal(Workbench&);
 /// The same for one YubiKey or request; the refusal is on the audit trail. `dry_run`: it leaves no trace.
 void require_license(Workbench&, std::string_view target, DryRun dry_run);
+/// Throws what license_refusal gave; what is not for now alone is on the audit trail before.
+[[noreturn]] void refuse_unlicensed(Workbench&, std::string_view target, const Error& refusal);
 
 }  // namespace ymgr

@@ -10,6 +10,7 @@ import pytest
 
 from desk import Desk, enrolled, sent
 from harness import FAILPOINT, Ymgr, wait_for
+from vendor import Vendor
 
 REPLACE = ["device", "replace", "1001", "--with", "1002"]
 
@@ -103,6 +104,19 @@ def test_a_lost_key_is_replaced_by_what_it_had_then(two):
 def left_after_grace(desk):
     found = desk.ymgr.json("reconcile", exit=None)["items"]
     return [one for one in found if one["kind"] == "certificate_not_replaced"]
+
+
+def test_without_a_licence_nothing_is_replaced_and_the_trail_says_so(two, tmp_path):
+    issued(two, "9a")
+    vendor, stranger = Vendor(tmp_path, "acme"), Vendor(tmp_path, "stranger")
+    config = two.box.root / "config/ymgr/ymgr.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f"license: {{vendor_key: ['{vendor.inline}']}}\n")
+    two.ymgr("license", "install", vendor.license(two.ymgr.json("license", "id")["installation_id"], "lic-1"))
+    config.write_text(f"license: {{vendor_key: ['{stranger.inline}']}}\n")
+    assert two.ymgr.json(*REPLACE, exit=5)["code"] == "license-invalid"
+    assert two.events("1001")[-1] == "license.refused" and two.ymgr.json("device", "show", "1001")["replaced_by"] is None
+    assert results(two.ymgr.json(*REPLACE, "--no-issue")) == {"9a": "listed"}
 
 
 def test_a_used_slot_is_left_alone_unless_forced(two):
