@@ -1,6 +1,7 @@
 """An embedded profile moves to a team, on real servers: whole, once, and after any interruption."""
 
 import csv
+import datetime
 import hashlib
 import io
 import json
@@ -11,6 +12,7 @@ import pytest
 from desk import Desk, enrolled, reveal
 from harness import FAILPOINT, RELEASE, Box, Ymgr, run
 from team import Team
+from vendor import Vendor
 
 KILLED = -9
 SAME = {  # tables that arrive as they were, and what is not compared in them
@@ -321,6 +323,19 @@ def test_rows_of_a_trail_come_in_whole_and_in_order(move, row, why):
     env = {**move.pg.env, "PGUSER": "installer", "PGPASSWORD": "installer"}
     done = run(["psql", "-X", "-c", f"{SET_UP} INSERT INTO audit_events VALUES ({row})"], env=env, exit=None)
     assert done.exit != 0 and why in done.stderr
+
+
+def test_a_profile_whose_licence_has_ended_moves_all_the_same(move, tmp_path):
+    vendor = Vendor(tmp_path, "acme")
+    config = move.box.root / "config/ymgr/ymgr.yaml"
+    config.write_text(config.read_text() + f"license: {{vendor_key: ['{vendor.inline}']}}\n")
+    move.ymgr("license", "install", vendor.license(move.ymgr.json("license", "id")["installation_id"], "lic-1", days=1))
+    after = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    login = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(move.box.password_file)}
+    late = Ymgr(FAILPOINT, move.box, login).armed(clock=after)
+    assert late.json("issue", "new.corp.test", exit=5)["code"] == "license-expired"
+    assert late.json(*move.words, "--yes")["success"] is True
+    assert move.count("certificates") == int(move.here("SELECT count(*) AS n FROM certificates")[0]["n"])
 
 
 @pytest.mark.parametrize("words, why", [(["--to", "nobody"], "no configuration file has a context"), ([], "--to")])
