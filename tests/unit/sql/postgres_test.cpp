@@ -194,6 +194,33 @@ TEST_CASE("many that wait go out in parts") {
   CHECK(settings_in(*db) == 1201);
 }
 
+TEST_CASE("a text that goes out in many parts is prepared once") {
+  const PostgresDatabase database;
+  const auto db = database.connect();
+  const auto insert = [&](int from) {
+    static constexpr std::string_view columns[] = {"name", "value", "updated_at"};
+    int n = from;
+    std::string name;
+    db->insert_many("settings", columns, [&](std::span<sql::Value> row) {
+      if (n == from + 5000) return false;
+      name = std::to_string(n++);
+      row[0] = name;
+      row[1] = "1";
+      row[2] = std::int64_t{0};
+      return true;
+    });
+  };
+  const auto prepared = [&] {
+    return integer_of(*db, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'INSERT INTO settings%'");
+  };
+  insert(0);
+  CHECK(prepared() == 1);
+  CHECK_CODE(insert(4000), Code::database_failed);  // the first of them are there
+  insert(10'000);
+  CHECK(prepared() <= 2);
+  CHECK(settings_in(*db) == 10'000);
+}
+
 TEST_CASE("rows that were given already are not given twice") {
   const PostgresDatabase database;
   const auto db = database.connect(), other = database.connect();
