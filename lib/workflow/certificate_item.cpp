@@ -330,9 +330,9 @@ void run_on_workers(Workbench& bench, const std::string& request_id, std::vector
 }
 
 void run_on_card(Workbench& bench, const std::string& request_id, CertificateItem& item) {
-  constexpr Duration longest = std::chrono::minutes(15);  // an RSA key, and fingers
   within_operation(request_id, [&] {
-    bench.db.transaction(sql::Access::write, [&] { operations::keep_lease(bench, request_id, longest); });
+    bench.db.transaction(sql::Access::write,
+                         [&] { operations::keep_lease(bench, request_id, operations::longest_lease); });
   });
   std::vector<CertificateItem> one;
   one.push_back(std::move(item));

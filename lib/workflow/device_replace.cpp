@@ -189,8 +189,7 @@ Progress reissue(ReissueItem& item, ReissuePorts& ports, Attempt) {
     item.unchanged = true;
     return Progress::done;
   }
-  constexpr Duration longest = std::chrono::minutes(15);  // an RSA key, and fingers
-  operations::keep_lease(bench, ports.request_id, longest);
+  operations::keep_lease(bench, ports.request_id, operations::longest_lease);
   IssueOptions options;
   options.when_active = WhenActive::another;
   options.licensed = true;

@@ -100,10 +100,8 @@ std::string inputs_hash(const Json& inputs) {
   return hex(sha256(canonical_json(inputs)));
 }
 
-/// A live process holds it: the lease runs, and its holder is not known to be dead.
 void require_free(const StoredOperation& op, const LeaseHolder& self) {
-  if (op.lease_holder.empty() || op.lease_holder == self.to_text()) return;
-  if (op.lease_until <= now() || is_dead(op.lease_holder, self)) return;
+  if (!is_held(op, self)) return;
   throw Error(Code::operation_running, "another process is working on " + op.request_id,
               "wait for it to end; ymgr operation show " + op.request_id,
               {{"request_id", op.request_id}, {"lease_until", format_time(op.lease_until)}});
@@ -181,6 +179,14 @@ void append_events(Workbench& bench, const NewOperation& op) {
 }
 
 }  // namespace
+
+bool is_held(const StoredOperation& op, const LeaseHolder& self) {
+  constexpr Duration between_clocks = std::chrono::minutes(5);
+  if (op.lease_holder.empty() || op.lease_holder == self.to_text()) return false;
+  const Time at = now();
+  return op.lease_until > at && op.lease_until <= at + longest_lease + between_clocks &&
+         !is_dead(op.lease_holder, self);
+}
 
 void require_touch(const Session& session, const StoredOperation& op) {
   session.require_touch(op.actor, "the operation " + op.request_id);

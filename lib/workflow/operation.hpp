@@ -60,6 +60,9 @@ Error failure_from(const Json&);
 namespace operations {
 
 inline constexpr Duration lease_time = std::chrono::seconds(60);
+inline constexpr Duration longest_lease = std::chrono::minutes(15);  // an RSA key on a YubiKey, and fingers
+/// A live process other than this one holds it: the lease runs, is none that nobody gives, and its holder is not known to be dead.
+bool is_held(const StoredOperation&, const LeaseHolder& self);
 
 /// `id`: req-… or resume-…. @throws Error operation-not-found
 StoredOperation get(sql::Connection&, std::string_view id);

@@ -23,9 +23,7 @@ ResumeAnswer go_on(Workbench& bench, const StoredOperation& op) {
 std::vector<std::string> resumable(Workbench& bench) {
   std::vector<std::string> ids;
   for (const auto& op : operations::list(bench.db, bench.session, true, 100'000)) {
-    const bool held = !op.lease_holder.empty() && op.lease_until > now() && !is_dead(op.lease_holder, bench.self) &&
-                      op.lease_holder != bench.self.to_text();
-    if (!held) ids.push_back(op.request_id);
+    if (!operations::is_held(op, bench.self)) ids.push_back(op.request_id);
   }
   return ids;
 }

@@ -38,8 +38,7 @@ std::vector<OneItem> items_of(sql::Connection& db, std::string_view condition) {
 }
 
 bool is_free(Workbench& bench, const std::string& request_id) {
-  const auto op = operations::get(bench.db, request_id);
-  return op.lease_holder.empty() || op.lease_until <= now() || is_dead(op.lease_holder, bench.self);
+  return !operations::is_held(operations::get(bench.db, request_id), bench.self);
 }
 
 audit::Event abandonment(const OneItem& item, const OneItem& other) {

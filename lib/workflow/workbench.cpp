@@ -1,5 +1,6 @@
 #include "workflow/workbench.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
@@ -19,10 +20,17 @@ std::string start_time_of(long pid) {
   return fields.size() > 19 ? fields[19] : std::string();
 }
 
+constexpr std::string_view initial_namespace = "4026531836";  // PROC_PID_INIT_INO of linux/proc_ns.h
+
+std::string own_pid_namespace() {
+  struct stat state {};
+  return ::stat("/proc/self/ns/pid", &state) == 0 ? std::to_string(state.st_ino) : std::string();
+}
+
 }  // namespace
 
 std::string LeaseHolder::to_text() const {
-  return host + "/" + boot_id + "/" + std::to_string(pid) + "/" + start_time;
+  return host + "/" + boot_id + "/" + std::to_string(pid) + "/" + start_time + "/" + pid_namespace;
 }
 
 LeaseHolder this_process(std::string_view host) {
@@ -31,6 +39,7 @@ LeaseHolder this_process(std::string_view host) {
   self.boot_id = trim(read_file_if_there("/proc/sys/kernel/random/boot_id", 128).value_or(""));
   self.pid = getpid();
   self.start_time = start_time_of(self.pid);
+  self.pid_namespace = own_pid_namespace();
   return self;
 }
 
@@ -49,8 +58,8 @@ AttestationTrust Workbench::trust() const {
 
 bool is_dead(std::string_view text, const LeaseHolder& self) {
   const auto parts = split(text, '/');
-  if (parts.size() != 4 || parts[0] != self.host) return false;
-  if (parts[1] != self.boot_id) return true;
+  if (parts.size() != 5 || parts[0] != self.host || parts[4] != self.pid_namespace) return false;
+  if (parts[1] != self.boot_id) return self.pid_namespace == initial_namespace;
   const auto pid = parse_number(parts[2]);
   return !pid || start_time_of(static_cast<long>(*pid)) != parts[3];
 }

@@ -26,10 +26,12 @@ struct LeaseHolder {
   std::string host, boot_id;
   long pid = 0;
   std::string start_time;       // field 22 of /proc/PID/stat
-  std::string to_text() const;  // "host/boot/pid/start"
+  std::string pid_namespace;    // inode number
+  std::string to_text() const;  // "host/boot/pid/start/namespace"
 };
 LeaseHolder this_process(std::string_view host);
-/// True: the holder named by `text` ran on this host and is gone.
+/// True: the holder named by `text` ran on this host, where this process would see it, and is gone. Containers with one host name do not
+/// see each other's processes, and can't tell a reboot from another machine.
 bool is_dead(std::string_view text, const LeaseHolder& self);
 
 /// Whose attestations of keys are believed besides Yubico's.

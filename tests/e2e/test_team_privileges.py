@@ -168,6 +168,10 @@ def session(id, who, hours):
     return SESSION.format(id=id, who=who, hours=hours, now=NOW)
 
 
+def step(kind, target):
+    return f"INSERT INTO ymgr.operation_items VALUES ('op-uma', 7, '{kind}', '{target}', 'open', 'planned', '{{}}', NULL, 0)"
+
+
 NO_RIGHT = "permission denied"
 NO_ROW = "violates row-level security"
 NOTHING = ""  # no row is there for this role
@@ -201,6 +205,9 @@ SQL = {
         ("an operation of another", OPERATION.format(id="o1", who="ada"), NO_ROW),
         ("a revocation that the next operator carries out", OPERATION.replace("'issue'", "'revoke'").format(id="o4", who="uma"), NO_ROW),
         ("other inputs", "UPDATE ymgr.operations SET inputs = '{}' WHERE request_id = 'op-uma'", NO_RIGHT),
+        ("another's renewal, kept from the next run", step("renew", "c-oscar"), NO_ROW),
+        ("a revocation's step", step("revoke", "c-uma"), NO_ROW),
+        ("another's YubiKey, kept from operators", step("device", "2001"), NO_ROW),
         ("no operation", "DELETE FROM ymgr.operations", NO_RIGHT),
         ("another's step", "UPDATE ymgr.operation_items SET state = 'x' WHERE request_id = 'op-oscar' RETURNING 1", NOTHING),
         ("a changed trail", "UPDATE ymgr.audit_events SET event = 'x'", NO_RIGHT),
@@ -437,6 +444,10 @@ def test_everybody_does_the_own_work(team):
     own_usages(user, "client", {}, [ExtendedKeyUsageOID.CLIENT_AUTH])
     own_usages(operator, "card", {}, [ExtendedKeyUsageOID.CLIENT_AUTH, x509.ObjectIdentifier("2.16.840.1.101.3.6.8")])
     done(user, certificate("own", "uma", "uma").replace("'tls-server'", "'piv-auth'"))
+    for position, (kind, target) in enumerate([("issue", "new"), ("renew", "c-uma"), ("device", "1001")], 10):
+        done(user, step(kind, target).replace(" 7,", f" {position},"))
+    done(user, "UPDATE ymgr.operations SET lease_holder = 'x', lease_until = 253402300799000000 WHERE request_id = 'op-uma'")
+    assert done(user, f"SELECT lease_until < {NOW} + 1300000000 FROM ymgr.operations WHERE request_id = 'op-uma'") == "t"
     for member in (operator, renewer):
         request = member.vault("POST", "transit/keys/web1/csr", {"csr": CSR})[1]["data"]["csr"]
         body = {"csr": request, "common_name": "www.corp.test", "ip_sans": "10.1.2.3", "ttl": "24h"}

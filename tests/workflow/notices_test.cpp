@@ -280,7 +280,7 @@ TEST_CASE("an attempt without an answer is made again and says so; a claim of so
   scene.clock.go(std::chrono::seconds(61));
   CHECK(scene.run() == expiry(row, 30) + " again");
   auto dead = scene.profile.bench().self;
-  dead.boot_id = "before";
+  dead.pid = 4194305;  // more than there can be
   claim(dead.to_text(), std::chrono::seconds(60));
   CHECK(scene.run() == expiry(row, 30) + " again");
 }

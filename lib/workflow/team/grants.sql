@@ -29,6 +29,26 @@ END $$;
 CREATE OR REPLACE TRIGGER check_session BEFORE INSERT OR UPDATE ON user_sessions
 FOR EACH ROW EXECUTE FUNCTION check_session();
 
+-- An open item keeps everybody else from its target: a person takes what is hers alone.
+CREATE OR REPLACE FUNCTION may_begin(kind TEXT, target TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE kind
+    WHEN 'issue' THEN true
+    WHEN 'renew' THEN coalesce((SELECT bool_and(c.owner = ymgr.actor()) FROM ymgr.certificates c
+                                WHERE c.name = may_begin.target AND c.status = 'active'), false)
+    WHEN 'device' THEN EXISTS (SELECT FROM ymgr.devices d WHERE d.serial = may_begin.target AND d.owner = ymgr.actor())
+    ELSE false END
+$$;
+
+-- A lease ends, whatever its holder writes.
+CREATE OR REPLACE FUNCTION check_lease() RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.lease_until := LEAST(NEW.lease_until, floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 1200000000);
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER check_lease BEFORE INSERT OR UPDATE OF lease_until ON operations
+FOR EACH ROW WHEN (NEW.lease_until IS NOT NULL) EXECUTE FUNCTION check_lease();
+
 -- A revocation stays, but for a hold that is lifted; what was superseded stays so.
 CREATE OR REPLACE FUNCTION check_certificate() RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -201,7 +221,11 @@ GRANT SELECT, INSERT, UPDATE (state, lease_holder, lease_until, updated_at, resu
 CREATE POLICY {{policy}} ON operations FOR ALL TO {{to}}
   USING (actor = (SELECT actor())) WITH CHECK (actor = (SELECT actor()) AND kind IN ('issue', 'renew', 'device'));
 GRANT SELECT, INSERT, UPDATE (status, state, data, error, updated_at) ON operation_items TO {{to}};
-CREATE POLICY {{policy}} ON operation_items FOR ALL TO {{to}} USING (EXISTS (
+CREATE POLICY {{policy}} ON operation_items FOR SELECT TO {{to}} USING (EXISTS (
+  SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
+CREATE POLICY {{policy}} ON operation_items FOR UPDATE TO {{to}} USING (EXISTS (
+  SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
+CREATE POLICY {{policy}} ON operation_items FOR INSERT TO {{to}} WITH CHECK (may_begin(kind, target) AND EXISTS (
   SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
 -- [auditor] see what was begun, and how far it came
 GRANT SELECT ON operations, operation_items TO {{to}};
