@@ -180,7 +180,7 @@ def test_the_play_issues_once_and_is_then_quiet(ymgr, tmp_path):
     assert (tmp_path / "timer.enable").exists() and (tmp_path / "timer.start").exists()
     night = tmp_path / "etc/renew.env"
     assert stat.S_IMODE(night.stat().st_mode) == 0o600
-    assert dict(line.split("=", 1) for line in night.read_text().splitlines()) == settings["ymgr_environment"]
+    assert dict(line.split("=", 1) for line in night.read_text().splitlines()[1:]) == settings["ymgr_environment"]
     service = (TOP / "cli/systemd/system/ymgr-renew.service").read_text()
     assert f"EnvironmentFile=/etc/ymgr/{night.name}\n" in service and f"ConditionPathExists=/etc/ymgr/{night.name}\n" in service
     second = recap(tool("ansible-playbook", *play, env=env, timeout=120))
