@@ -29,15 +29,11 @@ END $$;
 CREATE OR REPLACE TRIGGER check_session BEFORE INSERT OR UPDATE ON user_sessions
 FOR EACH ROW EXECUTE FUNCTION check_session();
 
--- An open item keeps everybody else from its target: a person takes what is hers alone.
-CREATE OR REPLACE FUNCTION may_begin(kind TEXT, target TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
+-- Active certificates have this name, and all of them are those of whoever asks.
+CREATE OR REPLACE FUNCTION is_own_alone(name TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE kind
-    WHEN 'issue' THEN true
-    WHEN 'renew' THEN coalesce((SELECT bool_and(c.owner = ymgr.actor()) FROM ymgr.certificates c
-                                WHERE c.name = may_begin.target AND c.status = 'active'), false)
-    WHEN 'device' THEN EXISTS (SELECT FROM ymgr.devices d WHERE d.serial = may_begin.target AND d.owner = ymgr.actor())
-    ELSE false END
+  SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) FROM ymgr.certificates c
+  WHERE c.name = is_own_alone.name AND c.status = 'active'
 $$;
 
 -- A lease ends, whatever its holder writes.
@@ -225,8 +221,12 @@ CREATE POLICY {{policy}} ON operation_items FOR SELECT TO {{to}} USING (EXISTS (
   SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
 CREATE POLICY {{policy}} ON operation_items FOR UPDATE TO {{to}} USING (EXISTS (
   SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
-CREATE POLICY {{policy}} ON operation_items FOR INSERT TO {{to}} WITH CHECK (may_begin(kind, target) AND EXISTS (
-  SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
+-- An open item keeps everybody else from its target.
+GRANT EXECUTE ON FUNCTION is_own_alone(TEXT) TO {{to}};
+CREATE POLICY {{policy}} ON operation_items FOR INSERT TO {{to}} WITH CHECK (
+  EXISTS (SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor()))
+  AND CASE kind WHEN 'issue' THEN true WHEN 'renew' THEN is_own_alone(target)
+      WHEN 'device' THEN EXISTS (SELECT FROM devices d WHERE d.serial = target AND d.owner = (SELECT actor())) ELSE false END);
 -- [auditor] see what was begun, and how far it came
 GRANT SELECT ON operations, operation_items TO {{to}};
 CREATE POLICY {{policy}} ON operations FOR SELECT TO {{to}} USING (true);
