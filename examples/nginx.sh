@@ -6,7 +6,7 @@ set -eu
 # shellcheck source=examples/scratch.sh
 . "$(dirname -- "$0")/scratch.sh" nginx
 stop_all() { [ ! -s "$work/nginx/pid" ] || kill "$(cat "$work/nginx/pid")" 2>/dev/null || true; }
-served() { echo | openssl s_client -connect "localhost:$port" -servername localhost 2>/dev/null | openssl x509 -noout -serial; }
+served() { echo | openssl s_client -connect "127.0.0.1:$port" -servername localhost 2>/dev/null | openssl x509 -noout -serial; }
 
 make_profile
 port=$(free_port)
