@@ -17,7 +17,7 @@ constexpr Option options[] = {
     {.name = "--run", .value = "", .help = "run the command after a yes, instead of printing it"},
     {.name = "--yes",
      .value = "",
-     .help = "with --run: say yes; not to revoke, device lost, retire and reset, and user offboard",
+     .help = "with --run: say yes; not to revoke, device lost, retire and reset, user offboard, and approvals",
      .short_name = "-y"},
     {.name = "--dry-run",
      .value = "",

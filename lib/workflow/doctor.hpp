@@ -103,7 +103,7 @@ struct Patient {
   bool is_team = false, has_profile = false;
   std::string home, policy_file, installations, session_folder, token_keys;
   team::Settings servers;
-  Duration heartbeat = std::chrono::hours(26);  // how old the last renewal by schedule may be
+  Duration heartbeat{};  // how old the last renewal by schedule may be
 
   mutable Part<sql::Connection> database{};  // whatever its schema; writes nothing
   mutable Part<agent::Health> agent{};

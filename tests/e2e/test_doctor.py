@@ -165,6 +165,15 @@ def test_the_clock_and_the_trail(ymgr, box):
     finds(later(box, "2024-01-01T00:00:00Z"), "trail-clock", "failed", "set the clock right", exit=1)
 
 
+def test_scheduled_renewals_that_stopped(ymgr, box):
+    finds(ymgr, "heartbeat", "skipped", "ymgr renew --due", exit=0)
+    ymgr("renew", "--due")
+    finds(ymgr, "heartbeat", "ok", "ended", exit=0)
+    finds(later(box, in_days(3)), "heartbeat", "failed", "journalctl -u ymgr-renew", exit=1)
+    week = box.file("week.yaml", "renew: {heartbeat: 7d}\n")
+    finds(later(box, in_days(3)), "heartbeat", "ok", "ended", env={"YMGR_CONFIG": str(week)})
+
+
 @pytest.mark.needs_root
 def test_a_disk_that_is_nearly_full(ymgr, box, disk):
     folder = disk(2048)
