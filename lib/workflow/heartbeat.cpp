@@ -8,9 +8,16 @@ namespace ymgr::heartbeat {
 namespace {
 
 constexpr Duration remembered = std::chrono::days(30);
+constexpr Duration clocks_differ = std::chrono::hours(1);  // those of hosts and database, at most
 
 std::optional<Time> time_at(const sql::Row& row, int column) {
   return row.is_null(column) ? std::nullopt : std::optional(from_micros(row.integer(column)));
+}
+
+/// What is yet to come did not happen.
+std::optional<Time> past_at(const sql::Row& row, int column) {
+  const auto at = time_at(row, column);
+  return at && *at > now() + clocks_differ ? std::nullopt : at;
 }
 
 /// Several may run them on one host: the last run tells how it went, the best of all when it last succeeded.
@@ -30,10 +37,9 @@ std::vector<Beat> read(sql::Connection& db, std::string_view condition, std::spa
   db.run(text, values, [&](const sql::Row& row) {
     Beat beat{.host = std::string(row.text(0)),
               .actor = std::string(row.text(1)),
-              .started_at = time_at(row, 2),
+              .started_at = past_at(row, 2),
               .ended_at = time_at(row, 3),
-
-              .succeeded_at = time_at(row, 6)};
+              .succeeded_at = past_at(row, 6)};
     if (!row.is_null(4)) beat.exit = static_cast<int>(row.integer(4));
     if (!row.is_null(5)) beat.message = row.text(5);
     merge(beats, std::move(beat));

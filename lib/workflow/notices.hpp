@@ -55,6 +55,8 @@ struct Ending {
 };
 /// What the subjects of endings begin with that are no certificate of the inventory: then the host whose it is, or nothing, and "/".
 inline constexpr std::string_view other_endings = "ending/";
+/// Subject of what is told once of more silent hosts than anybody reads.
+inline constexpr std::string_view many_silent_hosts = "heartbeat/*";
 /// All that is true now.
 struct Facts {
   std::vector<Ending> ending;  // certificates, soonest end first, then what else ends

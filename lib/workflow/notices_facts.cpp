@@ -178,17 +178,40 @@ void add_failed_hooks(sql::Connection& db, Failures& failing) {
       });
 }
 
+Notice notice_of(const heartbeat::Beat& beat) {
+  Notice notice;
+  notice.name = "renew --due on " + beat.host;
+  notice.host = beat.host;
+  notice.code = "heartbeat-stale";
+  notice.message = "no run has succeeded since " + format_time(*beat.succeeded_at);
+  return notice;
+}
+
+/// Of many hosts at once, something that they share has stopped.
+Notice notice_of(const std::vector<heartbeat::Beat>& silent) {
+  constexpr std::ptrdiff_t shown = 5;
+  std::vector<std::string> hosts;
+  for (const auto& beat : silent) hosts.push_back(beat.host);
+  hosts.resize(shown);
+  Notice notice;
+  notice.name = "renew --due on " + std::to_string(silent.size()) + " hosts";
+  notice.code = "heartbeat-stale";
+  notice.message = "no run has succeeded of late on " + join(hosts, ", ") + ", …: ymgr renew --heartbeat --scope all";
+  return notice;
+}
+
 /// Of other hosts: this one's own run tells of itself.
 void add_silent_hosts(Workbench& bench, const Settings& settings, Time at, Failures& failing) {
-  for (const auto& beat : heartbeat::all(bench.db, at)) {
-    if (beat.host == bench.self.host || !beat.succeeded_at || !beat.is_stale(settings.heartbeat_limit, at)) continue;
-    Notice notice;
-    notice.name = "renew --due on " + beat.host;
-    notice.host = beat.host;
-    notice.code = "heartbeat-stale";
-    notice.message = "no run has succeeded since " + format_time(*beat.succeeded_at);
-    failing.emplace("heartbeat/" + beat.host, std::move(notice));
+  constexpr std::size_t most = 20;
+  auto silent = heartbeat::all(bench.db, at);
+  std::erase_if(silent, [&](const heartbeat::Beat& beat) {
+    return beat.host == bench.self.host || !beat.succeeded_at || !beat.is_stale(settings.heartbeat_limit, at);
+  });
+  if (silent.size() > most) {
+    failing.emplace(many_silent_hosts, notice_of(silent));
+    return;
   }
+  for (const auto& beat : silent) failing.emplace("heartbeat/" + beat.host, notice_of(beat));
 }
 
 }  // namespace

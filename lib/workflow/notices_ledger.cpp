@@ -69,11 +69,11 @@ bool any(sql::Connection& db, std::string_view text, std::initializer_list<sql::
 }
 
 /// Of a failure that nothing names any more.
-bool is_over(Workbench& bench, const Open& open, bool after_run, Time at) {
+bool is_over(Workbench& bench, const Open& open, const Facts& facts, Time at) {
   const auto slash = open.subject.find('/');
   const std::string_view kind = std::string_view(open.subject).substr(0, slash),
                          what = std::string_view(open.subject).substr(slash + 1);
-  if (kind == "run") return after_run && what == bench.self.host;
+  if (kind == "run") return facts.after_run && what == bench.self.host;
   if (kind == "renewal")
     return !any(bench.db, "SELECT 1 FROM certificates WHERE name = $1 AND status = 'active' AND renew_at <= $2",
                 {what, to_micros(at)}) &&
@@ -83,7 +83,8 @@ bool is_over(Workbench& bench, const Open& open, bool after_run, Time at) {
                 {what, to_micros(at)});
   if (kind == "operation")
     return !any(bench.db, "SELECT 1 FROM operations WHERE request_id = $1 AND state IN ('open', 'waiting')", {what});
-  return true;  // hooks and heartbeats stand in the database as they are
+  if (kind == "heartbeat") return !facts.failing.contains(many_silent_hosts);  // it may be one of them
+  return true;  // hooks stand in the database as they are
 }
 
 Notice recovery_of(const Open& open) {
@@ -100,7 +101,7 @@ void record_failures(Workbench& bench, std::string_view channel, const Facts& fa
       known.insert(open.subject);
     } else if (now_failing != facts.failing.end()) {
       end(bench.db, channel, open, at);
-    } else if (is_over(bench, open, facts.after_run, at)) {
+    } else if (is_over(bench, open, facts, at)) {
       end(bench.db, channel, open, at);
       if (open.is_told) insert(bench.db, channel, open.subject, open.number + 1, recovery_of(open), "", at);
     }

@@ -267,6 +267,24 @@ def test_each_window_once_over_moved_time(failpoint, box, mail, pair):
         jsonschema.validate(digest, schemas(RELEASE)["ymgr.notice.v1"])
 
 
+def test_hosts_that_fall_silent_are_told_of_and_many_of_them_once(failpoint, box):
+    configure(box, exec=by_program(box))
+    moment = int((time.time() - 3 * 86400) * 1e6)
+
+    def falls_silent(count):
+        for number in range(count):
+            change(box, "INSERT OR IGNORE INTO heartbeats VALUES (?, 'alice', ?, ?, 0, NULL, ?)", f"web{number}", moment, moment, moment)
+        failpoint("notify", "send")
+        return [(notice["kind"], notice["name"]) for notice in program_told(box)[-1]["notices"]]
+
+    assert falls_silent(2) == [("failure", "renew --due on web0"), ("failure", "renew --due on web1")]
+    assert falls_silent(300) == [("failure", "renew --due on 300 hosts")]
+    change(box, "DELETE FROM heartbeats WHERE host <> 'web0'")
+    assert falls_silent(0) == [("recovery", "renew --due on 300 hosts"), ("recovery", "renew --due on web1")]
+    for digest in program_told(box):
+        jsonschema.validate(digest, schemas(RELEASE)["ymgr.notice.v1"])
+
+
 def test_certificates_from_elsewhere_are_told_of_in_each_window(failpoint, box, mail, pair):
     foreign(box.work, "vendor.example.com", days=90)
     failpoint("cert", "track", "vendor.example.com.pem")

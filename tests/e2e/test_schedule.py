@@ -3,6 +3,7 @@
 import datetime
 import json
 import shutil
+import sqlite3
 
 import pytest
 
@@ -120,6 +121,14 @@ def test_a_timer_that_stopped_is_noticed(timer):
     timer.box.file("week.yaml", "renew:\n  heartbeat: 7d\n")
     after(timer, 1.2).json("renew", "--heartbeat", "--scope", "all", "-c", timer.box.work / "week.yaml")
     timer.json("renew", "--heartbeat", "--due", exit=2)
+
+
+def test_a_run_that_is_yet_to_come_is_no_heartbeat(timer):
+    timer("renew", "--due")
+    with sqlite3.connect(timer.box.profile / "ymgr.db") as db:
+        db.execute("UPDATE heartbeats SET started_at = started_at + 100000000000000, succeeded_at = succeeded_at + 100000000000000")
+    told = timer.json("renew", "--heartbeat", exit=11)["heartbeats"][0]
+    assert told["succeeded_at"] is None and told["stale"] is True
 
 
 def test_a_run_that_fails_is_no_heartbeat(timer):

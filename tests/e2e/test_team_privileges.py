@@ -221,6 +221,10 @@ SQL = {
         ("another CA", "UPDATE ymgr.issuers SET certificate = 'x'", NO_RIGHT),
         ("a denied key again", "DELETE FROM ymgr.denied_keys", NO_RIGHT),
         ("a report of the whole", "INSERT INTO ymgr.compliance_reports VALUES (1, 1, 'uma', 'v1', 0, 0, 0, 0, 0, 0)", NO_RIGHT),
+        ("a host that is none", "INSERT INTO ymgr.heartbeats VALUES ('urgent: https://evil.test', 'uma', 1)", "no host name"),
+        ("a heartbeat for the hosts of others", "INSERT INTO ymgr.heartbeats VALUES ('web1', 'uma', 1, 1, 0, NULL, 1) RETURNING 1", NOTHING),
+        ("an operation whose id runs programs", OPERATION.format(id="o5 $(id)", who="uma"), "no request id"),
+        ("a certificate whose id runs programs", certificate("c9; id", "uma", "uma"), "no certificate id"),
         ("another's heartbeat", "INSERT INTO ymgr.heartbeats VALUES ('web1', 'ada', 1, 1, 0, NULL, 1)", NO_ROW),
         ("what people were told", "SELECT detail FROM ymgr.notifications", NO_RIGHT),
         ("another policy", "UPDATE ymgr.settings SET value = 'x'", NO_RIGHT),
@@ -242,6 +246,7 @@ SQL = {
     ],
     "operator": [
         ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
+        ("a week of its own", f"INSERT INTO ymgr.compliance_reports VALUES ({NOW} - 5, {NOW}, 'oscar', 'v1', 0, 0, 0, 0, 0, 0)", NO_ROW),
         ("a report of a former week", "INSERT INTO ymgr.compliance_reports VALUES (0, 1, 'oscar', 'v1', 0, 0, 0, 0, 0, 0)", NO_ROW),
         ("another certificate", "UPDATE ymgr.certificates SET pem = 'x' WHERE cert_id = 'c-uma'", NO_RIGHT),
         ("a certificate by another", certificate("c3", "una", "ada"), NO_ROW),
@@ -280,6 +285,8 @@ SQL = {
         ("a better role", "UPDATE ymgr.users SET role = 'admin' WHERE name = 'ren'", NO_RIGHT),
     ],
     "admin": [
+        ("no licence for ever", "INSERT INTO ymgr.settings VALUES ('license.newest', '9999-01-01T00:00:00Z', 1)", "no time of a licence"),
+        ("no licence's time", "INSERT INTO ymgr.settings VALUES ('license.newest', 'z', 1)", "no time of a licence"),
         ("a row out of the chain", OUT_OF_CHAIN, NO_RIGHT),
         ("a long session", session("s4", "ada", 2), "lives 1 h at most"),
         ("a longer session", "UPDATE ymgr.user_sessions SET expires_at = 9223372036854775807", NO_RIGHT),
@@ -484,6 +491,19 @@ def test_who_and_when_are_the_databases_own_words(team):
     done(team.member("operator"), AUDIT.format("test"))
     actor, recent = done(team.member("auditor"), f"SELECT actor, {NOW} - at FROM ymgr.audit_events WHERE event = 'forged.test'").split("|")
     assert actor == "oscar" and 0 <= int(recent) < 60_000_000
+
+
+def test_a_heartbeat_is_of_the_moment_that_the_database_knows(team):
+    beat = "INSERT INTO ymgr.heartbeats VALUES ('web9', 'oscar', 1, 1, 0, NULL, 9000000000000000000)"
+    end = f"UPDATE ymgr.heartbeats SET ended_at = 1, exit_status = 0, succeeded_at = 9000000000000000000 WHERE host = 'web9' RETURNING succeeded_at - {NOW}"
+    worked, output = team.member("operator").try_sql(f"{beat} RETURNING started_at - {NOW}, ended_at, succeeded_at; {end}")
+    started, ended = output.splitlines()
+    assert worked and started.endswith("||") and 0 <= int(started[:-2]) < 60_000_000 and 0 <= int(ended) < 60_000_000
+    own = "INSERT INTO ymgr.heartbeats VALUES ('laptop', 'uma', 1) RETURNING 1"
+    assert team.member("user").try_sql(own) == (True, "")
+    team.pg.sql("UPDATE ymgr.certificates SET host = 'laptop' WHERE cert_id = 'c-uma'")
+    assert team.member("user").try_sql(own) == (True, "1")
+    team.pg.sql("UPDATE ymgr.certificates SET host = NULL WHERE cert_id = 'c-uma'")
 
 
 def test_a_session_begins_when_the_database_says(team):

@@ -57,19 +57,66 @@ END $$;
 CREATE OR REPLACE TRIGGER check_certificate BEFORE UPDATE OF status, revoked_at, revocation_reason ON certificates
 FOR EACH ROW EXECUTE FUNCTION check_certificate();
 
+-- Ids go into commands that people copy into a shell.
+CREATE OR REPLACE TRIGGER check_id BEFORE INSERT OR UPDATE OF request_id ON operations
+FOR EACH ROW WHEN (NEW.request_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$') EXECUTE FUNCTION refuse_change('that is no request id');
+CREATE OR REPLACE TRIGGER check_id BEFORE INSERT OR UPDATE OF cert_id ON certificates
+FOR EACH ROW WHEN (NEW.cert_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$') EXECUTE FUNCTION refuse_change('that is no certificate id');
+
+-- A heartbeat is of now, whatever its writer says, and of a host. A user's counts where nobody else depends on it: on a host that has
+-- certificates of that user's and no others; elsewhere it is let go.
+CREATE OR REPLACE FUNCTION check_heartbeat() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  at BIGINT := floor(extract(epoch FROM clock_timestamp()) * 1000000);
+  writer TEXT;
+BEGIN
+  IF ymgr.acts_for_all() THEN RETURN NEW; END IF;
+  IF NEW.host !~ '^[A-Za-z0-9._:-]{1,253}$' THEN
+    RAISE EXCEPTION 'that is no host name' USING ERRCODE = 'check_violation';
+  END IF;
+  writer := ymgr.actor_of(session_user::text);
+  IF NEW.actor IS DISTINCT FROM writer THEN RETURN NEW; END IF;  -- row security refuses it
+  IF NOT EXISTS (SELECT FROM ymgr.users u WHERE u.name = writer AND u.role IN ('admin', 'operator'))
+     AND (NOT EXISTS (SELECT FROM ymgr.certificates c WHERE c.owner = writer AND c.host = NEW.host AND c.status = 'active')
+       OR EXISTS (SELECT FROM ymgr.heartbeats h WHERE h.host = NEW.host AND h.actor <> writer)
+       OR EXISTS (SELECT FROM ymgr.certificates c WHERE c.host = NEW.host AND c.status = 'active' AND c.owner <> writer)) THEN
+    RETURN NULL;
+  END IF;
+  IF TG_OP = 'INSERT' THEN
+    NEW.started_at := at;
+    NEW.ended_at := NULL;
+    NEW.exit_status := NULL;
+    NEW.message := NULL;
+    NEW.succeeded_at := NULL;
+    RETURN NEW;
+  END IF;
+  IF NEW.started_at IS DISTINCT FROM OLD.started_at THEN NEW.started_at := at; END IF;
+  IF NEW.ended_at IS NOT NULL THEN NEW.ended_at := at; END IF;
+  NEW.succeeded_at := CASE WHEN NEW.ended_at IS NOT NULL AND NEW.exit_status = 0 THEN at ELSE OLD.succeeded_at END;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER check_heartbeat BEFORE INSERT OR UPDATE ON heartbeats
+FOR EACH ROW EXECUTE FUNCTION check_heartbeat();
+
 -- The installation's id stays, since licences and the days of the trial hang on it; so does when the newest licence was issued, but for a
 -- newer one. Set-up alone can change them.
 CREATE OR REPLACE FUNCTION check_license_setting() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF ymgr.acts_for_all() OR OLD.name NOT IN ('installation_id', 'license.newest') THEN RETURN coalesce(NEW, OLD); END IF;
+  IF ymgr.acts_for_all() THEN RETURN coalesce(NEW, OLD); END IF;
+  IF TG_OP <> 'DELETE' AND NEW.name = 'license.newest' AND (NEW.value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$'
+     OR NEW.value > to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '1 day', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) THEN
+    RAISE EXCEPTION 'the setting % is no time of a licence', NEW.name USING ERRCODE = 'check_violation';
+  END IF;
+  IF TG_OP = 'INSERT' OR OLD.name NOT IN ('installation_id', 'license.newest') THEN RETURN coalesce(NEW, OLD); END IF;
   IF TG_OP = 'DELETE' OR NEW.name <> OLD.name OR (NEW.value <> OLD.value AND OLD.name = 'installation_id')
      OR NEW.value < OLD.value THEN
     RAISE EXCEPTION 'the setting % stays', OLD.name USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER check_license_setting BEFORE UPDATE OR DELETE ON settings
+CREATE OR REPLACE TRIGGER check_license_setting BEFORE INSERT OR UPDATE OR DELETE ON settings
 FOR EACH ROW EXECUTE FUNCTION check_license_setting();
 INSERT INTO settings (name, value, updated_at)
 SELECT 'installation_id',
@@ -335,10 +382,12 @@ CREATE POLICY {{policy}} ON heartbeats FOR UPDATE TO {{to}}
 -- [admin operator auditor renewer] see what the weekly reports found
 GRANT SELECT ON compliance_reports TO {{to}};
 CREATE POLICY {{policy}} ON compliance_reports FOR SELECT TO {{to}} USING (true);
+-- The epoch began on a Thursday, a week on a Monday.
 -- [admin operator renewer] record what this week's report found, once
 GRANT INSERT ON compliance_reports TO {{to}};
 CREATE POLICY {{policy}} ON compliance_reports FOR INSERT TO {{to}} WITH CHECK (reported_by = (SELECT actor())
-  AND abs(extract(epoch FROM clock_timestamp()) - at / 1000000) < 3600);
+  AND abs(extract(epoch FROM clock_timestamp()) - at / 1000000) < 3600
+  AND (week - 345600000000) % 604800000000 = 0);
 
 -- [admin operator auditor renewer] see what people were told, and what is owed
 GRANT SELECT ON notifications TO {{to}};
