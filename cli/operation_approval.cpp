@@ -18,8 +18,11 @@ constexpr Field approve_fields[] = {
     {"items.name", "string", "name of the lineage"},
     {"items.profile", "string", "certificate profile"},
     {"items.owner", "string", "the person it belongs to"},
+    {"items.common_name", "string", "in its subject"},
     {"items.sans", "array of string", "names in it"},
-    {"items.key_algorithm", "string", "of its key"},
+    {"items.key_algorithm", "string", "of its key, as the request has it"},
+    {"items.replaces", "?string", "id of the certificate that it replaces"},
+    {"items.replaced_owner", "?string", "whose that is"},
     {"items.expires_at", "time", "last second of its validity"},
     {"items.success", "boolean", "whether it is signed now"},
     {"items.result", "?string", "approved or planned"},
@@ -34,19 +37,30 @@ constexpr Example approve_examples[] = {
     {"ymgr operation approve req-20260315143200-7f3a91c04be2 --note 'as agreed on Monday'", "shows it, asks, signs"}};
 constexpr Example deny_examples[] = {
     {"ymgr operation deny req-20260315143200-7f3a91c04be2 --note 'wrong domain'", "the requester is told so"}};
-constexpr Column columns[] = {{"NAME", "name"},          {"RESULT", "result"}, {"PROFILE", "profile"},
-                              {"OWNER", "owner"},        {"NAMES", "sans"},    {"KEY", "key_algorithm"},
+constexpr Column columns[] = {{"NAME", "name"},          {"RESULT", "result"},     {"PROFILE", "profile"},
+                              {"OWNER", "owner"},        {"CN", "common_name"},    {"NAMES", "sans"},
+                              {"KEY", "key_algorithm"},  {"REPLACES", "replaces"}, {"OF", "replaced_owner"},
                               {"EXPIRES", "expires_at"}, {"ERROR", "error"}};
 
-Json shown(const CertificateItem& item) {
+/// As it will be signed: by the request, whatever the plan says of its key.
+std::string key_of(const CertificateItem& item) {
+  const auto key = item.request ? item.request->key : parse_csr(item.csr).key;
+  return key.algorithm ? std::string(to_string(*key.algorithm)) : lower(key.family) + "-" + std::to_string(key.bits);
+}
+
+Json shown(const ApprovalRequest& request, const CertificateItem& item) {
   Json sans = Json::array();
   for (const auto& san : item.plan.names.sans) sans.push(to_string(san));
-  const std::string key = item.csr_given ? parse_csr(item.csr).key.family : std::string(to_string(item.algorithm));
+  const auto replaced = request.replaced.find(item.renewed_from);
+  const bool replaces = replaced != request.replaced.end();
   return Json::object({{"name", item.name},
                        {"profile", item.profile},
                        {"owner", item.owner},
+                       {"common_name", item.plan.names.common_name},
                        {"sans", std::move(sans)},
-                       {"key_algorithm", key},
+                       {"key_algorithm", key_of(item)},
+                       {"replaces", replaces ? Json(replaced->first) : Json()},
+                       {"replaced_owner", replaces ? Json(replaced->second.owner) : Json()},
                        {"expires_at", format_time(item.plan.not_after)},
                        {"success", true},
                        {"result", "planned"}});
@@ -55,10 +69,12 @@ Json shown(const CertificateItem& item) {
 std::string question_for(const ApprovalRequest& request) {
   std::string what;
   for (const auto& item : request.items) {
-    const Json json = shown(item);
+    const Json json = shown(request, item);
+    const auto common = json.text_or("common_name", ""), replaces = json.text_or("replaces", "");
     what += (what.empty() ? "" : "; ") + item.name + " (" + item.profile + ", " +
-            join(json.texts_or_empty("sans"), ", ") + ", for " + item.owner + ", until " +
-            format_time(item.plan.not_after) + ")";
+            (common.empty() ? "" : "CN=" + common + ", ") + join(json.texts_or_empty("sans"), ", ") + ", " +
+            json.at("key_algorithm").text() + ", for " + item.owner + ", until " + format_time(item.plan.not_after) +
+            (replaces.empty() ? "" : ", replaces " + replaces + " of " + json.at("replaced_owner").text()) + ")";
   }
   return request.operation.actor + " asks for " + what + ". Sign it?";
 }
@@ -70,7 +86,7 @@ void tell_outcome(const Json& item, const StoredOperation& op, Json& json) {
   json.set("success", is_signed).set("result", is_signed ? Json("approved") : Json());
   if (is_signed && item.find("cert_id")) json.set("cert_id", item.at("cert_id"));
   if (is_signed && state == "issued")
-    json.set("suggestion", op.actor + " fetches it: ymgr resume " + resume_id(op.request_id));
+    json.set("suggestion", op.actor + " fetches it: ymgr resume " + shell_quote(resume_id(op.request_id)));
   if (is_signed) return;
   for (const char* name : {"error", "code", "suggestion"}) json.set(name, item.text_or(name, ""));
 }
@@ -78,12 +94,13 @@ void tell_outcome(const Json& item, const StoredOperation& op, Json& json) {
 Result run_approve(Invocation& call) {
   auto& bench = call.wiring().workbench();
   const auto request = approval_request(bench, call.text("ID"));
+  if (request.against) throw Error(*request.against);
   const auto& op = request.operation;
   Result result{.items = "items", .columns = columns};
   result.json = Json::object({{"request_id", op.request_id}, {"requester", op.actor}, {"state", "planned"}});
   Json items = Json::array();
   if (call.globals().dry_run) {
-    for (const auto& item : request.items) items.push(shown(item));
+    for (const auto& item : request.items) items.push(shown(request, item));
     result.json.set("items", std::move(items));
     return result;
   }
@@ -91,7 +108,7 @@ Result run_approve(Invocation& call) {
   const auto answer = approve(bench, request, call.text("--note"));
   std::vector<int> exits;
   for (const auto& item : request.items) {
-    Json json = shown(item);
+    Json json = shown(request, item);
     for (std::size_t i = 0; i < answer.items.size(); ++i) {
       if (answer.items[i].text_or("name", "") != item.name) continue;
       tell_outcome(answer.items[i], op, json);

@@ -120,7 +120,7 @@ bool refuse_other(const std::optional<PendingSecret>& there, const PendingSecret
   throw Error(Code::credential_pending,
               "the operation " + there->request_id + " is changing the " + std::string(to_string(there->what)) +
                   " in " + std::string(serial_path),
-              "ymgr operation show " + there->request_id, {{"request_id", there->request_id}});
+              "ymgr operation show " + shell_quote(there->request_id), {{"request_id", there->request_id}});
 }
 
 }  // namespace

@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "workflow/issue.hpp"
+#include "base/text.hpp"
+#include "workflow/journaled_plan.hpp"
 
 namespace ymgr {
 namespace {
@@ -30,6 +31,16 @@ bool is_same(const std::vector<CertificateItem>& a, const std::vector<Certificat
   return std::ranges::equal(a, b, {}, text, text);
 }
 
+/// What a look at it has to show besides, and what speaks against it.
+void look_at(Workbench& bench, ApprovalRequest& request) {
+  PlanJudge judge(bench, request.operation);
+  for (auto& item : request.items) {
+    if (!request.against) request.against = judge.against(item);
+    if (auto row = inventory::by_id(bench.db, item.renewed_from))
+      request.replaced.emplace(row->cert_id, std::move(*row));
+  }
+}
+
 /// Notes who approved what was looked at; nothing else may have been put in its place meanwhile.
 void grant(Workbench& bench, const ApprovalRequest& request, std::vector<CertificateItem>& items,
            std::string_view note) {
@@ -38,7 +49,7 @@ void grant(Workbench& bench, const ApprovalRequest& request, std::vector<Certifi
     items = awaiting(bench, id);
     if (!is_same(items, request.items))
       throw Error(Code::version_conflict, "the request " + id + " was changed meanwhile",
-                  "look at it again: ymgr operation approve " + id);
+                  "look at it again: ymgr operation approve " + shell_quote(id));
     std::vector<audit::Event> events;
     for (auto& item : items) {
       item.approved_by = bench.session.identity().user;
@@ -64,22 +75,25 @@ bool ends_here(Workbench& bench, const ApprovalRequest& request) {
 }  // namespace
 
 ApprovalRequest approval_request(Workbench& bench, std::string_view id) {
-  ApprovalRequest request{operations::get(bench.db, id), {}};
+  ApprovalRequest request;
+  request.operation = operations::get(bench.db, id);
   const auto& op = request.operation;
   require_second_person(bench, op);
   if (op.state != "open" && op.state != "waiting")
     throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
-                "ymgr operation show " + op.request_id);
+                "ymgr operation show " + shell_quote(op.request_id));
   if (op.kind == "issue" || op.kind == "renew") request.items = awaiting(bench, op.request_id);
   if (request.items.empty())
     throw Error(Code::usage, "the operation " + op.request_id + " waits for nobody's approval",
-                "ymgr operation show " + op.request_id);
+                "ymgr operation show " + shell_quote(op.request_id));
+  look_at(bench, request);
   return request;
 }
 
 CertificateAnswer approve(Workbench& bench, const ApprovalRequest& request, std::string_view note) {
   const auto& op = request.operation;
   require_second_person(bench, op);
+  if (request.against) throw Error(*request.against);
   operations::take_over_to_approve(bench, op.request_id);
   return within_operation(op.request_id, [&] {
     std::vector<CertificateItem> items;

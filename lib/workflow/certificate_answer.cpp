@@ -50,8 +50,8 @@ Json waiting(const CertificateItem& item, const std::string& request_id) {
        {"state", waiting_state(item)},
        {"profile", item.profile},
        {"owner", item.owner},
-       {"suggestion", awaits_approval(item) ? "ymgr operation approve " + request_id + ", by somebody else"
-                                            : "ymgr resume " + resume_id(request_id)}});
+       {"suggestion", awaits_approval(item) ? "ymgr operation approve " + shell_quote(request_id) + ", by somebody else"
+                                            : "ymgr resume " + shell_quote(resume_id(request_id))}});
 }
 
 Json failed(const CertificateItem& item, const Error& error) {
@@ -61,7 +61,7 @@ Json failed(const CertificateItem& item, const Error& error) {
 /// Neither done nor failed, and nothing is known to stand in its way.
 Error unfinished(const CertificateItem& item, const std::string& request_id) {
   return Error(Code::resumable, item.name + " stopped half-way, at " + item.state,
-               "ymgr resume " + resume_id(request_id));
+               "ymgr resume " + shell_quote(resume_id(request_id)));
 }
 
 /// This process changed something that stays.

@@ -262,8 +262,7 @@ Record record_issued(const CertificateItem& from) {
                                     {"fingerprint", row.fingerprint},
                                     {"key_reference", row.key_reference},
                                     {"renewed_from", row.renewed_from.empty() ? Json() : Json(row.renewed_from)}});
-    const bool known_key = item->key_reused || item->key_place == KeyPlace::external;
-    if (known_key && revoke_if_denied(recording, row))
+    if (revoke_if_denied(recording, row))
       recording.audit.set("revoked", "keyCompromise");
     else if (item->card && revoke_if_taken_out(recording, *item, row))
       recording.audit.set("revoked", "cessationOfOperation");

@@ -80,7 +80,7 @@ void require_workable(Workbench& bench, const DeviceItem& item) {
   throw Error(Code::device_state,
               "the YubiKey " + item.target + " is " + std::string(to_string(row->status)) + " by now",
               row->status == DeviceStatus::lost ? "ymgr device found " + item.target
-                                                : "ymgr operation abandon " + item.request_id);
+                                                : "ymgr operation abandon " + shell_quote(item.request_id));
 }
 
 DeviceItem stored_item(Workbench& bench, const std::string& request_id) {

@@ -238,8 +238,9 @@ void add_item(Workbench& bench, CertificateAnswer& answer, const ReissueItem& it
     return add(answer, std::move(who), 0);
   }
   const auto id = resume_id(answer.request_id);
-  add_failed(answer, std::move(who),
-             item.error.value_or(Error(Code::resumable, old.name + " stopped half-way", "ymgr resume " + id)));
+  add_failed(
+      answer, std::move(who),
+      item.error.value_or(Error(Code::resumable, old.name + " stopped half-way", "ymgr resume " + shell_quote(id))));
 }
 
 CertificateAnswer run(Workbench& bench, const std::string& request_id, const std::string& serial) {

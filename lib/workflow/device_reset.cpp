@@ -1,6 +1,7 @@
 #include "workflow/device_reset.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "workflow/device_steps.hpp"
 #include "workflow/revoke.hpp"
 
@@ -22,7 +23,7 @@ std::vector<std::string> revoke_certificates_of(Workbench& bench, const std::str
   const auto answer = revoke(bench, revocation_targets(bench, ids, {}, reason), options);
   if (answer.exit != 0)
     throw Error(Code::resumable, "not all certificates of the YubiKey " + serial + " could be revoked",
-                "ymgr operation show " + answer.request_id, {{"audit_reference", answer.request_id}});
+                "ymgr operation show " + shell_quote(answer.request_id), {{"audit_reference", answer.request_id}});
   return ids;
 }
 

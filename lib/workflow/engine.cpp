@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/ids.hpp"
+#include "base/text.hpp"
 #include "base/workers.hpp"
 #include "workflow/operation.hpp"
 
@@ -345,7 +346,7 @@ Error of_operation(const Error& error, const std::string& request_id) {
   std::string hint = error.hint();
   if (error.code() != Code::operation_running && !error.detail("resume_id")) {
     details.emplace_back("resume_id", resume_id(request_id));
-    hint = with_resume(std::move(hint), "ymgr resume " + resume_id(request_id));
+    hint = with_resume(std::move(hint), "ymgr resume " + shell_quote(resume_id(request_id)));
   }
   return Error(error.code(), error.what(), std::move(hint), std::move(details),
                error.outcome_unknown() ? Outcome::unknown : Outcome::known);

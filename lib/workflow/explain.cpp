@@ -154,7 +154,7 @@ std::string step_for_active(const Case& c) {
 }
 
 std::string next_step(const Case& c) {
-  if (c.told.operation) return "ymgr resume " + resume_id(c.told.operation->request_id);
+  if (c.told.operation) return "ymgr resume " + shell_quote(resume_id(c.told.operation->request_id));
   if (c.row.status == CertificateStatus::superseded) return "none: use its successor";
   if (c.row.status == CertificateStatus::revoked)
     return c.row.revocation_reason == "certificateHold" ? "ymgr revoke " + c.row.cert_id + " --unhold"

@@ -437,10 +437,15 @@ std::string requested_name(const std::string& name, const std::optional<Csr>& cs
   throw Error(Code::usage, "the certificate needs a NAME", "the request has neither a common name nor a SAN");
 }
 
+std::string common_name_of(const std::string& name) {
+  constexpr std::size_t room = 64;  // RFC 5280, ub-common-name
+  return name.size() <= room ? name : std::string();
+}
+
 RequestedNames requested_names(const ProfileRules& rules, const std::string& name, const std::optional<Csr>& csr,
                                const std::vector<San>& more) {
   RequestedNames names;
-  names.common_name = name.size() <= 64 ? name : std::string();
+  names.common_name = common_name_of(name);
   if (rules.name_is_san) add_san(names.sans, san_of_name(name));
   if (csr)
     for (const auto& san : csr->sans) add_san(names.sans, san);

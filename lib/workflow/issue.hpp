@@ -59,9 +59,12 @@ RequestedNames requested_names(const ProfileRules&, const std::string& name, con
 /// The one policy gate for a planned certificate: issue, renew, resume and check ask through it.
 PolicyRequest policy_request(sql::Connection&, inventory::DeniedKeys&, const Identity& actor, const CertificateItem&,
                              PolicyRequest::Action);
-/// Merges the violations of many; `name` is noted in each. nullopt: all approved.
+/// Merges the violations of many; `name` is noted in each. `asks`: who, when that is not the session's. nullopt: all approved.
 std::optional<Error> ask_policy(Workbench&, const std::vector<CertificateItem>&, PolicyRequest::Action,
-                                const std::string& request_id, std::vector<audit::Event>& events);
+                                const std::string& request_id, std::vector<audit::Event>& events,
+                                const Identity* asks = nullptr);
+/// Common name of a certificate of that name; "": it has no room for it.
+std::string common_name_of(const std::string& name);
 /// Today's policy for what is not signed yet, whose rules are taken over; an item that it refuses fails, the others go on.
 std::vector<CertificateItem> approved_again(Workbench&, const std::string& request_id, PolicyRequest::Action,
                                             std::vector<CertificateItem> items);

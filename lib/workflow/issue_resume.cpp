@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.hpp"
 #include "workflow/issue.hpp"
+#include "workflow/journaled_plan.hpp"
 
 namespace ymgr {
 namespace {
@@ -29,18 +33,34 @@ bool is_for_another(Workbench& bench, const CertificateItem& item) {
   return !bench.session.has_data_key() && item.approved_by != bench.session.identity().user;
 }
 
+/// Of today, for whoever signs; and for whoever asked, who may have had no right to ask for it.
+std::optional<Error> policy_refusal(Workbench& bench, const PlanJudge& judge, const CertificateItem& item,
+                                    PolicyRequest::Action action, const std::string& request_id,
+                                    std::vector<audit::Event>& events) {
+  if (auto error = ask_policy(bench, {item}, action, request_id, events)) return error;
+  const auto& asked = judge.requester();
+  if (!asked || asked->name == bench.session.identity().user) return std::nullopt;
+  const Identity requester{asked->name, asked->role};
+  std::vector<audit::Event> refusals;
+  auto error = ask_policy(bench, {item}, action, request_id, refusals, &requester);
+  if (error) std::ranges::move(refusals, std::back_inserter(events));
+  return error;
+}
+
 }  // namespace
 
 std::vector<CertificateItem> approved_again(Workbench& bench, const std::string& request_id,
                                             PolicyRequest::Action action, std::vector<CertificateItem> items) {
   std::vector<CertificateItem> approved, refused;
   std::vector<audit::Event> events;
+  PlanJudge judge(bench, operations::get(bench.db, request_id));
   for (auto& item : items) {
     if (!item.certificate) {
       take_rules(bench, item);
       if (is_for_another(bench, item)) item.approved_by.clear();
       item.error = without_need(bench, item);
-      if (!item.error) item.error = ask_policy(bench, {item}, action, request_id, events);
+      if (!item.error) item.error = judge.against(item);
+      if (!item.error) item.error = policy_refusal(bench, judge, item, action, request_id, events);
     }
     (item.error ? refused : approved).push_back(std::move(item));
   }

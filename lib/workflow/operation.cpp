@@ -103,7 +103,7 @@ std::string inputs_hash(const Json& inputs) {
 void require_free(const StoredOperation& op, const LeaseHolder& self) {
   if (!is_held(op, self)) return;
   throw Error(Code::operation_running, "another process is working on " + op.request_id,
-              "wait for it to end; ymgr operation show " + op.request_id,
+              "wait for it to end; ymgr operation show " + shell_quote(op.request_id),
               {{"request_id", op.request_id}, {"lease_until", format_time(op.lease_until)}});
 }
 
@@ -174,7 +174,8 @@ void append_events(Workbench& bench, const NewOperation& op) {
 [[noreturn]] void throw_open(const StoredOperation& op) {
   throw Error(Code::operation_open,
               "an operation of " + op.actor + " on " + op.target + " with other inputs is open: " + op.request_id,
-              "ymgr resume " + resume_id(op.request_id) + ", or ymgr operation abandon " + op.request_id,
+              "ymgr resume " + shell_quote(resume_id(op.request_id)) + ", or ymgr operation abandon " +
+                  shell_quote(op.request_id),
               {{"request_id", op.request_id}, {"resume_id", resume_id(op.request_id)}});
 }
 
@@ -302,7 +303,7 @@ void require_same_rights(Workbench& bench, const StoredOperation& op) {
   if (role == Role::operator_ && self.role == Role::operator_) return;
   throw Error(Code::role_denied,
               "the operation " + op.request_id + " was begun by " + op.actor + ", whose rights are other than yours",
-              op.actor + " goes on with it; or give it up: ymgr operation abandon " + op.request_id);
+              op.actor + " goes on with it; or give it up: ymgr operation abandon " + shell_quote(op.request_id));
 }
 
 void require_readable(sql::Connection& db, const StoredOperation& op) {
@@ -310,7 +311,7 @@ void require_readable(sql::Connection& db, const StoredOperation& op) {
   if (!op.damaged && std::ranges::none_of(items(db, op.request_id), is_damaged)) return;
   throw Error(Code::json_invalid,
               "the operation " + op.request_id + " of " + op.actor + " can't be read: it was not written by ymgr",
-              "give it up: ymgr operation abandon " + op.request_id);
+              "give it up: ymgr operation abandon " + shell_quote(op.request_id));
 }
 
 namespace {
@@ -318,7 +319,7 @@ namespace {
 void require_open(const StoredOperation& op) {
   if (is_open(op)) return;
   throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
-              "ymgr operation show " + op.request_id);
+              "ymgr operation show " + shell_quote(op.request_id));
 }
 
 /// `check`: whether this session may, of an operation that is open.
@@ -406,7 +407,7 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
   if (const auto op = wanted.request_id.empty() ? std::nullopt : find(bench.db, wanted.request_id)) {
     if (!same(*op))
       throw Error(Code::request_id_used, "the request id " + wanted.request_id + " was used with other inputs",
-                  "ymgr operation show " + wanted.request_id);
+                  "ymgr operation show " + shell_quote(wanted.request_id));
     require_touch(bench.session, *op);
     if (is_open(*op)) take_over(bench, op->request_id);
     return Earlier{op->request_id, !is_open(*op)};
@@ -438,7 +439,7 @@ void keep_lease(Workbench& bench, const std::string& request_id, Duration more) 
   });
   if (kept == 0)
     throw Error(Code::operation_running, "another process took over the operation " + request_id,
-                "ymgr operation show " + request_id);
+                "ymgr operation show " + shell_quote(request_id));
 }
 
 void note_error(Workbench& bench, const std::string& request_id, std::size_t position, const std::string& target,

@@ -1,4 +1,6 @@
 // What the policy is asked of a planned certificate, and what comes of many answers.
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "workflow/issue.hpp"
 
@@ -15,10 +17,11 @@ PolicyRequest policy_request(sql::Connection& db, inventory::DeniedKeys& denied_
   request.owner = item.owner;
   request.common_name = item.plan.names.common_name;
   request.sans = item.plan.names.sans;
-  request.validity = item.plan.not_after - item.plan.not_before + std::chrono::seconds(1);
+  // A plan that begins later than it is asked for would last longer: CAs let a certificate begin at once.
+  request.validity = item.plan.not_after - std::min(item.plan.not_before, now()) + std::chrono::seconds(1);
   request.key_reused = item.key_reused;
   if (item.key_reused) request.key_age = now() - item.key_created_at;
-  if (item.csr_given) {
+  if (!item.csr.empty()) {  // whoever made the key: this one is signed
     const auto key = item.request ? item.request->key : parse_csr(item.csr).key;
     request.key_family = key.family;
     request.key_bits = key.bits;
@@ -41,12 +44,12 @@ PolicyRequest policy_request(sql::Connection& db, inventory::DeniedKeys& denied_
 
 std::optional<Error> ask_policy(Workbench& bench, const std::vector<CertificateItem>& items,
                                 PolicyRequest::Action action, const std::string& request_id,
-                                std::vector<audit::Event>& events) {
+                                std::vector<audit::Event>& events, const Identity* asks) {
   Decision all;
   inventory::DeniedKeys denied_keys(bench.db);
   for (const auto& item : items) {
-    auto decision =
-        bench.policy.decide(policy_request(bench.db, denied_keys, bench.session.identity(), item, action), now());
+    const auto& who = asks ? *asks : bench.session.identity();
+    auto decision = bench.policy.decide(policy_request(bench.db, denied_keys, who, item, action), now());
     all.policy_version = decision.policy_version;
     Json data = Json::object({{"policy_version", decision.policy_version}});
     if (!decision.approved()) data.set("violations", to_json(decision.violations));

@@ -59,7 +59,8 @@ class CardReconciliation {
   }
 
   void report_open(const StoredOperation& op) {
-    report("operation_open", "an operation on it stopped half-way: " + op.request_id, "ymgr resume " + op.request_id);
+    report("operation_open", "an operation on it stopped half-way: " + op.request_id,
+           "ymgr resume " + shell_quote(op.request_id));
   }
 
   /// One of an earlier reconciliation: gone on with.

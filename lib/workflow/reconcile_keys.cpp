@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "base/text.hpp"
 #include "keys/key_file.hpp"
 #include "keys/key_store.hpp"
 #include "workflow/operation.hpp"
@@ -168,8 +169,9 @@ void look_at_operations(Reconciliation& run) {
     ++run.answer.operations;
     run.examine("operation_damaged", id, [&] { operations::require_readable(run.bench.db, op); });
     if (op.state == "open")
-      run.report("operation_open", id, op.kind + " of " + op.target + " stopped half-way and nobody works on it",
-                 "ymgr resume " + resume_id(id) + ", or give it up: ymgr operation abandon " + id);
+      run.report(
+          "operation_open", id, op.kind + " of " + op.target + " stopped half-way and nobody works on it",
+          "ymgr resume " + shell_quote(resume_id(id)) + ", or give it up: ymgr operation abandon " + shell_quote(id));
   }
 }
 

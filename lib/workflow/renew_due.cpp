@@ -150,7 +150,7 @@ void drop_refused(Workbench& bench, DuePlan& plan, const std::string& request_id
 }
 
 Json stuck_item(const StoredOperation& op, const Error& error) {
-  const std::string abandon = "ymgr operation abandon " + op.request_id;
+  const std::string abandon = "ymgr operation abandon " + shell_quote(op.request_id);
   return failed_item(Json::object({{"name", op.target}, {"request_id", op.request_id}}), error)
       .set("suggestion", error.suggestion() + "; or " + abandon);
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "workflow/explain.hpp"
+#include "workflow/issue.hpp"
 #include "workflow/key_names.hpp"
 
 namespace ymgr {
@@ -55,7 +56,7 @@ CertificateItem renewal_of(const CertificateRow& row) {
   item.key_place = place_of(row.key_reference);
   item.csr = row.csr;
   item.csr_given = !row.csr.empty();
-  item.plan.names.common_name = row.name.size() <= 64 ? row.name : std::string();
+  item.plan.names.common_name = common_name_of(row.name);
   item.plan.names.sans = row.sans;
   return item;
 }

@@ -75,3 +75,17 @@ def test_killed_in_the_middle_the_same_command_finishes(failpoint, stop):
     assert len(listed) == 3
     assert ymgr.json("operation", "list")["operations"] == []
     ymgr.json("audit", "verify")
+
+
+def test_what_somebody_who_has_left_began_is_not_signed(failpoint):
+    password = failpoint.box.secret("bob.password", PASSWORD)
+    failpoint("user", "add", "bob", "--password-file", password)
+    env = {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(password), "XDG_RUNTIME_DIR": "/nowhere"}
+    bob = Ymgr(failpoint.program, failpoint.box, env)
+    bob.armed("kill@5")("issue", "bob", "--profile", "tls-client", exit=-9)
+    failpoint("issue", "bob-laptop", "--profile", "tls-client", "--owner", "bob", env={"YMGR_FAILPOINT": "kill@5"}, exit=-9)
+    failpoint("user", "offboard", "bob", "--yes")
+    operations = failpoint.json("resume", "--all", exit=4)["operations"]
+    assert {operation["state"] for operation in operations} == {"failed"}, operations
+    assert "bob" not in [row["owner"] for row in failpoint.json("cert", "list")["certificates"]]
+    assert failpoint.json("operation", "list")["operations"] == []

@@ -1,10 +1,18 @@
 """Approval in a team: the requester has no right to sign, whoever approves signs with the own."""
 
+import hashlib
+import json
 import re
 
 import pytest
-from harness import RELEASE, Box, Ymgr, openssl
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
 from team import Team
+
+DAY = 86_400_000_000
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +82,117 @@ def test_an_approval_that_came_to_no_signature_is_given_again(team, uma, oscar, 
     assert oscar.json("operation", "approve", reference, "--yes")["items"][0]["success"] is True
     assert uma.json("resume", asked["resume_id"])["operations"][0]["state"] == "done"
     assert team.pg.sql("SELECT issued_by FROM ymgr.certificates WHERE name = 'shop.corp.test'").strip() == "oscar"
+
+
+class Forgery:
+    """What uma asked for, and has the right to write in its row."""
+
+    def __init__(self, team, uma, folder, name):
+        self.member = team.member("uma")
+        self.asked = uma.json("issue", name, "--key-store", "file", "--out", folder / name)
+        self.reference = self.asked["audit_reference"]
+        self.data = json.loads(team.pg.sql(f"SELECT data FROM ymgr.operation_items WHERE request_id = '{self.reference}'"))
+
+    def write(self):
+        text = json.dumps(self.data).replace("'", "''")
+        worked, output = self.member.sql(f"UPDATE ymgr.operation_items SET data = '{text}' WHERE request_id = '{self.reference}'")
+        assert worked, output
+
+
+def request_of(name, key):
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def later(data):
+    for moment in ("not_before", "not_after"):
+        data["plan"][moment] += 350 * DAY
+
+
+def someone_elses_key(data):
+    data.update(key_place="transit", key_name="prod-corp-test", key_reference="transit:prod-corp-test")
+
+
+FORGED = {
+    "a name that nobody sees": (lambda data, team: data["plan"].update(common_name="vault.corp.test"), "common name is vault.corp.test"),
+    "another certificate's name": (lambda data, team: data.update(name="prod.corp.test"), "it is one of prod.corp.test"),
+    "an end of another's": (lambda data, team: data.update(renewed_from=team.prod), "which is one of prod.corp.test"),
+    "another's key": (lambda data, team: someone_elses_key(data), "its key would be transit:prod-corp-test"),
+    "another owner": (lambda data, team: data.update(owner="oscar"), "for owner oscar"),
+    "a key of no use": (lambda data, team: data.update(csr=request_of("x", team.denied)), "is denied"),
+    "a weak key": (lambda data, team: data.update(csr=request_of("x", rsa.generate_private_key(65537, 2048))), "Key size 2048"),
+    "a longer life": (lambda data, team: later(data), "above maximum 397d"),
+    "no request": (lambda data, team: data.update(csr="x"), ""),
+}
+
+
+@pytest.fixture(scope="module")
+def plans(team, oscar):
+    team.prod = oscar.json("issue", "prod.corp.test")["cert_id"]
+    team.denied = ec.generate_private_key(ec.SECP256R1())
+    public = team.denied.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    team.pg.sql(f"INSERT INTO ymgr.denied_keys VALUES ('{hashlib.sha256(public).hexdigest()}', 'keyCompromise', 1, NULL)")
+    return team
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_nothing_is_signed_that_ymgr_would_not_have_planned(plans, uma, oscar, tmp_path, what):
+    change, why = FORGED[what]
+    name = f"forged{list(FORGED).index(what)}.corp.test"
+    forged = Forgery(plans, uma, tmp_path, name)
+    change(forged.data, plans)
+    forged.write()
+    refused = oscar.json("operation", "approve", forged.reference, "--yes", exit=None)
+    assert refused["success"] is False or refused["items"][0]["success"] is False, refused
+    assert why in json.dumps(refused), refused
+    assert plans.pg.sql(f"SELECT count(*) FROM ymgr.certificates WHERE request_id = '{forged.reference}'").strip() == "0"
+    assert plans.pg.sql(f"SELECT status FROM ymgr.certificates WHERE cert_id = '{plans.prod}'").strip() == "active"
+    if plans.pg.sql(f"SELECT state FROM ymgr.operations WHERE request_id = '{forged.reference}'").strip() in ("open", "waiting"):
+        oscar("operation", "deny", forged.reference, "--yes")
+
+
+def test_the_approver_sees_the_key_that_is_signed_and_what_it_replaces(team, uma, oscar, tmp_path):
+    forged = Forgery(team, uma, tmp_path, "rsa.corp.test")
+    forged.data["csr"] = request_of("rsa.corp.test", rsa.generate_private_key(65537, 3072))
+    forged.write()
+    (item,) = oscar.json("operation", "approve", forged.reference, "--dry-run")["items"]
+    assert (item["key_algorithm"], item["common_name"], item["replaces"]) == ("rsa-3072", "rsa.corp.test", None)
+    oscar("operation", "deny", forged.reference, "--yes")
+    former = Forgery(team, uma, tmp_path, "again.corp.test")
+    oscar("operation", "approve", former.reference, "--yes")
+    uma("resume", former.asked["resume_id"])
+    renewal = uma.json("renew", "again.corp.test", "--force")["audit_reference"]
+    (item,) = oscar.json("operation", "approve", renewal, "--dry-run")["items"]
+    assert (item["replaces"], item["replaced_owner"]) == (former.data["cert_id"], "uma")
+    assert oscar.json("operation", "approve", renewal, "--yes")["items"][0]["success"] is True
+
+
+def signed(team):
+    return len(team.bao.api("LIST", "pki/certs")["data"]["keys"])
+
+
+@pytest.mark.parametrize("stop", [4, 6, 7, 8, 9])
+def test_killed_while_approving_it_is_signed_once_and_nothing_is_lost(team, uma, oscar, tmp_path, stop):
+    name = f"killed{stop}.corp.test"
+    asked = uma.json("issue", name, "--key-store", "file", "--out", tmp_path / "tls")
+    before = signed(team)
+    approver = Ymgr(FAILPOINT, oscar.box, oscar.env)
+    assert approver.armed(f"kill@{stop}")("operation", "approve", asked["audit_reference"], "--yes", exit=None).exit in (0, -9)
+    uma.json("resume", asked["resume_id"], exit=None)  # the approver's process is gone: its lease is nobody's
+    if team.pg.sql(f"SELECT count(*) FROM ymgr.certificates WHERE name = '{name}'").strip() == "0":
+        assert oscar.json("operation", "approve", asked["audit_reference"], "--yes")["items"][0]["success"] is True
+    uma.json("resume", asked["resume_id"], exit=None)
+    assert team.pg.sql(f"SELECT state FROM ymgr.operations WHERE request_id = '{asked['audit_reference']}'").strip() == "done"
+    assert (tmp_path / "tls/cert.pem").exists() and signed(team) == before + 1
+
+
+def test_nothing_is_signed_for_somebody_who_has_left(team, oscar, tmp_path):
+    team.person("leo", "user")
+    leo = logged_in(team, "leo")
+    asked = leo.json("issue", "leo.corp.test", "--key-store", "file", "--out", tmp_path / "tls")
+    logged_in(team, "ada")("user", "offboard", "leo", "--yes")
+    for how in ("--yes", "--dry-run"):
+        refused = oscar.json("operation", "approve", asked["audit_reference"], how, exit=4)
+        assert refused["code"] == "user-disabled" and "leo" in refused["error"], refused
+    assert team.pg.sql("SELECT count(*) FROM ymgr.certificates WHERE owner = 'leo'").strip() == "0"
+    assert oscar.json("operation", "deny", asked["audit_reference"], "--yes")["state"] == "refused"
