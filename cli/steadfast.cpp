@@ -13,7 +13,7 @@ namespace {
 
 stand_in::Place place_of(const Config& config, const std::string& entity_id) {
   return {xdg_folder("XDG_STATE_HOME", ".local/state") + "/ymgr",
-          team::profile_id(team_settings(config)) + "." + entity_id};
+          team::stand_in_name(team_settings(config), entity_id)};
 }
 
 stand_in::Place place_of(Wiring& wiring) {
@@ -61,7 +61,8 @@ Steadfast::Steadfast(Invocation& call, Undelivered undelivered) : call_(call) {
     return;
   }
   try {
-    deliver_what_waits(call);
+    const auto complaint = deliver_what_waits(call);
+    if (undelivered == Undelivered::is_told) undelivered_ = complaint;
   } catch (const Error& error) {
     if (undelivered == Undelivered::ends_it || error.code() == Code::interrupted) throw;
     undelivered_ = error;
@@ -82,20 +83,27 @@ void Steadfast::note() {
   }
 }
 
-void deliver_what_waits(Invocation& call) {
+std::optional<Error> deliver_what_waits(Invocation& call) {
   auto& wiring = call.wiring();
-  if (!wiring.is_team()) return;
+  if (!wiring.is_team()) return std::nullopt;
   if (call.globals().dry_run) {
     if (stand_in::waits(place_of(wiring)))
       call.notices().warn(
           "what was done while the database was away waits to be delivered: what follows knows nothing of it");
-    return;
+    return std::nullopt;
   }
   const auto done = stand_in::deliver(wiring.workbench(), place_of(wiring));
-  if (!done) return;
+  if (!done) return std::nullopt;
   call.notices().warn("what was done while the database was away is delivered: operations " +
                       std::to_string(done->operations) + ", new certificates " + std::to_string(done->certificates) +
                       ", revocations " + std::to_string(done->revocations));
+  if (done->unwanted.empty()) return std::nullopt;
+  const Error error(Code::certificate_state,
+                    "renewed while the database was away, although revoked meanwhile: " + join(done->unwanted, ", "),
+                    done->is_revoked ? "they are revoked, too; ymgr issue NAME makes new ones with new keys"
+                                     : "an operator revokes them: ymgr reconcile --revoke-orphans");
+  call.notices().warn(std::string(error.what()) + ": " + error.hint());
+  return error;
 }
 
 std::vector<Watched> watched_logins(Invocation& call) {

@@ -29,7 +29,8 @@ class Steadfast {
   std::optional<Error> undelivered_;
 };
 /// What was done while the database was away goes into it; with --dry-run a warning says that it waits.
-void deliver_what_waits(Invocation&);
+/// @return what somebody has to look after all the same, which a warning has told
+std::optional<Error> deliver_what_waits(Invocation&);
 
 /// What the next login of this kind hangs on, as far as it ends.
 std::vector<Watched> watched_logins(Invocation&);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/files.hpp"
 #include "workflow/workbench.hpp"
@@ -15,7 +16,7 @@ namespace ymgr::stand_in {
 /// One for each team and person on a host.
 struct Place {
   std::string folder;  // 0700, ours; made when it is needed
-  std::string name;    // "team-….ENTITY"
+  std::string name;    // see team::stand_in_name
   std::string path() const { return folder + "/" + name + ".db"; }
 };
 
@@ -42,6 +43,9 @@ bool waits(const Place&);
 
 struct Delivery {
   std::int64_t operations = 0, certificates = 0, revocations = 0;
+  std::vector<std::string>
+      unwanted;             // names of new certificates whose former one was revoked meanwhile, or whose key was denied
+  bool is_revoked = false;  // those are; else this person may not revoke, and they are orphans of the CA
 };
 /// Operations, certificates, revocations and audit events of the stand-in go into the database, each once, whoever was killed when; then
 /// the file is removed. What is in it is believed as far as the CAs and the database bear it out.

@@ -105,14 +105,54 @@ bool is_open(const migrate::Table& table, const migrate::Pair& row, std::string_
   return state == "open" || state == "waiting";
 }
 
+/// Whom the database lets record revocations: of what was tried without that right the audit trail tells.
+bool may_revoke(sql::Connection& db) {
+  bool yes = false;
+  db.run("SELECT CASE WHEN has_table_privilege('ymgr.ca_revocations', 'INSERT') THEN 1 ELSE 0 END", {},
+         [&](const sql::Row& row) { yes = row.integer(0) != 0; });
+  return yes;
+}
+
+/// Made here of what was revoked meanwhile, or with a key that was denied: nobody wants them any more.
+struct Unwanted {
+  CertificateRow row;
+  Reason reason;
+};
+
+/// The certificate of the database that all this comes from.
+std::optional<CertificateRow> origin_of(Workbench& bench, const Source& from, const CertificateRow& row) {
+  std::set<std::string> seen;
+  for (std::string id = row.renewed_from; seen.insert(id).second;) {
+    if (auto known = inventory::by_id(bench.db, id)) return known;
+    const auto made_here = inventory::by_id(from.db, id);
+    if (!made_here) break;
+    id = made_here->renewed_from;
+  }
+  return std::nullopt;
+}
+
+std::vector<Unwanted> unwanted_ones(Workbench& bench, const Source& from) {
+  std::vector<Unwanted> unwanted;
+  inventory::DeniedKeys denied(bench.db);
+  for (auto& row : certificates(from.db, true)) {
+    if (row.status == CertificateStatus::revoked) continue;
+    const auto origin = origin_of(bench, from, row);
+    if (denied.contain(row.public_key_sha256))
+      unwanted.push_back({std::move(row), Reason::key_compromise});
+    else if (origin && origin->status == CertificateStatus::revoked)
+      unwanted.push_back({std::move(row), reason_of(origin->revocation_reason).value_or(Reason::unspecified)});
+  }
+  return unwanted;
+}
+
 /// Operations and their items; what gives way to operations of the database comes as abandoned.
-void insert_operations(Workbench& bench, const Source& from, const Settled& settled) {
+void insert_operations(Workbench& bench, const Source& from, const Settled& settled, std::string_view kinds) {
   std::set<std::string> shortened, open;
   const auto id_of = [](const migrate::Table& table, const migrate::Pair& row) {
     return migrate::text_at(table, row.here, "request_id");
   };
   const auto& item_table = table_named("operation_items");
-  auto items = migrate::rows_of(item_table, from.db, "", {});
+  auto items = migrate::rows_of(item_table, from.db, kinds, {});
   for (auto& item : items) {
     const auto id = id_of(item_table, item);
     const auto position = std::get<std::int64_t>(item.here[migrate::place_of(item_table, "position")]);
@@ -123,7 +163,7 @@ void insert_operations(Workbench& bench, const Source& from, const Settled& sett
       open.insert(id);
     }
   }
-  insert(bench, from, "operations", "", [&](const migrate::Table& table, Rows& rows) {
+  insert(bench, from, "operations", kinds, [&](const migrate::Table& table, Rows& rows) {
     for (auto& row : rows) {
       if (!shortened.contains(id_of(table, row)) || open.contains(id_of(table, row))) continue;
       row.here[migrate::place_of(table, "state")] = std::string("abandoned");
@@ -133,9 +173,10 @@ void insert_operations(Workbench& bench, const Source& from, const Settled& sett
   insert_new(bench, item_table, items);
 }
 
-/// Certificates that were made here, but for those that `reconcile` has found installed meanwhile.
-void insert_certificates(Workbench& bench, const Source& from) {
+/// Certificates that were made here, but for those that `reconcile` has found installed meanwhile, and `left_out`.
+void insert_certificates(Workbench& bench, const Source& from, const std::vector<Unwanted>& left_out, bool as_revoked) {
   std::set<std::string> known;
+  for (const auto& unwanted : left_out) known.insert(unwanted.row.cert_id);
   for (const auto& row : certificates(from.db, true))
     bench.db.run("SELECT 1 FROM certificates WHERE issuer = $1 AND serial_number = $2", {row.issuer, row.serial},
                  [&](const sql::Row&) { known.insert(row.cert_id); });
@@ -144,9 +185,32 @@ void insert_certificates(Workbench& bench, const Source& from) {
         rows, [&](const migrate::Pair& row) { return known.contains(migrate::text_at(table, row.here, "cert_id")); });
   };
   const std::string new_ones = " WHERE cert_id IN (SELECT cert_id FROM certificates" + std::string(of_it) + ")";
-  insert(bench, from, "certificates", std::string(of_it) + " ORDER BY rowid", drop_known);
+  insert(bench, from, "certificates", std::string(of_it) + " ORDER BY rowid",
+         [&](const migrate::Table& table, Rows& rows) {
+           drop_known(table, rows);
+           if (as_revoked) return;
+           for (auto& row : rows) {
+             if (migrate::text_at(table, row.here, "status") != "revoked") continue;
+             row.here[migrate::place_of(table, "status")] = std::string("active");
+             for (const auto* column : {"revoked_at", "revocation_reason", "invalidity_at"})
+               row.here[migrate::place_of(table, column)] = {};
+           }
+         });
   insert(bench, from, "certificate_labels", new_ones, drop_known);
-  insert(bench, from, "ca_issued", new_ones);
+  insert(bench, from, "ca_issued", new_ones, drop_known);
+}
+
+/// Two people of a host may have renewed the same one: the newest stays.
+void leave_one_successor(Workbench& bench, const Source& from) {
+  for (const auto& made : certificates(from.db, true)) {
+    std::vector<std::string> successors;
+    bench.db.run(
+        "SELECT cert_id FROM certificates WHERE renewed_from = $1 AND status = 'active' ORDER BY issued_at DESC, "
+        "cert_id "
+        "DESC",
+        {made.renewed_from}, [&](const sql::Row& row) { successors.emplace_back(row.text(0)); });
+    for (std::size_t i = 1; i < successors.size(); ++i) inventory::supersede(bench.db, successors[i]);
+  }
 }
 
 /// A revocation is recorded for the CA, too, which may not have been told yet. What the database knows as stronger stays.
@@ -162,29 +226,34 @@ bool follow_revocation(Workbench& bench, const CertificateRow& row, bool made_he
 }
 
 /// What became of certificates that the database had before.
-std::int64_t follow(Workbench& bench, const Source& from) {
-  std::int64_t revoked = 0;
+void follow(Workbench& bench, const Source& from) {
   for (const auto& row : certificates(from.db, false)) {
     if (row.status == CertificateStatus::superseded) inventory::supersede(bench.db, row.cert_id);
     if (row.hook_at && *row.hook_at > from.noted_at && row.status == CertificateStatus::active)
       inventory::set_hook_result(bench.db, row.cert_id, row.hook_state, row.hook_message, *row.hook_at);
-    if (follow_revocation(bench, row, false)) ++revoked;
   }
-  for (const auto& row : certificates(from.db, true))
-    if (follow_revocation(bench, row, true)) ++revoked;
+}
+
+std::int64_t follow_revocations(Workbench& bench, const Source& from) {
+  std::int64_t revoked = 0;
+  for (const bool made_here : {false, true})
+    for (const auto& row : certificates(from.db, made_here))
+      if (follow_revocation(bench, row, made_here)) ++revoked;
   return revoked;
 }
 
-/// Somebody else told the database meanwhile that the key is compromised.
-void revoke_denied(Workbench& bench, const Source& from) {
-  inventory::DeniedKeys denied(bench.db);
-  for (const auto& row : certificates(from.db, true)) {
-    if (row.status == CertificateStatus::revoked || !denied.contain(row.public_key_sha256)) continue;
-    const Time at = floor_seconds(row.issued_at);
-    bench.authority.revoke(row.issuer, {row.serial, row.expires_at, Reason::key_compromise, at, {}});
-    if (inventory::by_id(bench.db, row.cert_id))
-      inventory::mark_revoked(bench.db, row.cert_id, at, Reason::key_compromise, {});
-  }
+void revoke(Workbench& bench, const Unwanted& unwanted) {
+  const auto& row = unwanted.row;
+  const Time at = floor_seconds(row.issued_at);
+  bench.authority.revoke(row.issuer, {row.serial, row.expires_at, unwanted.reason, at, {}});
+  if (inventory::by_id(bench.db, row.cert_id)) inventory::mark_revoked(bench.db, row.cert_id, at, unwanted.reason, {});
+}
+
+audit::Event orphaned(const Unwanted& unwanted) {
+  const auto& row = unwanted.row;
+  return {
+      row.request_id, "stand_in.orphaned", row.name,
+      Json::object({{"cert_id", row.cert_id}, {"serial_number", row.serial}, {"reason", to_string(unwanted.reason)}})};
 }
 
 void deny_keys(Workbench& bench, const Source& from) {
@@ -218,14 +287,23 @@ bool is_delivered(Workbench& bench, const Source& from) {
 Delivery write(Workbench& bench, const Source& from) {
   Delivery done;
   auto settled = settle_collisions(bench, from.db);
-  insert_operations(bench, from, settled);
-  insert_certificates(bench, from);
-  done.revocations = follow(bench, from);
-  deny_keys(bench, from);
-  revoke_denied(bench, from);
+  const bool revokes = may_revoke(bench.db);
+  insert_operations(bench, from, settled, revokes ? "" : " WHERE kind <> 'revoke'");
+  if (revokes) deny_keys(bench, from);
+  const auto unwanted = unwanted_ones(bench, from);
+  insert_certificates(bench, from, revokes ? std::vector<Unwanted>() : unwanted, revokes);
+  follow(bench, from);
+  if (revokes) done.revocations = follow_revocations(bench, from);
+  for (const auto& each : unwanted) {
+    done.unwanted.push_back(each.row.name);
+    if (revokes) revoke(bench, each);
+  }
+  done.is_revoked = revokes;
+  leave_one_successor(bench, from);
   done.operations = count(from.db, "operations");
   done.certificates = count(from.db, "certificates" + std::string(of_it));
   auto events = events_of(from);
+  if (!revokes) std::ranges::transform(unwanted, std::back_inserter(events), orphaned);
   std::ranges::move(settled.events, std::back_inserter(events));
   events.push_back({"", std::string(delivered), from.id,
                     Json::object({{"operations", done.operations},

@@ -110,6 +110,11 @@ std::string profile_id(const Settings& settings) {
   return "team-" + hex(sha256(join(servers, "\n"))).substr(0, 24);
 }
 
+std::string stand_in_name(const Settings& settings, std::string_view entity_id) {
+  const std::string database[] = {settings.vault_namespace, settings.database_name, settings.prefix};
+  return "team-" + hex(sha256(join(database, "\n"))).substr(0, 24) + "." + std::string(entity_id);
+}
+
 struct Link::State {
   Settings settings;
   SessionPlace place;

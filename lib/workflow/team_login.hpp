@@ -76,6 +76,8 @@ class Link {
 
 /// One session file for each team: of its servers' addresses.
 std::string profile_id(const Settings&);
+/// Of what this person's host does while the database is away: the same when servers get other addresses.
+std::string stand_in_name(const Settings&, std::string_view entity_id);
 
 /// Opens a session, in place of the one of `place`. @throws Error as Link::for_one_command and Link::session
 std::unique_ptr<Link> login(const Settings&, const SessionPlace&, const Reach&, const LoginRequest&, Notices&);

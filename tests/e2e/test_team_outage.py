@@ -242,8 +242,72 @@ def test_a_key_that_leaked_meanwhile_leaves_no_certificate(team, host):
     issued(host, "stolen")
     new = renewed_while_away(host, "stolen")
     team.person_box("ada")("revoke", "stolen.corp.test", "--reason", "keyCompromise", "--yes")
-    host("renew", "--due")
+    assert "revoked meanwhile: stolen.corp.test" in host("renew", "--due", exit=None).stderr
     assert state_of(team, new) == "revoked keyCompromise" and count(team, f"ca_revocations WHERE serial_number = '{new}'") == 1
+
+
+def test_what_was_revoked_meanwhile_is_not_alive_by_its_renewal(team, host):
+    issued(host, "closed")
+    new = renewed_while_away(host, "closed")
+    team.person_box("ada")("revoke", "closed.corp.test", "--reason", "cessationOfOperation", "--yes")
+    back = host("renew", "--due", exit=None)
+    assert back.exit != 0 and "revoked meanwhile: closed.corp.test" in back.stderr
+    assert state_of(team, new) == "revoked cessationOfOperation" and count(team, f"ca_revocations WHERE serial_number = '{new}'") == 1
+
+
+@pytest.fixture(scope="module")
+def renewer(team, host):
+    """The same host, where a renewer logs in."""
+    box = team.person_box("ren").box
+    env = {**host.env, **box.env, "YMGR_CONFIG": host.env["YMGR_CONFIG"], "YMGR_USER": "ren"}
+    renewer = Ymgr(FAILPOINT, box, env)
+    renewer.state = box.root / "state/ymgr"
+    return renewer
+
+
+def test_a_renewer_who_may_not_revoke_delivers_the_rest(team, host, renewer):
+    renewer("issue", "tried.corp.test", "--out", renewer.box.work / "tried")
+    renewer("issue", "ended.corp.test", "--out", renewer.box.work / "ended")
+    renewer("renew", "--due")
+    host.away = True
+    renewer(*NOW, *only("tried"))
+    renewer(*NOW, *only("ended"))
+    renewer("revoke", "tried.corp.test", "--yes", exit=None)
+    host.away = False
+    team.person_box("ada")("revoke", "ended.corp.test", "--reason", "keyCompromise", "--yes")
+    back = renewer("renew", "--due", exit=None)
+    assert back.exit != 0 and "reconcile --revoke-orphans" in back.stderr and not list(renewer.state.glob("*.db-wal"))
+    renewer("renew", "--due")
+    assert count(team, "certificates WHERE name = 'tried.corp.test' AND status = 'active'") == 1
+    assert count(team, "certificates WHERE name = 'ended.corp.test' AND status = 'active'") == 0
+    assert count(team, "audit_events WHERE event = 'stand_in.orphaned' AND target = 'ended.corp.test'") == 1
+    serial_number = serial(renewer, "ended").strip().split("=")[1].lower()
+    found = team.person_box("ada").json("reconcile", "--revoke-orphans", "--yes", exit=None)["items"]
+    (orphan,) = [one for one in found if one["subject"].replace(":", "").lower() == serial_number]
+    assert orphan["action"] == "repaired", orphan
+
+
+def test_addresses_change_and_what_waits_arrives(team, host):
+    issued(host, "moved")
+    new = renewed_while_away(host, "moved")
+    config = json.loads((host.box.work / "host.yaml").read_text())
+    config["vault"]["address"] = f"{config['vault']['address']},{team.bao.address}"
+    env = {**host.env, "YMGR_CONFIG": str(host.box.file("moved.yaml", json.dumps(config)))}
+    assert "is delivered" in Ymgr(FAILPOINT, host.box, env)("renew", "--due").stderr
+    assert state_of(team, new) == "active"
+
+
+def test_of_two_successors_the_newest_stays(team, host, renewer):
+    renewer("issue", "shared.corp.test")
+    renewer("renew", "--due")
+    host("renew", "--due")
+    host.away = True
+    renewer("renew", "shared.corp.test", "--force")
+    host("renew", "shared.corp.test", "--force")
+    host.away = False
+    renewer("renew", "--due")
+    host("renew", "--due", exit=None)
+    assert count(team, "certificates WHERE name = 'shared.corp.test' AND status = 'active'") == 1
 
 
 def killed_after_the_plan(team, host, name):
