@@ -64,8 +64,8 @@ struct Facts {
   Failures failing;            // those of the run, owed hooks that failed, hosts whose renewals have stopped
   bool after_run = false;      // a run of this host has just ended: what it did not name is over
 };
-/// A certificate is worth telling when it is active, in a window, and renewal is overdue: its time has come (which a run on this host has
-/// just had the chance to see to; else a day ago, or half of what was left). Certificates whose key is not ours have no such time. Of
+/// A certificate is worth telling when it is active, in a window, and renewal is overdue: its time came an hour ago where a run on this
+/// host has just had the chance to see to it, else a day ago (or half of what was left). Certificates whose key is not ours have no such time. Of
 /// several windows that passed since the last run the narrowest counts. One from elsewhere that is watched is worth telling in every
 /// window, or, where our successor is asked for, like one of ours. What else ends (CAs, CRLs, tokens) is told when it is due, in a window
 /// as wide as that is ahead of its end, and then like a certificate.

@@ -98,8 +98,9 @@ std::vector<Row> tracked_ending(sql::Connection& db, Time from, Time to, Time at
 Time overdue_from(const Row& row, std::string_view host, bool after_run) {
   if (!row.is_ours) return Time::min();
   const bool had_its_chance = after_run && (row.host.empty() || row.host == host);
-  if (had_its_chance) return row.renew_at;
-  return row.renew_at + std::min<Duration>(days(1), (row.expires_at - row.renew_at) / 2);
+  // A run that nobody watches may have left it to the next one, by its jitter.
+  const Duration patience = had_its_chance ? usual_jitter : Duration(days(1));
+  return row.renew_at + std::min(patience, (row.expires_at - row.renew_at) / 2);
 }
 
 /// nullopt: in none.

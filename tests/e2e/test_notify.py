@@ -335,6 +335,17 @@ def test_a_successor_that_can_not_be_issued_is_told_of_once(failpoint, box, web,
     assert [one["kind"] for one in digest["notices"]] == ["recovery"]
 
 
+def test_what_its_offset_left_to_the_next_run_is_no_failure(failpoint, box):
+    configure(box, exec=by_program(box))
+    due = failpoint.json("issue", NAME, "--validity", "90d")["renew_at"]
+    moment = datetime.datetime.fromisoformat(due.replace("Z", "+00:00")) + datetime.timedelta(seconds=1)
+    login = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    for hours, renewed in ((0, 0), (2, 1)):
+        at = (moment + datetime.timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert len(failpoint.armed(clock=at).json("renew", "--due", env=login)["items"]) == renewed
+    assert [one['text'] for digest in program_told(box) for one in digest['notices']] == []
+
+
 def test_what_else_ends_is_told_when_it_is_due_and_in_each_window(failpoint, box):
     configure(box, exec=by_program(box))
     login = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}

@@ -35,12 +35,12 @@ struct Scene {
   test::Profile profile;
   People people;
 
-  /// Of 90 days, of which `left` are left. Its renewal is due 30 days before its end.
+  /// Of 90 days, of which `left` are left. Its renewal is due 30 days before its end, and an hour, so that no offset excuses it then.
   CertificateRow add(int number, const std::string& name, Duration left) {
     auto row = test::certificate_row(number, name);
     row.expires_at = now() + left;
     row.not_before = row.issued_at = row.expires_at - days(90);
-    row.renew_at = row.expires_at - days(30);
+    row.renew_at = row.expires_at - days(30) - std::chrono::hours(1);
     insert(row);
     return row;
   }
@@ -113,7 +113,7 @@ TEST_CASE("a certificate whose renewal has its time still is not told of, howeve
   auto row = test::certificate_row(1, "short.example.com");
   row.not_before = row.issued_at = now();
   row.expires_at = now() + days(2);
-  row.renew_at = now() + days(1);
+  row.renew_at = now() + days(1) - std::chrono::hours(1);
   scene.insert(row);
   CHECK(scene.run() == "");
   scene.clock.go(days(1));
