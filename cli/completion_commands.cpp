@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -27,6 +28,8 @@ constexpr Adaptor adaptors[] = {
 static_assert(std::size(adaptors) == 3 && adaptors[0].stem == "_ymgr");
 
 constexpr std::size_t most_values = 500;
+/// No shell does anything with them: bash puts a candidate into the line as it is.
+constexpr std::string_view harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@:/+*=,-";
 
 constexpr Argument shell_argument[] = {{"SHELL", "bash, zsh or fish", Argument::Count::one, "bash|zsh|fish"}};
 constexpr Field script_fields[] = {{"script", "string", "the shell script"}};
@@ -138,12 +141,21 @@ class ProfileValues {
   std::unique_ptr<sql::Connection> db_;
 };
 
+/// Others wrote these names: whoever completes them must run no command and begin no option by that.
+bool is_harmless(const Candidate& candidate) {
+  const auto& text = candidate.text;
+  return !text.empty() && text.find_first_not_of(harmless) == std::string::npos && text.find_first_of("-:=") != 0;
+}
+
 /// One candidate a line; zsh and fish get its explanation after a tab. ":file" and ":folder" ask the shell for paths.
 Result run_complete(Invocation& call) {
   const bool with_help = call.text("SHELL") != "bash";
   ProfileValues values(call.wiring());
-  const Completion completion =
-      complete(call.list("WORD"), [&](std::string_view kind, std::string_view prefix) { return values(kind, prefix); });
+  const Completion completion = complete(call.list("WORD"), [&](std::string_view kind, std::string_view prefix) {
+    auto found = values(kind, prefix);
+    std::erase_if(found, std::not_fn(is_harmless));
+    return found;
+  });
   Result result;
   result.raw = true;
   if (!completion.paths.empty()) result.text = ":" + std::string(completion.paths) + "\n";

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import sqlite3
 import subprocess
 import termios
 
@@ -141,3 +142,30 @@ def test_serial_numbers_of_what_is_plugged_in(demo):
                 assert shell("ymgr device show 10") == "ymgr device show 1001 "
                 assert shell("ymgr enroll --device 1") == "ymgr enroll --device 1001 "
         assert in_fish(ymgr, "ymgr enroll --device ") == {"1001": "plugged in"}
+
+
+def test_a_name_that_somebody_else_wrote_is_no_part_of_the_line(known):
+    """Whoever may write rows past ymgr runs nothing in the shell of whoever completes them, and begins no option."""
+    pwned = known.box.work / "pwned"
+    touch = "touch${IFS}" + str(pwned)
+    request = f"req-20301123000000-0000$({touch})"
+    with contextlib.closing(sqlite3.connect(known.box.profile / "ymgr.db")) as db, db:
+        for name in (f"zz.corp.test;{touch};#", "--yes"):
+            columns = [row[1] for row in db.execute("PRAGMA table_info(certificates)") if row[1] not in ("cert_id", "serial_number", "name")]
+            rest = ", ".join(columns)
+            text = f"INSERT INTO certificates (cert_id, serial_number, name, {rest}) SELECT 'cert-' || ?1, ?1, ?1, {rest} FROM certificates"
+            db.execute(f"{text} WHERE name = 'web1.example.com'", (name,))
+        columns = "request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, created_at, updated_at"
+        db.execute(f"INSERT INTO operations ({columns}) VALUES (?1, 'issue', 'x', 'waiting', '{{}}', ?1, 'alice', 0, 1, 1)", (request,))
+    lines = ["ymgr operation show req-2030", "ymgr cert show zz", "ymgr cert show -- -"]
+    for name in START:
+        with shell_of(name, known) as shell:
+            for line in lines:
+                assert shell(line) == line, name
+            assert shell("ymgr cert show we") == "ymgr cert show web1.example.com "
+    for line in lines:
+        assert in_fish(known, line) == {}
+    for shell in ("bash", "zsh", "fish"):
+        for words in (("operation", "show", "req-2030"), ("cert", "show", "zz"), ("cert", "show", "--", "-")):
+            assert known("__complete", shell, "--", *words).stdout == ""
+    assert not pwned.exists()
