@@ -5,7 +5,9 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/config_checks.hpp"
 #include "cli/invocation.hpp"
+#include "cli/notify_settings.hpp"
 #include "workflow/doctor_bundle.hpp"
 
 namespace ymgr::cli {
@@ -88,6 +90,23 @@ std::string text_of(const doctor::Report& report) {
   return text + "\n" + sum + "\n";
 }
 
+/// Says nothing of anybody: the default, a number, a time, or one of a few words.
+bool is_public(const ConfigKey& key, const std::string& value) {
+  constexpr void (*closed[])(const std::string&) = {check_format,        check_duration, check_renew_before, check_jobs,
+                                                    check_pin_mode,      check_tries,    check_windows,      check_port,
+                                                    check_optional_port, check_mail_tls, check_webhook_kind};
+  constexpr std::string_view auths[] = {"ldap", "oidc", "cert", "jwt", "kubernetes", "approle", "token"};
+  if (value == key.fallback) return true;
+  if (std::ranges::find(closed, key.check) == std::end(closed))
+    return key.check == check_auth && std::ranges::find(auths, value) != std::end(auths);
+  try {
+    key.check(value);  // what the environment says of servers was not looked at
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
 Result run(Invocation& call) {
   if (call.has("--force") && !call.has("--bundle"))
     throw Error(Code::usage, "--force without --bundle", "Leave it out");
@@ -97,8 +116,11 @@ Result run(Invocation& call) {
   result.text = text_of(report);
   result.exit = report.exit_status();
   if (const auto file = call.maybe("--bundle")) {
-    std::vector<std::pair<std::string, std::string>> settings;
-    for (const ConfigKey& key : config_keys()) settings.emplace_back(key.name, examined.config().at(key.name).value);
+    std::vector<doctor::BundledSetting> settings;
+    for (const ConfigKey& key : config_keys()) {
+      const auto& value = examined.config().at(key.name).value;
+      settings.push_back({std::string(key.name), value, is_public(key, value)});
+    }
     write_file(*file, dump_json_pretty(doctor::make_bundle(examined.patient(), report, settings)), {},
                call.has("--force") ? Existing::replace : Existing::refuse);
     result.json.set("bundle", *file);

@@ -62,6 +62,21 @@ bool is_secret(std::string_view word) {
          (word.size() >= 32 && only(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"));
 }
 
+bool is_common_path(std::string_view word) {
+  return word == "/etc/ymgr/ymgr.yaml" ||
+         std::ranges::any_of(common_paths, [&](auto path) { return word.starts_with(path); });
+}
+
+/// What `text` begins with; a URL goes on to the next blank or quote, whatever its query has in it. Empty: no word begins here.
+std::string_view word_at(std::string_view text) {
+  const auto* end = std::ranges::find_if_not(text, is_word_character);
+  auto word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  const bool is_url = word.find("://") != std::string_view::npos;
+  if (is_url) word = text.substr(0, text.find_first_of(" \t\n\"'"));
+  while (!word.empty() && only(word.substr(word.size() - 1), is_url ? ".:=,;)" : ".:=")) word.remove_suffix(1);
+  return word;
+}
+
 Json counts(sql::Connection& db, std::string_view text) {
   Json json = Json::object();
   db.run(text, {}, [&](const sql::Row& row) { json.set(row.text(0), row.integer(1)); });
@@ -133,6 +148,20 @@ Pseudonyms::Knows knows_by(sql::Connection* db) {
   };
 }
 
+/// URLs and arguments of programs have secrets in them that look like any word.
+std::string shown(const BundledSetting& setting, const Pseudonyms& pseudonyms) {
+  if (setting.is_public || setting.value.empty()) return setting.value;
+  if (setting.name.ends_with(".url")) return pseudonyms.of("url", setting.value);
+  if (setting.name.ends_with(".command")) {
+    const auto words = split_words(setting.value);
+    if (words.empty()) return {};
+    return pseudonyms.hide(words.front()) + " and " + std::to_string(words.size() - 1) + " arguments";
+  }
+  auto words = split(setting.value, ',');
+  for (auto& word : words) word = pseudonyms.hide(word);
+  return join(words, ",");
+}
+
 Json redacted(const Json& json, const Pseudonyms& pseudonyms) {
   Json copy = json;
   for (Json& check : copy.find("checks")->items())
@@ -173,18 +202,19 @@ void Pseudonyms::learn(std::string name) {
 
 std::string Pseudonyms::redact_word(const std::string& word) const {
   if (is_time(word) || is_id(word)) return word;
-  if (is_secret(word)) return "[removed]";
   if (word.find("://") != std::string::npos) return of("url", word);
-  if (word.starts_with('/') || word.starts_with("~/")) {
-    const bool common = word == "/etc/ymgr/ymgr.yaml" ||
-                        std::ranges::any_of(common_paths, [&](auto path) { return word.starts_with(path); });
-    return common ? word : of("path", word);
-  }
+  if (is_secret(word)) return "[removed]";
+  if (word.starts_with('/') || word.starts_with("~/")) return is_common_path(word) ? word : of("path", word);
   if (word.find('@') != std::string::npos) return of("person", word);
   if (is_address(word)) return of("address", word);
   if (word.size() >= 8 && only(word, "0123456789")) return of("serial", word);
   if (is_host(word) || (knows_ && knows_(word))) return of("name", word);
   return word;
+}
+
+std::string Pseudonyms::hide(const std::string& word) const {
+  auto instead = redact_word(word);
+  return instead == word && !word.empty() && !is_common_path(word) ? of("value", word) : instead;
 }
 
 std::string Pseudonyms::redact(std::string_view text) const {
@@ -201,9 +231,7 @@ std::string Pseudonyms::redact(std::string_view text) const {
       text.remove_prefix(known->size());
       continue;
     }
-    const auto* end = std::ranges::find_if_not(text, is_word_character);
-    std::string_view word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
-    while (!word.empty() && only(word.substr(word.size() - 1), ".:=")) word.remove_suffix(1);
+    std::string_view word = word_at(text);
     if (word.empty()) {
       out += text.front();
       text.remove_prefix(1);
@@ -215,8 +243,7 @@ std::string Pseudonyms::redact(std::string_view text) const {
   return out;
 }
 
-Json make_bundle(const Patient& patient, const Report& report,
-                 const std::vector<std::pair<std::string, std::string>>& settings) {
+Json make_bundle(const Patient& patient, const Report& report, const std::vector<BundledSetting>& settings) {
   sql::Connection* db = patient.database.if_there();
   Pseudonyms pseudonyms(salt_of(db), knows_by(db));
   pseudonyms.learn(patient.host);
@@ -228,7 +255,7 @@ Json make_bundle(const Patient& patient, const Report& report,
   const Json found = redacted(to_json(report), pseudonyms);
   bundle.set("checks", found.at("checks")).set("summary", found.at("summary"));
   Json values = Json::object();
-  for (const auto& [name, value] : settings) values.set(name, pseudonyms.redact(value));
+  for (const auto& setting : settings) values.set(setting.name, shown(setting, pseudonyms));
   return bundle.set("settings", std::move(values)).set("database", books(db, pseudonyms));
 }
 

@@ -27,6 +27,8 @@ class Pseudonyms {
   void learn(std::string name);
   /// Names that were learned, addresses of all kinds, paths, serial numbers, and whatever looks like a token or a key.
   std::string redact(std::string_view text) const;
+  /// Of one word, whatever it looks like, nothing stays but a path that is the same everywhere.
+  std::string hide(const std::string& word) const;
 
  private:
   std::string redact_word(const std::string& word) const;
@@ -36,7 +38,12 @@ class Pseudonyms {
   std::vector<std::string> names_;  // the longest first
 };
 
+struct BundledSetting {
+  std::string name, value;
+  bool is_public = false;  // the default, a number or one of few words: it is shown as it is
+};
+
 /// Everything a helper asks for: the report, settings, what the database counts, its last events and open operations.
-Json make_bundle(const Patient&, const Report&, const std::vector<std::pair<std::string, std::string>>& settings);
+Json make_bundle(const Patient&, const Report&, const std::vector<BundledSetting>& settings);
 
 }  // namespace ymgr::doctor

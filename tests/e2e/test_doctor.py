@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import socket
 import ssl
 import sqlite3
@@ -531,3 +532,58 @@ def test_the_bundle_has_no_names_and_no_secrets(ymgr, box):
     ahead("doctor", "--bundle", path, "--force", env=env, exit=None)
     again = json.loads(path.read_text())
     assert again["database"] == bundle["database"] and again["settings"] == bundle["settings"]
+
+
+# The wildest first: what a setting takes of these is planted there.
+PLANTS = [
+    "/opt/{0}a --token {0}b '--pw={0}!x'",
+    "https://chat.example.com/v1/{0}?key={0}&token={0}%3D",
+    "https://{0}:8200",
+    "{0}@{0}.example",
+    "{0} with blanks",
+    "{0},{0}b",
+    "{0}",
+]
+
+
+def config_of(key, value):
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return json.dumps(value)
+
+
+def test_the_bundle_keeps_what_every_setting_says_to_itself(ymgr, box):
+    config, path = box.work / "c.yaml", box.work / "bundle.json"
+    planted, open_words = 0, {"ask.command", "notify.exec.command", "notify.webhook.url", "notify.mail.user", "vault.role", "database.host"}
+    for number, key in enumerate(json.loads(ymgr("config", "show", "--json").stdout)["settings"]):
+        secret = f"plant{number}x"
+        for value in [plant.format(secret) for plant in PLANTS]:
+            config.write_text(config_of(key["key"], value))
+            if ymgr("config", "validate", config, exit=None).exit == 0:
+                break
+        else:
+            assert key["key"] not in open_words
+            continue
+        planted += 1
+        open_words.discard(key["key"])
+        if key["key"] == "context":
+            config.write_text(json.dumps({"context": value, "contexts": {value: {}}}))
+        ymgr("doctor", "--check", "clock", "--bundle", path, "--force", env={"YMGR_CONFIG": str(config), "PGPORT": secret}, exit=None)
+        text = path.read_text()
+        assert secret not in text.lower(), (key["key"], value)
+        assert json.loads(text)["settings"]["timeout"] == "60s"
+    assert planted > 40 and not open_words
+
+
+def test_the_bundle_tells_a_program_and_how_much_it_is_told(ymgr, box):
+    program = ["/opt/acme/tell", "--token", "PLANT5", "--pw=PLANT6!x"]
+    hook = "https://chat.example.com/v1/hook?key=PLANT3key&token=PLANT4tok%3D"
+    mail = {"host": "mail.example.com", "from": "a@example.com", "to": ["b@example.com"], "user": "smtpPLANT2"}
+    config = box.file("c.yaml", json.dumps({"notify": {"mail": mail, "webhook": {"url": hook}, "exec": {"command": program}}}))
+    path = box.work / "bundle.json"
+    ymgr("doctor", "--bundle", path, env={"YMGR_CONFIG": str(config)}, exit=None)
+    text = path.read_text()
+    assert "PLANT" not in text and "chat.example" not in text
+    settings = json.loads(text)["settings"]
+    assert re.fullmatch("path-[0-9a-f]{8} and 3 arguments", settings["notify.exec.command"])
+    assert re.fullmatch("url-[0-9a-f]{8}", settings["notify.webhook.url"]) and settings["notify.webhook.kind"] == "json"

@@ -83,6 +83,24 @@ TEST_CASE("names, addresses, paths, serials and tokens become pseudonyms, and ot
   }
 }
 
+TEST_CASE("a URL goes whole, with all that its query has in it, and the words around it stay") {
+  const Pseudonyms pseudonyms("salt");
+  const std::string url = "https://chat.example.com/v1/hook?key=PLANT3key&token=PLANT4%3D;x,y";
+  CHECK(pseudonyms.redact("asked '" + url + "' in vain") == "asked '" + pseudonyms.of("url", url) + "' in vain");
+  CHECK(pseudonyms.redact(url + ", and then") == pseudonyms.of("url", url) + ", and then");
+}
+
+TEST_CASE("of a word that is hidden nothing stays, whatever it looks like") {
+  const Pseudonyms pseudonyms("salt");
+  for (const char* word : {"plain", "req-20250118143215-7f3a91c04be2", "/home/max/it with blanks", "a@b.example",
+                           "2026-03-15T14:32:00Z", "credential:hook"}) {
+    CAPTURE(word);
+    CHECK(pseudonyms.hide(word).ends_with(pseudonyms.of("x", word).substr(1)));
+  }
+  CHECK(pseudonyms.hide("/usr/bin/tell") == "/usr/bin/tell");
+  CHECK(pseudonyms.hide("") == "");
+}
+
 TEST_CASE("a name that was learned goes wherever it stands by itself, with blanks or not") {
   Pseudonyms pseudonyms("salt");
   pseudonyms.learn("Max Muster");
