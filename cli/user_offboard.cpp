@@ -4,6 +4,7 @@
 #include "cli/revocation.hpp"
 #include "cli/user.hpp"
 #include "inventory/devices.hpp"
+#include "workflow/operation.hpp"
 
 namespace ymgr::cli {
 namespace {
@@ -38,6 +39,16 @@ constexpr Field fields[] = {{"user", "string", "name of the user"},
                             {"items.code", "?string", "code of the failure"},
                             {"items.suggestion", "?string", "what to do"},
                             {"items.state", "?string", "how far it came"},
+                            {"operations", "array of object", "what the user had begun and not ended"},
+                            {"operations.request_id", "string", "id of the operation"},
+                            {"operations.kind", "string", "issue, renew, revoke, device or replace"},
+                            {"operations.target", "string", "certificate name, or how many"},
+                            {"operations.success", "boolean", "false: somebody works on it just now"},
+                            {"operations.result", "?string", "abandoned, left (a revocation: ymgr resume) or planned"},
+                            {"operations.error", "?string", "why it goes on"},
+                            {"operations.code", "?string", "code of that failure"},
+                            {"operations.suggestion", "?string", "what to do"},
+                            {"operations.retryable", "?boolean", "it may work later"},
                             {"kept", "array of object", "certificates that --keep leaves as they are"},
                             {"kept.cert_id", "string", "id of the certificate"},
                             {"kept.name", "string", "name of the lineage"},
@@ -105,6 +116,26 @@ Json devices_json(sql::Connection& db, const std::string& name) {
   return list;
 }
 
+/// Revocations stay: what was found wrong is finished by whoever resumes it.
+Json end_operation(Workbench& bench, const StoredOperation& op, const RevokeOptions& wish) {
+  Json who = Json::object({{"request_id", op.request_id}, {"kind", op.kind}, {"target", op.target}});
+  const bool stays = op.kind == "revoke";
+  try {
+    if (!stays && !wish.dry_run) operations::abandon(bench, op.request_id, wish.note);
+  } catch (const Error& error) {
+    if (error.code() != Code::operation_running) throw;
+    return failed_item(std::move(who), error);
+  }
+  return who.set("success", true).set("result", stays ? "left" : wish.dry_run ? "planned" : "abandoned");
+}
+
+Json end_operations(Workbench& bench, const std::string& name, const RevokeOptions& wish) {
+  constexpr std::int64_t most = 1'000'000;
+  Json ended = Json::array();
+  for (const auto& op : operations::list(bench.db, true, most, name)) ended.push(end_operation(bench, op, wish));
+  return ended;
+}
+
 std::string question_for(const std::string& name, std::size_t count) {
   return "Refuse " + name + "'s logins and revoke " + std::to_string(count) +
          (count == 1 ? " certificate?" : " certificates?");
@@ -116,6 +147,9 @@ std::string text_of(const Json& answer, bool planned) {
   for (const Json& item : answer.at("items").items())
     text += "  " + item.text_or("result", "failed") + ": " + item.at("name").text() + ", " +
             item.at("serial_number").text() + "\n";
+  for (const Json& op : answer.at("operations").items())
+    text += "  " + op.text_or("result", "goes on") + ": " + op.at("kind").text() + " of " + op.at("target").text() +
+            ", " + op.at("request_id").text() + "\n";
   for (const Json& kept : answer.at("kept").items())
     text += "  kept: " + kept.at("name").text() + " (" + kept.at("profile").text() + ")\n";
   for (const Json& device : answer.at("devices").items())
@@ -143,12 +177,18 @@ Result run(Invocation& call) {
     throw Error(Code::usage, "who leaves does not come back: certificateHold is for a while", "ymgr user disable NAME");
   wish.dry_run = call.globals().dry_run;
   const Selection selection = owned_by(name, keep);
-  const auto targets = revocation_targets(bench, on_hold(bench.db, selection), selection, wish.reason);
-  if (!wish.dry_run) call.confirm(question_for(name, targets.rows.size()));
-  // First: nobody makes more while they are revoked.
+  const auto all = [&] { return revocation_targets(bench, on_hold(bench.db, selection), selection, wish.reason); };
+  if (!wish.dry_run) call.confirm(question_for(name, all().rows.size()));
+  // First: nobody makes more while they are revoked, and what was made during the question is among them.
   const bool disabled_now = set_enabled(call, false).changed;
-  Result result = revocation_answer(revoke(bench, targets, wish));
+  const Json operations = end_operations(bench, name, wish);
+  Result result = revocation_answer(revoke(bench, all(), wish));
+  for (const Json& op : operations.items()) {
+    if (op.text_or("result", "") == "abandoned") result.changed = true;
+    if (!op.at("success").boolean() && result.exit == 0) result.exit = exit_status(Kind::failure);
+  }
   result.changed = result.changed || disabled_now;
+  result.json.set("operations", operations);
   result.json.set("user", name).set("disabled", !wish.dry_run).set("kept", kept_json(bench.db, name, keep));
   result.json.set("devices", devices_json(bench.db, name)).set("changed", result.changed);
   result.text = text_of(result.json, wish.dry_run);
@@ -165,7 +205,8 @@ constinit const Command user_offboard_command = {
     .description =
         "Refuses the user's logins and ends sessions, in a team also tokens and database logins; revokes every "
         "certificate that is the user's, superseded and held ones too, with one CRL that is read back; and lists the "
-        "YubiKeys to give back with what to run then. `--keep PROFILE` leaves certificates of servers that the user "
+        "YubiKeys to give back with what to run then. What the user began and did not end is given up, but for "
+        "revocations. `--keep PROFILE` leaves certificates of servers that the user "
         "looked after: they go on being renewed, and `cert list --select owner=NAME` finds them.\n\n"
         "Done again it finishes what was interrupted. Audit trail and inventory keep everything.",
     .arguments = arguments,

@@ -1,8 +1,12 @@
 """user offboard: what somebody who leaves has comes to an end."""
 
+import contextlib
+import sqlite3
+
 import pytest
 
 from harness import PASSWORD, Ymgr
+from talk import Talk
 
 
 @pytest.fixture
@@ -17,6 +21,16 @@ def bob(ymgr):
     ymgr("issue", "wiki.example.com", "--owner", "bob")
     ymgr("issue", "mine.example.com")
     return Ymgr(ymgr.program, ymgr.box, {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(password), "XDG_RUNTIME_DIR": "/nowhere"})
+
+
+@pytest.fixture
+def bob_of():
+    def add(ymgr):
+        password = ymgr.box.secret("bob.password", PASSWORD)
+        ymgr("user", "add", "bob", "--password-file", password)
+        return Ymgr(ymgr.program, ymgr.box, {"YMGR_USER": "bob", "YMGR_PASSWORD_FILE": str(password), "XDG_RUNTIME_DIR": "/nowhere"})
+
+    return add
 
 
 def states(ymgr):
@@ -89,3 +103,34 @@ def test_what_somebody_who_has_left_began_is_not_signed(failpoint):
     assert {operation["state"] for operation in operations} == {"failed"}, operations
     assert "bob" not in [row["owner"] for row in failpoint.json("cert", "list")["certificates"]]
     assert failpoint.json("operation", "list")["operations"] == []
+
+
+def test_what_is_under_way_ends_too(failpoint, bob_of):
+    """A certificate that is made while the question stands, and what was begun and stopped."""
+    bob = bob_of(failpoint)
+    bob.armed("kill@4")("issue", "bob", "--profile", "tls-client", exit=None)
+    begun = failpoint.json("operation", "list")["operations"]
+    assert [op["actor"] for op in begun] == ["bob"]
+    planned = failpoint.json("user", "offboard", "bob", "--dry-run")
+    assert [op["result"] for op in planned["operations"]] == ["planned"] and planned["items"] == []
+    talk = Talk(failpoint, "user", "offboard", "bob")
+    talk.read_until(b"certificates?")
+    bob("issue", "bob+2", "--profile", "tls-client")
+    talk.say("?", "y")
+    code, said = talk.finish()
+    assert code == 0 and "revoked: bob+2" in said and f"abandoned: issue of bob, {begun[0]['request_id']}" in said
+    assert states(failpoint) == [("bob+2", "revoked")]
+    assert failpoint.json("operation", "list")["operations"] == []
+    failpoint("resume", begun[0]["request_id"], exit=None)
+    assert states(failpoint) == [("bob+2", "revoked")]
+    assert failpoint.json("audit", "list", "--event", "issue.abandoned")["events"][0]["request_id"] == begun[0]["request_id"]
+    failpoint.json("audit", "verify")
+
+
+def test_what_a_process_works_on_is_told(failpoint, bob_of):
+    bob = bob_of(failpoint)
+    bob.armed("kill@4")("issue", "bob", "--profile", "tls-client", exit=None)
+    with contextlib.closing(sqlite3.connect(failpoint.box.profile / "ymgr.db")) as db, db:
+        db.execute("UPDATE operations SET lease_holder = 'elsewhere/boot/1/1/ns', lease_until = (strftime('%s') + 60) * 1000000 WHERE kind = 'issue'")
+    answer = failpoint.json("user", "offboard", "bob", "--yes", exit=1)
+    assert [op["code"] for op in answer["operations"]] == ["operation-running"] and answer["disabled"] is True
