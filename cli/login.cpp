@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/clock.hpp"
 #include "cli/config.hpp"
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
@@ -121,6 +122,7 @@ const Session& login_to_profile(Invocation& call) {
     if (call.has(option))
       throw Error(Code::usage, std::string(option) + " is for a team: a profile has passwords alone", "leave it out");
   sql::Connection& db = wiring.database();
+  check_clock(db);
   const SessionPlace place = wiring.session_place();
   std::string user = asked_user(call);
   Secret secret = asked_password(call, user);

@@ -30,7 +30,7 @@ constexpr Field error_fields[] = {
 
 /// What webhooks and programs get: lib/report/digest.cpp writes it.
 constexpr Field notice_fields[] = {
-    {"id", "string", "of this message, the same when it is sent again"},
+    {"id", "string", "of this message; what is sent again has another"},
     {"at", "time", "when it was made"},
     {"host", "string", "that sends it"},
     {"test", "boolean", "a person tries the channel: there are no notices"},

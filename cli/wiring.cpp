@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/clock.hpp"
 #include "cli/config.hpp"
 #include "cli/environment.hpp"
 #include "cli/servers.hpp"
@@ -33,7 +34,6 @@ namespace ymgr::cli {
 namespace {
 
 constexpr Duration one_command = std::chrono::hours(1);
-constexpr Duration clock_tolerance = std::chrono::seconds(60);
 
 ProfilePaths make_paths(const Config& config) {
   const std::string& home = config.home();
@@ -81,17 +81,6 @@ std::string runtime_folder() {
   const std::string user = std::to_string(::geteuid());
   if (is_folder("/run/user/" + user)) return "/run/user/" + user + "/ymgr";
   return "/dev/shm/ymgr-" + user;
-}
-
-void check_clock(sql::Connection& db) {
-  const auto last = audit::list(
-      db,
-      {.request_id = {}, .event = {}, .target = {}, .actor = {}, .from = {}, .to = {}, .after_seq = 0, .limit = -1});
-  if (last.empty() || last.front().at <= now() + clock_tolerance) return;
-  throw Error(
-      Code::clock_set_back,
-      "the clock says " + format_time(now()) + ", but the last recorded event was at " + format_time(last.front().at),
-      "Set the clock right");
 }
 
 /// Of what the environment names, of the session file, or by files that the configuration names.
@@ -155,12 +144,14 @@ void check_user(const Session& session, const std::string& wanted) {
               "Set YMGR_PASSWORD_FILE too, or: ymgr login --user " + shell_quote(wanted));
 }
 
-/// Hooks get the caller's environment without tokens.
+/// Hooks get the caller's environment without tokens and systemd's credentials.
 std::vector<std::string> hook_environment() {
   std::vector<std::string> variables;
   for (char** entry = environ; entry && *entry; ++entry) {
     const std::string_view variable = *entry;
-    if (variable.starts_with("VAULT_TOKEN=") || variable.starts_with("BAO_TOKEN=")) continue;
+    if (variable.starts_with("VAULT_TOKEN=") || variable.starts_with("BAO_TOKEN=") ||
+        variable.starts_with("CREDENTIALS_DIRECTORY="))
+      continue;
     variables.emplace_back(variable);
   }
   return variables;
@@ -316,6 +307,7 @@ const Session& Wiring::session() {
   if (is_team()) return team_session();
   if (state_->session) return *state_->session;
   sql::Connection& db = database();
+  check_clock(db);  // first: a refused login is recorded, too
   const auto user = environment("YMGR_USER"), file = environment("YMGR_PASSWORD_FILE");
   if (user && file) {
     auto who = authenticate(db, {*user, read_secret_file(*file)});
@@ -324,7 +316,6 @@ const Session& Wiring::session() {
     state_->session.emplace(session::resume(db, session_place()));
     if (user) check_user(*state_->session, *user);
   }
-  check_clock(db);
   return *state_->session;
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "sql/settings.hpp"
+#include "sql/statements.hpp"
 
 namespace ymgr::audit {
 namespace {
@@ -18,6 +19,14 @@ void sign_head(sql::Connection& connection, const HeadSigner& signer) {
       "UPDATE audit_head SET signed_seq = seq, signed_hash = hash, signature = $1, key_id = $2 WHERE id = 1 AND seq = "
       "$3",
       {signer.sign(head_message(head.seq, head.hash)), signer.key_id(), head.seq});
+}
+
+/// Never before the last event, so that a clock that is set back makes nothing younger.
+std::int64_t time_of_next(sql::Connection& connection) {
+  auto at = to_micros(now());
+  if (const auto text = sql::last_event_time(connection.dialect()); !text.empty())
+    connection.run(text, {}, [&](const sql::Row& row) { at = std::max(at, row.integer(0)); });
+  return at;
 }
 
 }  // namespace
@@ -55,7 +64,7 @@ std::string head_key_in_settings(sql::Connection& connection) {
 void append(sql::Connection& connection, std::string_view actor, const std::vector<Event>& events,
             const HeadSigner* signer) {
   if (events.empty()) return;
-  const auto at = to_micros(now());
+  const auto at = time_of_next(connection);
   const auto clean_actor = printable(actor);
   static constexpr std::string_view columns[] = {"at", "actor", "request_id", "event", "target", "data"};
   std::array<std::string, 4> texts;

@@ -49,6 +49,14 @@ std::string_view latest_time(Dialect dialect) noexcept {
   return "SELECT at FROM audit_events ORDER BY seq DESC LIMIT 1";
 }
 
+std::string_view last_event_time(Dialect dialect) noexcept {
+  switch (dialect) {
+    case Dialect::postgres: return {};
+    case Dialect::sqlite: break;
+  }
+  return latest_time(dialect);
+}
+
 std::string_view plan_each_run(Dialect dialect) noexcept {
   switch (dialect) {
     case Dialect::postgres: return "SET plan_cache_mode = force_custom_plan";

@@ -18,6 +18,8 @@ std::string_view find_actor(Dialect) noexcept;
 std::string_view server_facts(Dialect) noexcept;
 /// One BIGINT, a time that this host's clock can't set back: of the last audit event, or of the server's clock. No row: there is none.
 std::string_view latest_time(Dialect) noexcept;
+/// One BIGINT, before which no audit event may stand; empty: the database sets their times itself.
+std::string_view last_event_time(Dialect) noexcept;
 /// From now on each run of a statement is planned anew: for tables that grow while they are filled. Empty: nothing to say.
 std::string_view plan_each_run(Dialect) noexcept;
 

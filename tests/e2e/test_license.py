@@ -183,7 +183,16 @@ def test_deleting_rows_or_setting_the_clock_back_begins_no_new_trial(ymgr, box, 
     edit(box, "UPDATE settings SET value = 'inst-20990101000000-7f3a91c04be2' WHERE name = 'installation_id'")
     assert state(over) == "INVALID"
     over.json("issue", "a.example.com", exit=5)  # which is recorded
-    assert ymgr.json("license", "status", exit=4)["code"] == "clock-set-back"
+    wrong = box.secret("wrong.password", "not the right one at all")
+    for _ in range(2):
+        assert ymgr.json("license", "status", exit=4)["code"] == "clock-set-back"
+        assert ymgr.login(exit=4)["code"] == "clock-set-back"
+        refused = ymgr.json("issue", "a.example.com", env={"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(wrong)}, exit=4)
+        assert refused["code"] == "clock-set-back"
+        ymgr.json("logout")  # is recorded, but not before what was
+    with contextlib.closing(sqlite3.connect(box.profile / "ymgr.db")) as db:
+        times = [at for (at,) in db.execute("SELECT at FROM audit_events ORDER BY seq")]
+    assert times == sorted(times)
 
 
 def test_who_may_do_what(ymgr, box, vendor):
