@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/interrupt.hpp"
 #include "base/text.hpp"
 #include "http/curl.hpp"
 
@@ -40,6 +41,11 @@ std::string collected(CURL* easy) {
   return pem;
 }
 
+/// A name that can't be resolved holds libcurl for long; it asks this once a second.
+int stop_when_told(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return interrupted() != 0 ? 1 : 0;
+}
+
 }  // namespace
 
 std::string shown_by(const std::string& place, Duration timeout) {
@@ -59,9 +65,12 @@ std::string shown_by(const std::string& place, Duration timeout) {
   set(CURLOPT_CERTINFO, 1L);
   set(CURLOPT_SSL_VERIFYPEER, 0L);  // an expired one, or another CA's, is just what is asked for
   set(CURLOPT_SSL_VERIFYHOST, 0L);
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, stop_when_told);
   set(CURLOPT_TIMEOUT_MS, milliseconds);
   set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
   const auto code = curl().easy_perform(easy.get());
+  if (code == CURLE_ABORTED_BY_CALLBACK) throw_if_interrupted();
   auto pem = code == CURLE_OK ? collected(easy.get()) : std::string();
   if (!pem.empty()) return pem;
   const std::string reason = why[0] != '\0'     ? why.data()

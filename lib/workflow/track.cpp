@@ -1,11 +1,16 @@
 #include "workflow/track.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <set>
 
 #include "audit/audit.hpp"
 #include "base/files.hpp"
+#include "base/interrupt.hpp"
 #include "base/text.hpp"
 #include "http/peer.hpp"
 #include "workflow/issue.hpp"
@@ -25,6 +30,19 @@ Certificate first_of(const std::string& data) {
   auto chain = parse_pem_chain(data);
   if (chain.empty()) throw Error(Code::certificate_invalid, "there is no certificate in it", "name another file");
   return std::move(chain.front());
+}
+
+/// A pipe would be waited for, and a device has no end.
+std::string read_regular_file(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!file) throw system_error("open", path, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw system_error("read", path, errno);
+  if (!S_ISREG(status.st_mode)) throw Error(Code::file_unsafe, path + " is not a regular file", "name the file itself");
+  if (static_cast<std::size_t>(status.st_size) > largest_file)
+    throw Error(Code::file_too_large, path + " is larger than " + std::to_string(largest_file) + " bytes",
+                "check that it is the right file");
+  return read_file("/proc/self/fd/" + std::to_string(file.get()), largest_file);  // the one that was looked at
 }
 
 bool may_be_certificate(const fs::path& path) {
@@ -164,7 +182,7 @@ TrackedDue replace_tracked(Workbench& bench, Rehearsal rehearsal) {
 Sighting look_in_file(const std::string& path) {
   Sighting one{.source = "file:" + path, .certificate = {}, .error = {}};
   try {
-    one.certificate = first_of(read_file(path, largest_file));
+    one.certificate = first_of(read_regular_file(path));
   } catch (const Error& error) {
     one.error = error;
   }
@@ -193,7 +211,7 @@ Sighting look_at_server(const std::string& place, Duration timeout) {
   try {
     one.certificate = first_of(http::shown_by(place, timeout));
   } catch (const Error& error) {
-    if (error.kind() == Kind::usage) throw;
+    if (error.kind() == Kind::usage || error.code() == Code::interrupted) throw;
     one.error = error;
   }
   return one;
@@ -218,6 +236,7 @@ std::vector<Sighting> look_in_ca(Workbench& bench) {
 }
 
 std::vector<Sighting> look_at(const std::string& word, const std::string& folder, Depth depth, Duration timeout) {
+  throw_if_interrupted();
   const std::string path = fs::path(word.starts_with('/') ? word : folder + "/" + word).lexically_normal().string();
   if (is_folder(path)) return look_in_folder(path, depth);
   if (!exists(path) && is_server_word(word)) return {look_at_server(word, timeout)};
@@ -225,15 +244,18 @@ std::vector<Sighting> look_at(const std::string& word, const std::string& folder
 }
 
 std::vector<Sighting> look_by_list(std::string_view text, const std::string& folder, Duration timeout) {
-  std::vector<Sighting> found;
-  std::size_t places = 0;
+  std::vector<std::string> places;
   for (const auto& line : split(text, '\n')) {
-    const std::string word(trim(line));
+    std::string word(trim(line));
     if (word.empty() || word.starts_with('#')) continue;
-    if (++places > most_places || !is_utf8(word) || word.find('\0') != std::string::npos)
+    if (places.size() == most_places || !is_utf8(word) || word.find('\0') != std::string::npos)
       throw Error(Code::batch_invalid, "the list has more than 10,000 lines, or one that is no text",
                   "make it shorter");
-    auto more = look_at(word, folder, Depth::one_folder, timeout);
+    places.push_back(std::move(word));
+  }
+  std::vector<Sighting> found;
+  for (const auto& place : places) {
+    auto more = look_at(place, folder, Depth::one_folder, timeout);
     std::ranges::move(more, std::back_inserter(found));
   }
   return found;

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import socket
 import subprocess
 
@@ -172,3 +173,37 @@ def test_untrack_ends_the_watch_and_nothing_else(ymgr, box):
     assert results(ymgr.json("cert", "track", certificate)) == {"gone.test": "changed"}
     events = [json.loads(line) for line in ymgr("audit", "list", "-o", "jsonl").stdout.splitlines()]
     assert {"cert.tracked", "cert.untracked"} <= {event["event"] for event in events}
+
+
+def test_what_is_no_file_is_not_waited_for(ymgr, box):
+    os.mkfifo(box.work / "pipe.pem")
+    for place in ("pipe.pem", "/dev/zero"):
+        failed = ymgr.json("cert", "track", place, exit=None)["items"][0]
+        assert failed["code"] == "file-unsafe" and "not a regular file" in failed["error"]
+    (box.work / "large.pem").write_bytes(bytes(2 * 1024 * 1024))
+    assert ymgr.json("cert", "track", "large.pem", exit=None)["items"][0]["error"].startswith(f"{box.work}/large.pem is larger")
+
+
+def test_a_list_that_is_too_long_is_refused_before_anybody_is_asked(ymgr, box):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0.1)
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        batch = box.file("places", f"{place}\n" + "x.pem\n" * 10_000)
+        assert ymgr.json("cert", "track", "--batch", batch, "--timeout", "2s", exit=2)["code"] == "batch-invalid"
+        with pytest.raises(TimeoutError):
+            silent.accept()
+
+
+def test_a_signal_ends_a_list_at_once(ymgr, box):
+    """Nobody answers; the second one is not asked any more."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        batch = box.file("places", f"{place}\n" * 20)
+        words = [ymgr.program, "cert", "track", "--batch", batch, "--timeout", "30s"]
+        process = subprocess.Popen(words, env=ymgr.env, cwd=box.work, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        silent.settimeout(20)
+        connection, _ = silent.accept()
+        process.terminate()
+        assert process.wait(timeout=15) == 143
+        connection.close()
+    assert ymgr.json("cert", "list", "--select", "status=tracked")["certificates"] == []
