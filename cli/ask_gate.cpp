@@ -123,6 +123,8 @@ Json parsed(std::string_view text) {
 
 CommandLine check_asked(std::span<const std::string> words) {
   if (words.empty() || words.size() > most_words) refuse("these are not the words of one command");
+  // Whatever is added behind it would be a name, --dry-run too.
+  if (std::ranges::find(words, "--") != words.end()) refuse("'--' can't stand in a command that a sentence makes");
   auto line = parse_command_line(words);
   const auto row = std::ranges::find(allowed, line.command->path, &Allowed::path);
   if (row == std::end(allowed)) refuse("'ymgr " + std::string(line.command->path) + "' is no command for a sentence");

@@ -29,7 +29,7 @@ std::string xdg_folder(std::string_view variable, std::string_view fallback) {
 }
 
 std::vector<std::string> environment_for_others() {
-  constexpr std::string_view ours[] = {"VAULT_", "BAO_", "PG", "YMGR_"};
+  constexpr std::string_view ours[] = {"VAULT_", "BAO_", "PG", "YMGR_", "CREDENTIALS_DIRECTORY="};
   std::vector<std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable = *entry;

@@ -145,7 +145,7 @@ def test_a_program_may_ask_back(bare):
 
 def test_a_program_gets_nothing_but_the_sentence(bare):
     program(bare.box, "env >environment; printf '%s' \"$# $1\" >words; printf '{\"argv\":[\"whoami\"]}'")
-    bare("ask", "sing", env={"VAULT_TOKEN": "secret", "PGPASSWORD": "secret", "YMGR_PASSWORD_FILE": "x", "MINE": "1"})
+    bare("ask", "sing", env={"VAULT_TOKEN": "secret", "PGPASSWORD": "secret", "YMGR_PASSWORD_FILE": "x", "MINE": "1", "CREDENTIALS_DIRECTORY": "/secret"})
     environment = (bare.box.work / "environment").read_text()
     assert "MINE=1" in environment and "secret" not in environment and "YMGR_" not in environment
     assert (bare.box.work / "words").read_text() == "1 two words"
@@ -160,7 +160,8 @@ def test_a_program_gets_nothing_but_the_sentence(bare):
         ({"argv": ["issue", "a", "--out", "/etc"]}, "'--out'"),
         ({"argv": ["issue", "a", "--deploy-hook", "reboot"]}, "'--deploy-hook'"),
         ({"argv": ["issue", "a", "--nonsense"]}, "unknown option"),
-        ({"argv": ["issue", "--", "--yes"]}, "'--yes' can"),
+        ({"argv": ["issue", "--", "--yes"]}, "'--' can"),
+        ({"argv": ["issue", "--", "a"]}, "'--' can"),
         ({"argv": ["issue", "a", "--owner=-x"]}, "'-x' can"),
         ({"argv": ["set-pin", "--pin-file", "/tmp/pin"]}, "'--pin-file'"),
         ({"argv": ["device", "reveal", "1", "--what", "pin"]}, "no command for a sentence"),

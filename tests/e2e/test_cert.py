@@ -250,3 +250,12 @@ def test_explain_names_an_interrupted_operation(ymgr, failpoint):
     assert told["next_step"].startswith("ymgr resume resume-")
     ymgr("resume", told["operation"])
     assert ymgr.json("cert", "explain", "web.example.com")["operation"] is None
+
+
+def test_a_hook_gets_neither_tokens_nor_credentials(ymgr, box):
+    hook = box.file("hook.sh", f"#!/bin/sh\nenv >{box.work}/hook-env\n")
+    hook.chmod(0o755)
+    ymgr("issue", "web.example.com", "--out", "web", "--deploy-hook", hook)
+    ymgr("renew", "web.example.com", "--force", env={"CREDENTIALS_DIRECTORY": "/secret", "VAULT_TOKEN": "secret", "MINE": "1"})
+    environment = (box.work / "hook-env").read_text()
+    assert "MINE=1" in environment and "secret" not in environment
