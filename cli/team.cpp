@@ -184,7 +184,8 @@ void log_in(Invocation& call, vault::Client& client) {
 
 /// Of a list of vendors' keys each may be one.
 bool names_path(std::string_view name, const std::string& value) {
-  if (name != "license.vendor_key") return value.starts_with('/');
+  if (name != "license.vendor_key")
+    return std::ranges::any_of(split(value, ','), [](const std::string& one) { return one.starts_with('/'); });
   return std::ranges::any_of(split(value, ','),
                              [](const std::string& one) { return !license::inline_vendor_key(one); });
 }

@@ -21,11 +21,11 @@ START = {
 SET_UP = {
     "bash": """PS1=; bind 'set enable-bracketed-paste off'; source {script}
 bind -x '"\\C-g": printf %s "$READLINE_LINE" >{line}.new; mv {line}.new {line}'
-echo ready >{line}
+echo ready >{line}.new; mv {line}.new {line}
 """,
     "zsh": """PS1=; unsetopt zle_bracketed_paste prompt_cr beep; autoload -Uz compinit; fpath=({folder} $fpath); compinit -u -D
 dump() {{ print -rn -- "$BUFFER" >{line}.new; mv {line}.new {line} }}; zle -N dump; bindkey '^G' dump; bindkey '^I' complete-word
-echo ready >{line}
+echo ready >{line}.new; mv {line}.new {line}
 """,
 }
 

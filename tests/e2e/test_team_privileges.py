@@ -672,9 +672,9 @@ def test_a_client_joins_with_what_was_published_and_takes_no_paths(team, tmp_pat
     bad = {**told, "vault.kv": 'yubikeys"\nhome: "/tmp/x'}
     team.bao.api("POST", place, {"data": bad, "options": {"cas": known["metadata"]["version"] + 1}})
     assert "published settings" in client.json(*words, "--force", exit=2)["error"]
-    bad = {**told, "license.vendor_key": vendor + ",/tmp/x"}
-    team.bao.api("POST", place, {"data": bad, "options": {"cas": known["metadata"]["version"] + 2}})
-    assert "is a path of the host" in client.json(*words, "--force", exit=2)["error"]
+    for more, bad in enumerate([{"license.vendor_key": vendor + ",/tmp/x"}, {"database.host": "db.corp.test,/tmp/x"}], 2):
+        team.bao.api("POST", place, {"data": {**told, **bad}, "options": {"cas": known["metadata"]["version"] + more}})
+        assert "is a path of the host" in client.json(*words, "--force", exit=2)["error"]
     client.box.remove()
 
 
