@@ -61,7 +61,7 @@ std::optional<Error> PlanJudge::against_people(const CertificateItem& item) {
 }
 
 std::optional<Error> PlanJudge::forged(const CertificateItem& item, std::string value, std::string limit,
-                                       std::string what) const {
+                                       const std::string& what) const {
   Violation violation{.rule = "plan",
                       .value = std::move(value),
                       .limit = std::move(limit),

@@ -25,7 +25,8 @@ class PlanJudge {
  private:
   std::optional<Error> against_form(const CertificateItem&) const;
   std::optional<Error> against_replacing(const CertificateItem&) const;
-  std::optional<Error> forged(const CertificateItem&, std::string value, std::string limit, std::string what) const;
+  std::optional<Error> forged(const CertificateItem&, std::string value, std::string limit,
+                              const std::string& what) const;
 
   Workbench& bench_;
   StoredOperation op_;

@@ -276,10 +276,11 @@ TEST_CASE("a hook that somebody else runs just now is left to them, unless they 
   };
   test::Profile profile;
   const auto& self = profile.bench().self;
-  const Row rows[] = {{"alive, for all we know", "other/boot/1/1", std::chrono::minutes(1), 0},
-                      {"its time is over", "other/boot/1/1", -std::chrono::minutes(1), 1},
-                      {"dead", self.host + "/" + self.boot_id + "/4194305/1/" + self.pid_namespace, std::chrono::minutes(1), 1},
-                      {"ourselves", self.to_text(), std::chrono::minutes(1), 1}};
+  const Row rows[] = {
+      {"alive, for all we know", "other/boot/1/1", std::chrono::minutes(1), 0},
+      {"its time is over", "other/boot/1/1", -std::chrono::minutes(1), 1},
+      {"dead", self.host + "/" + self.boot_id + "/4194305/1/" + self.pid_namespace, std::chrono::minutes(1), 1},
+      {"ourselves", self.to_text(), std::chrono::minutes(1), 1}};
   Installation place;
   place.out = profile.folder() + "/tls";
   place.deploy_hook = {"/bin/true"};
