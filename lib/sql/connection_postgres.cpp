@@ -245,6 +245,7 @@ class PostgresConnection final : public Connection {
 
   /// Opens the transaction and has answered what waits.
   void catch_up() {
+    if (session_->waiting.empty()) session_->statements.forget_unconfirmed();  // left by what failed
     queue_gathered();
     const int commands = queue_begin();
     if (commands == 0 && session_->waiting.empty()) return;

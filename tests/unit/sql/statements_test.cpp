@@ -58,7 +58,7 @@ TEST_CASE("both databases understand every statement of the library") {
     CAPTURE(file);
     CAPTURE(text);
     CHECK(message_of([&] { postgres->run_script("PREPARE one AS " + text + "; DEALLOCATE one"); }) == "");
-    if (!file.starts_with("team_"))  // asks a team's server
+    if (!file.starts_with("team_") && text.find("has_table_privilege") == std::string::npos)  // asks a team's server
       CHECK(message_of([&] { sqlite->run_script("EXPLAIN " + text); }) == "");
   }
 }
