@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import RELEASE, Ymgr, openssl
+from harness import ADMIN, RELEASE, Ymgr, openssl
 from invariants import rows
 
 
@@ -234,6 +234,23 @@ def test_an_expired_session_and_a_clock_set_back(failpoint):
 
 def test_a_clock_set_back(failpoint):
     assert failpoint.armed(clock="2020-01-01T00:00:00Z").json("issue", "a.example.com", exit=4)["code"] == "clock-set-back"
+
+
+def test_a_clock_that_was_ahead_is_accepted_by_an_admin(failpoint):
+    ahead, early = failpoint.armed(clock="2031-01-01T00:00:00Z"), failpoint.armed(clock="2029-01-01T00:00:00Z")
+    ahead.login()
+    failpoint.box.secret("oscar.password", "another horse and battery")
+    ahead("user", "add", "oscar", "--role", "operator", "--password-file", failpoint.box.work / "oscar.password")
+    late = failpoint.armed(clock="2030-01-01T00:00:00Z")
+    refused = late.login(exit=4)
+    assert refused["code"] == "clock-set-back" and "--accept-clock" in refused["suggestion"]
+    oscar = ["login", "--user", "oscar", "--password-file", failpoint.box.work / "oscar.password", "--accept-clock"]
+    assert late.json(*oscar, exit=4)["code"] == "role-denied"
+    assert late.json("report", exit=4)["code"] == "clock-set-back"
+    late("login", "--user", ADMIN, "--password-file", failpoint.box.password_file, "--accept-clock")
+    late("issue", "a.example.com")
+    assert late.json("audit", "verify")["success"]
+    early.login(exit=4)
 
 
 def test_a_password_file_that_others_can_read(bare):
