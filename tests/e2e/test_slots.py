@@ -347,7 +347,7 @@ def test_what_becomes_of_a_yubikey_revokes_its_certificates(desk_of):
         (["lost", *device], "cessationOfOperation"),
         (["lost", *device, "--reason", "keyCompromise"], "keyCompromise"),
         (["retire", *device, "--reason", "superseded"], "superseded"),
-        (["reset", *device, "--device", SERIAL], "cessationOfOperation"),
+        (["reset", SERIAL, "--confirm", SERIAL], "cessationOfOperation"),
     ):
         issued = desk.issue(f"{command[0]}-{reason}", "9a", "--force")
         answer = desk.ymgr.json("device", *command)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import time
 
 import pytest
 from cryptography import x509
@@ -161,6 +162,7 @@ def test_the_approver_sees_the_key_that_is_signed_and_what_it_replaces(team, uma
     former = Forgery(team, uma, tmp_path, "again.corp.test")
     oscar("operation", "approve", former.reference, "--yes")
     uma("resume", former.asked["resume_id"])
+    time.sleep(1.1)  # what ends in another second is another certificate
     renewal = uma.json("renew", "again.corp.test", "--force")["audit_reference"]
     (item,) = oscar.json("operation", "approve", renewal, "--dry-run")["items"]
     assert (item["replaces"], item["replaced_owner"]) == (former.data["cert_id"], "uma")
@@ -190,7 +192,7 @@ def test_nothing_is_signed_for_somebody_who_has_left(team, oscar, tmp_path):
     team.person("leo", "user")
     leo = logged_in(team, "leo")
     asked = leo.json("issue", "leo.corp.test", "--key-store", "file", "--out", tmp_path / "tls")
-    logged_in(team, "ada")("user", "offboard", "leo", "--yes")
+    logged_in(team, "ada")("user", "disable", "leo", "--yes")
     for how in ("--yes", "--dry-run"):
         refused = oscar.json("operation", "approve", asked["audit_reference"], how, exit=4)
         assert refused["code"] == "user-disabled" and "leo" in refused["error"], refused
