@@ -63,7 +63,9 @@ Role parse_role(std::string_view text) {
   for (const auto& role : role_names) {
     if (role.text == text) return role.role;
   }
-  throw Error(Code::usage, "no such role: " + printable(text), "roles are admin, operator, user and auditor");
+  throw Error(Code::usage, "no such role: " + printable(text),
+              text == "renewer" ? "renewer is a role of teams; in a profile an operator renews: --role operator"
+                                : "roles are admin, operator, user and auditor");
 }
 
 std::string_view to_string(Right right) noexcept {

@@ -141,7 +141,8 @@ Finding look_at_timers(const Patient& patient) {
   if (!patient.has_profile && !patient.is_team) return skipped("there is nothing to renew: no profile and no team");
   return warning(
       "nothing runs `ymgr renew --due` on this host, as far as can be seen",
-      "systemctl --user enable --now ymgr-renew.timer, or a line of cron: 0 2 * * * ymgr renew --due --quiet");
+      "systemctl enable --now ymgr-renew.timer (--user: a person's own), and who logs in stands in renew.env; README, "
+      "Renewal, has that file and a line of cron");
 }
 
 }  // namespace ymgr::doctor

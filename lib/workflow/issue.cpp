@@ -22,10 +22,6 @@ struct Wanted {
   std::optional<CertificateRow> unchanged;
 };
 
-void add_san(std::vector<San>& sans, const San& san) {
-  if (std::find(sans.begin(), sans.end(), san) == sans.end()) sans.push_back(san);
-}
-
 /// A key on a card belongs to whom the card belongs to.
 void take_card(Workbench& bench, CertificateItem& item, const IssueRequest& request, const ProfileRules& rules) {
   if (!request.csr.empty())
@@ -68,6 +64,9 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
     item.key_reference = "external";
   } else if (!request.card) {
     item.key_place = request.key_place.value_or(request.place ? KeyPlace::file : bench.stores.usual_place());
+    if (item.key_place == KeyPlace::transit && bench.session.identity().role == Role::user)
+      throw Error(Code::usage, "the keys of people are no keys in transit",
+                  "--out DIR keeps the key in a file, --device SERIAL --slot 9a on a YubiKey");
     bench.stores.require_place(item.key_place);
   }
   if (request.card) take_card(bench, item, request, rules);
@@ -137,6 +136,16 @@ bool is_good(const CertificateRow& row, const Wanted& wanted, Time at) {
   return !item.place || installation::is_delivered(*item.place, parse_certificate(row.pem));
 }
 
+/// Files that are in use would stay behind with a certificate that nobody renews any more.
+void require_same_place(const CertificateRow& row, const Wanted& wanted, const IssueOptions& options) {
+  if (row.installation.empty() || wanted.item.place || options.installation == Existing::replace) return;
+  throw Error(Code::installation_exists,
+              "what is active of " + row.name + " is installed on " + printable(row.host) +
+                  " and is not what is asked for: its files would not follow",
+              "name its place with --out DIR, or make one beside it with --another; --force leaves the files behind",
+              {{"cert_id", row.cert_id}});
+}
+
 /// Settles the names that have an active certificate.
 void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options, Time at) {
   std::vector<std::string> names, active;
@@ -156,10 +165,12 @@ void look_for_active(Workbench& bench, std::vector<Wanted>& all, const IssueOpti
       continue;
     }
     bench.session.require_touch(row->owner, "the active certificate of " + row->name);
-    if (is_good(*row, wanted, at))
+    if (is_good(*row, wanted, at)) {
       wanted.unchanged = *row;
-    else
-      wanted.item.renewed_from = row->cert_id;
+      continue;
+    }
+    require_same_place(*row, wanted, options);
+    wanted.item.renewed_from = row->cert_id;
   }
   if (active.empty()) return;
   const std::string more = active.size() > 1 ? " (and " + std::to_string(active.size() - 1) + " more)" : "";
@@ -271,8 +282,17 @@ void refuse_foreign_files(Workbench& bench, const Installation& place) {
                 "choose another --out, or replace it with --force");
 }
 
+/// One folder holds one certificate; a run that goes on has filled it itself.
+void refuse_second_tenant(Workbench& bench, const CertificateItem& item) {
+  if (operations::find_open(bench.db, "issue", item.target)) return;
+  for (const auto& row : inventory::by_name(bench.db, item.name))
+    if (row.status == CertificateStatus::active && row.installation == item.name && row.host == bench.self.host)
+      throw Error(Code::installation_exists, item.place->out + " holds the active certificate " + row.cert_id,
+                  "replace it with --ensure, or leave out --out; --force puts this one in its place");
+}
+
 /// Before anything is planned. @throws Error installation-exists, file-exists and what require_room throws
-void check_installations(Workbench& bench, const std::vector<Wanted>& all, Existing existing) {
+void check_installations(Workbench& bench, const std::vector<Wanted>& all, Existing existing, WhenActive when_active) {
   std::set<std::string> probed;
   for (const auto& wanted : all) {
     if (!wanted.item.place) continue;
@@ -283,6 +303,8 @@ void check_installations(Workbench& bench, const std::vector<Wanted>& all, Exist
                       installation::file_name(wanted.item.name),
                   "edit or remove it, or replace it with --force");
     if (existing == Existing::refuse && !there) refuse_foreign_files(bench, *wanted.item.place);
+    if (existing == Existing::refuse && there && when_active == WhenActive::another)
+      refuse_second_tenant(bench, wanted.item);
     installation::require_room(*wanted.item.place, probed);
   }
 }
@@ -430,29 +452,6 @@ CertificateAnswer carry_out(Workbench& bench, const std::vector<Wanted>& all, co
 
 }  // namespace
 
-std::string requested_name(const std::string& name, const std::optional<Csr>& csr) {
-  if (!name.empty()) return check_certificate_name(name);
-  if (csr && !csr->common_name.empty()) return check_certificate_name(csr->common_name);
-  if (csr && !csr->sans.empty()) return check_certificate_name(csr->sans.front().value);
-  throw Error(Code::usage, "the certificate needs a NAME", "the request has neither a common name nor a SAN");
-}
-
-std::string common_name_of(const std::string& name) {
-  constexpr std::size_t room = 64;  // RFC 5280, ub-common-name
-  return name.size() <= room ? name : std::string();
-}
-
-RequestedNames requested_names(const ProfileRules& rules, const std::string& name, const std::optional<Csr>& csr,
-                               const std::vector<San>& more) {
-  RequestedNames names;
-  names.common_name = common_name_of(name);
-  if (rules.name_is_san) add_san(names.sans, san_of_name(name));
-  if (csr)
-    for (const auto& san : csr->sans) add_san(names.sans, san);
-  for (const auto& san : more) add_san(names.sans, san);
-  return names;
-}
-
 CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, const IssueOptions& options) {
   bench.session.require(Right::issue);
   require_ca(bench.db);  // before an operation is planned that could only wait for it
@@ -468,7 +467,7 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
     merge_unchanged(all, answer);
     return answer;
   }
-  check_installations(bench, all, options.installation);
+  check_installations(bench, all, options.installation, options.when_active);
   {
     const TraceSpan span("plan");
     bench.db.transaction(sql::Access::write, [&] { find_or_plan(bench, all, options, unlicensed, plan); });

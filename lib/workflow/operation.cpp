@@ -318,7 +318,9 @@ namespace {
 
 void require_open(const StoredOperation& op) {
   if (is_open(op)) return;
-  throw Error(Code::operation_ended, "the operation " + op.request_id + " has ended: " + op.state,
+  const std::string why = op.state == "refused" && op.result.is_object() ? op.result.text_or("error", "") : "";
+  throw Error(Code::operation_ended,
+              "the operation " + op.request_id + " has ended: " + op.state + (why.empty() ? "" : ": " + printable(why)),
               "ymgr operation show " + shell_quote(op.request_id));
 }
 

@@ -54,6 +54,20 @@ def test_a_row_without_a_name_has_a_folder_of_its_own(ymgr, box):
     assert not (box.work / "tls/cert.pem").exists()
 
 
+def test_files_in_use_keep_their_certificate(ymgr, box):
+    tls = box.work / "tls"
+    first = ymgr.json("issue", "www.example.com", "--san", "dns:example.com", "--out", tls)
+    for more in (["--ensure"], ["--ensure", "--key", "rsa-3072"], ["--another", "--out", tls]):
+        refused = ymgr.json("issue", "www.example.com", *more, exit=None)
+        assert refused["code"] == "installation-exists", refused
+    assert rows(box, "SELECT cert_id FROM certificates WHERE status = 'active'") == [(first["cert_id"],)]
+    second = ymgr.json("issue", "www.example.com", "--ensure", "--out", tls)
+    assert rows(box, "SELECT status FROM certificates WHERE cert_id = '" + first["cert_id"] + "'") == [("superseded",)]
+    assert (tls / "cert.pem").read_text() in second["certificate"]
+    assert ymgr.json("issue", "www.example.com", "--ensure")["cert_id"] == second["cert_id"]  # it is what is asked for
+    assert ymgr.json("issue", "www.example.com", "--another")["cert_id"] != second["cert_id"]
+
+
 def test_a_refusal_names_its_audit_reference(ymgr):
     refused = ymgr.json("issue", "a.example.com", "--key", "rsa-2048", exit=5)
     assert ymgr.json("audit", "list", "--request-id", refused["audit_reference"])["events"]
