@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "workflow/migrate_tables.hpp"
 
 namespace ymgr::migrate {
@@ -247,6 +249,10 @@ std::span<const Table> tables() {
       {.name = "compliance_reports", .columns = compliance_reports, .rows = " ORDER BY week"},
       {.name = "notifications", .columns = notifications, .rows = " ORDER BY channel, subject, number"}};
   return all;
+}
+
+const Table& table_named(std::string_view name) {
+  return *std::ranges::find(tables(), name, &Table::name);
 }
 
 }  // namespace ymgr::migrate

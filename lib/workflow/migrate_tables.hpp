@@ -39,6 +39,8 @@ struct Table {
 };
 /// In this order. The audit trail is not among them.
 std::span<const Table> tables();
+/// `name`: of one of them
+const Table& table_named(std::string_view name);
 std::size_t place_of(const Table&, std::string_view column);
 std::string text_at(const Table&, const Record&, std::string_view column);
 

@@ -16,10 +16,6 @@ namespace {
 constexpr std::int64_t most_certificates = 5000;
 constexpr Time never_due = from_seconds(253'402'300'799);  // the end of the year 9999
 
-const migrate::Table& table_named(std::string_view name) {
-  return *std::ranges::find(migrate::tables(), name, &migrate::Table::name);
-}
-
 /// What is not installed here is there to be revoked: another host may renew it just now. Nor are predecessors among the rows.
 void adapt(const migrate::Table& table, const std::string& host, std::vector<migrate::Pair>& rows) {
   const auto before = migrate::place_of(table, "renewed_from"), due = migrate::place_of(table, "renew_at");
@@ -58,7 +54,7 @@ struct Noted {
 };
 
 Noted read(sql::Connection& db, std::string_view name, std::string_view condition, const Wanted& wanted) {
-  const auto& table = table_named(name);
+  const auto& table = migrate::table_named(name);
   const bool by_host = condition.find("$1") != std::string_view::npos;
   const sql::Value values[] = {wanted.host, to_micros(wanted.at)};
   auto rows = migrate::rows_of(table, db, condition, std::span(values).first(by_host ? 2 : 0));

@@ -25,6 +25,7 @@ struct Source {
   sql::Connection& db;
   std::string path, id;
   Time noted_at;
+  std::vector<CertificateRow> noted, made_here;
 };
 
 std::vector<CertificateRow> certificates(sql::Connection& db, bool made_here) {
@@ -74,17 +75,16 @@ void check_certificate(Workbench& bench, const Source& from, const CertificateRo
   if (std::ranges::none_of(told, fits)) refuse(from.path, row.cert_id + " has no audit event");
 }
 
-void check(Workbench& bench, const Source& from) {
+/// Reads the certificates once the trail bears them out.
+void check(Workbench& bench, Source& from) {
   check_trail(from);
   check_operations(from, bench.session.identity().user);
-  for (const auto& row : certificates(from.db, true)) check_certificate(bench, from, row);
+  from.noted = certificates(from.db, false);
+  from.made_here = certificates(from.db, true);
+  for (const auto& row : from.made_here) check_certificate(bench, from, row);
 }
 
 using Rows = std::vector<migrate::Pair>;
-
-const migrate::Table& table_named(std::string_view name) {
-  return *std::ranges::find(migrate::tables(), name, &migrate::Table::name);
-}
 
 /// Some may be there already: `reconcile` found what the CA signed, or it is the same request id.
 void insert_new(Workbench& bench, const migrate::Table& table, Rows& rows) {
@@ -94,7 +94,7 @@ void insert_new(Workbench& bench, const migrate::Table& table, Rows& rows) {
 
 void insert(Workbench& bench, const Source& from, std::string_view name, std::string_view condition,
             const std::function<void(const migrate::Table&, Rows&)>& adapt = {}) {
-  const auto& table = table_named(name);
+  const auto& table = migrate::table_named(name);
   auto rows = migrate::rows_of(table, from.db, condition, {});
   if (adapt) adapt(table, rows);
   insert_new(bench, table, rows);
@@ -134,13 +134,13 @@ std::optional<CertificateRow> origin_of(Workbench& bench, const Source& from, co
 std::vector<Unwanted> unwanted_ones(Workbench& bench, const Source& from) {
   std::vector<Unwanted> unwanted;
   inventory::DeniedKeys denied(bench.db);
-  for (auto& row : certificates(from.db, true)) {
+  for (const auto& row : from.made_here) {
     if (row.status == CertificateStatus::revoked) continue;
     const auto origin = origin_of(bench, from, row);
     if (denied.contain(row.public_key_sha256))
-      unwanted.push_back({std::move(row), Reason::key_compromise});
+      unwanted.push_back({row, Reason::key_compromise});
     else if (origin && origin->status == CertificateStatus::revoked)
-      unwanted.push_back({std::move(row), reason_of(origin->revocation_reason).value_or(Reason::unspecified)});
+      unwanted.push_back({row, reason_of(origin->revocation_reason).value_or(Reason::unspecified)});
   }
   return unwanted;
 }
@@ -151,7 +151,7 @@ void insert_operations(Workbench& bench, const Source& from, const Settled& sett
   const auto id_of = [](const migrate::Table& table, const migrate::Pair& row) {
     return migrate::text_at(table, row.here, "request_id");
   };
-  const auto& item_table = table_named("operation_items");
+  const auto& item_table = migrate::table_named("operation_items");
   auto items = migrate::rows_of(item_table, from.db, kinds, {});
   for (auto& item : items) {
     const auto id = id_of(item_table, item);
@@ -177,7 +177,7 @@ void insert_operations(Workbench& bench, const Source& from, const Settled& sett
 void insert_certificates(Workbench& bench, const Source& from, const std::vector<Unwanted>& left_out, bool as_revoked) {
   std::set<std::string> known;
   for (const auto& unwanted : left_out) known.insert(unwanted.row.cert_id);
-  for (const auto& row : certificates(from.db, true))
+  for (const auto& row : from.made_here)
     bench.db.run("SELECT 1 FROM certificates WHERE issuer = $1 AND serial_number = $2", {row.issuer, row.serial},
                  [&](const sql::Row&) { known.insert(row.cert_id); });
   const auto drop_known = [&](const migrate::Table& table, Rows& rows) {
@@ -202,12 +202,11 @@ void insert_certificates(Workbench& bench, const Source& from, const std::vector
 
 /// Two people of a host may have renewed the same one: the newest stays.
 void leave_one_successor(Workbench& bench, const Source& from) {
-  for (const auto& made : certificates(from.db, true)) {
+  for (const auto& made : from.made_here) {
     std::vector<std::string> successors;
     bench.db.run(
-        "SELECT cert_id FROM certificates WHERE renewed_from = $1 AND status = 'active' ORDER BY issued_at DESC, "
-        "cert_id "
-        "DESC",
+        "SELECT cert_id FROM certificates WHERE renewed_from = $1 AND status = 'active' "
+        "ORDER BY issued_at DESC, cert_id DESC",
         {made.renewed_from}, [&](const sql::Row& row) { successors.emplace_back(row.text(0)); });
     for (std::size_t i = 1; i < successors.size(); ++i) inventory::supersede(bench.db, successors[i]);
   }
@@ -227,7 +226,7 @@ bool follow_revocation(Workbench& bench, const CertificateRow& row, bool made_he
 
 /// What became of certificates that the database had before.
 void follow(Workbench& bench, const Source& from) {
-  for (const auto& row : certificates(from.db, false)) {
+  for (const auto& row : from.noted) {
     if (row.status == CertificateStatus::superseded) inventory::supersede(bench.db, row.cert_id);
     if (row.hook_at && *row.hook_at > from.noted_at && row.status == CertificateStatus::active)
       inventory::set_hook_result(bench.db, row.cert_id, row.hook_state, row.hook_message, *row.hook_at);
@@ -236,9 +235,10 @@ void follow(Workbench& bench, const Source& from) {
 
 std::int64_t follow_revocations(Workbench& bench, const Source& from) {
   std::int64_t revoked = 0;
-  for (const bool made_here : {false, true})
-    for (const auto& row : certificates(from.db, made_here))
-      if (follow_revocation(bench, row, made_here)) ++revoked;
+  for (const auto& row : from.noted)
+    if (follow_revocation(bench, row, false)) ++revoked;
+  for (const auto& row : from.made_here)
+    if (follow_revocation(bench, row, true)) ++revoked;
   return revoked;
 }
 
@@ -329,8 +329,8 @@ std::optional<Delivery> deliver(Workbench& bench, const Place& place) {
   auto db = open_file(place.path());
   if (!has_news(*db)) return std::nullopt;
   const auto noted_at = parse_number(sql::read_setting(*db, setting::noted_at).value_or(""));
-  const Source from{*db, place.path(), sql::read_setting(*db, setting::id).value_or(""),
-                    from_micros(noted_at.value_or(0))};
+  Source from{
+      *db, place.path(), sql::read_setting(*db, setting::id).value_or(""), from_micros(noted_at.value_or(0)), {}, {}};
   std::optional<Delivery> done;
   if (!is_delivered(bench, from)) {
     check(bench, from);

@@ -65,6 +65,10 @@ Error stranger(const vault::Token& token, const Settings& settings) {
                "An admin can run: ymgr user add NAME --login " + login);
 }
 
+std::string team_id(std::initializer_list<std::string> settings) {
+  return "team-" + hex(sha256(join(std::vector(settings), "\n"))).substr(0, 24);
+}
+
 }  // namespace
 
 vault::Token log_in(vault::Client& client, const LoginRequest& request) {
@@ -105,14 +109,12 @@ sql::PostgresSettings database_place(const Settings& settings, const Reach& reac
 }
 
 std::string profile_id(const Settings& settings) {
-  const std::string servers[] = {settings.address, settings.vault_namespace, settings.host,
-                                 settings.port,    settings.database_name,   settings.prefix};
-  return "team-" + hex(sha256(join(servers, "\n"))).substr(0, 24);
+  return team_id({settings.address, settings.vault_namespace, settings.host, settings.port, settings.database_name,
+                  settings.prefix});
 }
 
 std::string stand_in_name(const Settings& settings, std::string_view entity_id) {
-  const std::string database[] = {settings.vault_namespace, settings.database_name, settings.prefix};
-  return "team-" + hex(sha256(join(database, "\n"))).substr(0, 24) + "." + std::string(entity_id);
+  return team_id({settings.vault_namespace, settings.database_name, settings.prefix}) + "." + std::string(entity_id);
 }
 
 struct Link::State {

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
-from team import Team
+from team import Team, signed
 
 DAY = 86_400_000_000
 
@@ -167,10 +167,6 @@ def test_the_approver_sees_the_key_that_is_signed_and_what_it_replaces(team, uma
     (item,) = oscar.json("operation", "approve", renewal, "--dry-run")["items"]
     assert (item["replaces"], item["replaced_owner"]) == (former.data["cert_id"], "uma")
     assert oscar.json("operation", "approve", renewal, "--yes")["items"][0]["success"] is True
-
-
-def signed(team):
-    return len(team.bao.api("LIST", "pki/certs")["data"]["keys"])
 
 
 @pytest.mark.parametrize("stop", [4, 6, 7, 8, 9])

@@ -10,7 +10,7 @@ import pytest
 from harness import FAILPOINT, Ymgr, free_port, wait_for
 from openbao import OpenBao, TlsCa
 from postgres import Pooler
-from team import Team
+from team import Team, count, signed
 from vault_proxy import VaultProxy
 
 
@@ -38,16 +38,6 @@ def through(team, name, address, **more):
     return Ymgr(ymgr.program, ymgr.box, {**ymgr.env, "YMGR_CONFIG": str(path), "YMGR_USER": name, **more})
 
 
-def number(team, query):
-    return int(team.pg.sql(f"SELECT count(*) FROM ymgr.{query}"))
-
-
-def signed(team):
-    """How many certificates the CA has."""
-    status, _, text = team.bao.request("LIST", "pki/certs")
-    return len(json.loads(text)["data"]["keys"]) if status == 200 else 0
-
-
 def test_a_ca_that_is_unavailable_leaves_a_request_to_resume(team, proxy):
     proxy.rule = lambda method, path: (503, b'{"errors":["service unavailable"]}') if "/sign/" in path else None
     oscar = through(team, "oscar", proxy.address)
@@ -59,7 +49,7 @@ def test_a_ca_that_is_unavailable_leaves_a_request_to_resume(team, proxy):
     proxy.rule = lambda method, path: None
     done = oscar.json("resume", answer["resume_id"])
     assert done["success"] is True
-    assert number(team, "certificates WHERE name = 'late.corp.test'") == 1
+    assert count(team, "certificates WHERE name = 'late.corp.test'") == 1
 
 
 def test_a_lost_answer_of_the_ca_is_found_and_not_asked_for_again(team, proxy):
@@ -71,7 +61,7 @@ def test_a_lost_answer_of_the_ca_is_found_and_not_asked_for_again(team, proxy):
     made = signed(team)
     assert oscar.json("resume", answer["resume_id"])["success"] is True
     assert signed(team) == made
-    assert number(team, "certificates WHERE name = 'lost.corp.test'") == 1
+    assert count(team, "certificates WHERE name = 'lost.corp.test'") == 1
 
 
 ANSWERS = {
@@ -147,7 +137,7 @@ def test_a_sealed_server_says_so_and_the_work_goes_on(team):
     assert refused["code"] == "vault-sealed" and "unseal" in refused["suggestion"], refused
     team.bao.unseal()
     assert oscar.json("issue", "sealed.corp.test", exit=None)["success"] or oscar.json("resume", "--all")["success"]
-    assert number(team, "certificates WHERE name = 'sealed.corp.test' AND status = 'active'") == 1
+    assert count(team, "certificates WHERE name = 'sealed.corp.test' AND status = 'active'") == 1
 
 
 # Whose policy loses which path, and what then fails.
@@ -191,7 +181,7 @@ def test_a_login_that_ends_in_a_long_run_is_renewed_or_replaced(team):
     finally:
         team.bao.api("POST", database_role(team, "oscar"), role)
     assert answer["summary"]["issued"] == 8, answer
-    assert number(team, "certificates WHERE name LIKE 'long-%'") == 8
+    assert count(team, "certificates WHERE name LIKE 'long-%'") == 8
 
 
 def test_a_token_that_dies_in_a_run_leaves_it_to_the_next_login(team):
@@ -203,8 +193,8 @@ def test_a_token_that_dies_in_a_run_leaves_it_to_the_next_login(team):
         team.bao.api("POST", "auth/userpass/users/oscar", {"token_ttl": "8h", "token_max_ttl": "8h"})
     assert answer["success"] is False and answer.get("suggestion"), answer
     wait_for(lambda: oscar("resume", "--all", exit=None, timeout=180).exit == 0, "what was left", 120)
-    assert number(team, "certificates WHERE name LIKE 'dies-%'") == 8
-    assert number(team, "operations WHERE state = 'open'") == 0
+    assert count(team, "certificates WHERE name LIKE 'dies-%'") == 8
+    assert count(team, "operations WHERE state = 'open'") == 0
 
 
 def test_no_connection_is_left_at_the_database(team):
@@ -245,8 +235,8 @@ def test_a_team_works_through_a_pooler_that_keeps_sessions(team, pooled):
     assert issued["summary"]["issued"] == 20, issued
     assert oscar.json("renew", "pooled-1.corp.test", "--force")["success"] is True
     assert oscar.json("report")["active"] >= 20
-    assert number(team, "certificates WHERE name LIKE 'pooled-%' AND issued_by = 'oscar'") == 21
-    assert number(team, f"audit_events WHERE target LIKE 'pooled-%' AND actor <> 'oscar'") == 0
+    assert count(team, "certificates WHERE name LIKE 'pooled-%' AND issued_by = 'oscar'") == 21
+    assert count(team, f"audit_events WHERE target LIKE 'pooled-%' AND actor <> 'oscar'") == 0
     oscar("logout")  # the role goes although the pooler has kept its connections
     ends = f"SELECT count(*) FROM pg_roles WHERE rolname LIKE '{login}'"
     wait_for(lambda: int(team.pg.sql(ends)) == logins - 1, "the login's end", 5)
@@ -257,7 +247,7 @@ def test_a_pooler_that_gives_every_transaction_another_session_is_refused(team, 
     for words in (["login"], ["issue", "unfit.corp.test"], ["report"]):
         refused = oscar.json(*words, exit=2)
         assert refused["code"] == "pooler-unfit" and "pool_mode = session" in refused["suggestion"], refused
-    assert number(team, "operations WHERE target = 'unfit.corp.test'") == 0
+    assert count(team, "operations WHERE target = 'unfit.corp.test'") == 0
 
 
 def looks(ymgr, check, **how):
@@ -267,13 +257,13 @@ def looks(ymgr, check, **how):
 
 def test_doctor_passes_a_team_in_order_and_changes_nothing(team):
     ada = team.person_box("ada")
-    before = number(team, "audit_events")
+    before = count(team, "audit_events")
     leases = len(team.bao.api("LIST", "sys/leases/lookup/database/creds/", token=team.bao.root_token)["data"]["keys"])
     for check in ("login", "vault", "vault-clock", "vault-certificate", "postgresql", "postgresql-clock", "schema", "ca", "crl", "trail-clock", "operations"):
         state, text = looks(ada, check)
         assert state == "ok" or (check == "operations" and state == "warning") or check == "vault-certificate", f"{check}: {text}"
     assert looks(team.person_box("uma"), "vault-audit")[0] == "skipped"
-    assert number(team, "audit_events") == before
+    assert count(team, "audit_events") == before
     assert len(team.bao.api("LIST", "sys/leases/lookup/database/creds/", token=team.bao.root_token)["data"]["keys"]) == leases
 
 

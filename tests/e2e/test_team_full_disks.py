@@ -7,7 +7,7 @@ import re
 import pytest
 from harness import wait_for
 from openbao import Refused
-from team import Team
+from team import Team, count, signed
 
 
 @pytest.fixture(scope="module")
@@ -16,16 +16,6 @@ def team(tmp_path_factory):
         for name in ("ada", "oscar"):  # an admin's login notes the CA
             team.person_box(name)("login", "--user", name)
         yield team
-
-
-def number(team, query):
-    return int(team.pg.sql(f"SELECT count(*) FROM ymgr.{query}"))
-
-
-def signed(team):
-    """How many certificates the CA has."""
-    status, _, text = team.bao.request("LIST", "pki/certs")
-    return len(json.loads(text)["data"]["keys"]) if status == 200 else 0
 
 
 def refused_for_room(ymgr, name):
@@ -44,7 +34,7 @@ def test_a_database_without_room_leaves_something_to_resume(team):
     team.pg.sql("CHECKPOINT")
     team.pg.sql("SELECT pg_switch_wal()")  # the log of transactions has room
     bulk = oscar.start("issue", "room-{1..120}.corp.test", "--jobs", "2", "--json")
-    wait_for(lambda: number(team, "certificates WHERE name LIKE 'room-%'"), "the first of them")
+    wait_for(lambda: count(team, "certificates WHERE name LIKE 'room-%'"), "the first of them")
     with team.pg.disk.full():
         stopped = json.loads(bulk.communicate(timeout=60)[0])
         more, refused = refused_for_room(oscar, "no-room")
@@ -53,7 +43,7 @@ def test_a_database_without_room_leaves_something_to_resume(team):
         assert (answer["code"], answer["retryable"]) == ("disk-unusable", True), answer
         assert "No space left on device" in answer["error"] and "free space on the database server" in answer["suggestion"]
     assert oscar.json("resume", "--all", timeout=120)["success"] is True
-    assert number(team, "certificates WHERE name LIKE 'room-%' AND status = 'active'") == 120
+    assert count(team, "certificates WHERE name LIKE 'room-%' AND status = 'active'") == 120
     oscar.json("issue", f"no-room-{more}.corp.test", "--ensure")
     assert signed(team) == made + 120 + more + 1  # none twice
 
@@ -81,6 +71,6 @@ def test_a_vault_without_room_leaves_something_to_resume(team):
     team.bao.kill()
     team.bao.start()
     assert oscar.json("resume", "--all", timeout=120)["success"] is True
-    assert number(team, "certificates WHERE name LIKE 'store-%' AND status = 'active'") == 40
+    assert count(team, "certificates WHERE name LIKE 'store-%' AND status = 'active'") == 40
     oscar.json("issue", f"no-store-{more}.corp.test", "--ensure")
     assert signed(team) == made + 40 + more + 1

@@ -5,6 +5,7 @@ import json
 import pytest
 from harness import FAILPOINT, Ymgr
 from team import Team
+from team import count as number
 
 DUE = 12
 RENEW = ["renew", "--due", "--scope", "all", "--renew-before", "47h59m59s"]
@@ -34,10 +35,6 @@ def at_once(people, count, *args):
         assert exit == 0, text
         answers.append(json.loads(text))
     return answers
-
-
-def number(team, query):
-    return int(team.pg.sql(f"SELECT count(*) FROM ymgr.{query}"))
 
 
 @pytest.mark.parametrize("count", [2, 8, 32])

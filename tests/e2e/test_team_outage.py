@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
-from team import Team
+from team import Team, count
 from vault_proxy import VaultProxy
 
 NOW = ["renew", "--due", "--renew-before", "89d23h59m58s", "--force"]
@@ -52,10 +52,6 @@ def serial(host, name):
 def the_file(host):
     (file,) = host.state.glob("*.db")
     return file
-
-
-def count(team, query):
-    return int(team.pg.sql(f"SELECT count(*) FROM ymgr.{query}"))
 
 
 def only(name):

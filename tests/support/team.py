@@ -90,6 +90,17 @@ class Member:
         return {**self.team.pg.env, **login, "PGDATABASE": self.database.get("database", "ymgr")}
 
 
+def count(team, query):
+    """`query`: a table of the team's, and a condition if any."""
+    return int(team.pg.sql(f"SELECT count(*) FROM ymgr.{query}"))
+
+
+def signed(team):
+    """How many certificates the CA has."""
+    status, _, text = team.bao.request("LIST", "pki/certs")
+    return len(json.loads(text)["data"]["keys"]) if status == 200 else 0
+
+
 class Team:
     """`nodes`: of OpenBao, one Raft cluster; `standby`: another PostgreSQL follows the first (self.standby); `disk`: neither server's
     data have more room than that; `serials`: YubiKeys that Vault is told of without a row, by owner."""
