@@ -2,9 +2,11 @@
 
 #include <filesystem>
 
+#include "base/child.hpp"
 #include "base/files.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "cli/environment.hpp"
 #include "cli/output/table.hpp"
 #include "keys/key_file.hpp"
 
@@ -52,6 +54,13 @@ std::int64_t count_result(const std::vector<Json>& items, std::string_view resul
   std::int64_t n = 0;
   for (const auto& item : items) n += item.text_or("result", "") == result ? 1 : 0;
   return n;
+}
+
+/// A renewal at night is a bad time to find that out.
+void warn_of_missing_program(Invocation& call, const std::vector<std::string>& hook) {
+  if (hook.empty() || is_program(hook.front(), split(environment("PATH").value_or(""), ':'))) return;
+  call.notices().warn("the hook's program " + printable(hook.front()) +
+                      " is not there, or may not be run: renewals will tell the same, with exit status 10");
 }
 
 }  // namespace
@@ -146,6 +155,7 @@ std::optional<Installation> installation_of(Invocation& call, const std::string&
   place.pre_hook = split_words(call.text("--pre-hook"));
   place.deploy_hook = split_words(call.text("--deploy-hook"));
   place.post_hook = split_words(call.text("--post-hook"));
+  for (const auto* hook : {&place.pre_hook, &place.deploy_hook, &place.post_hook}) warn_of_missing_program(call, *hook);
   if (!place.file_mode.empty()) parse_key_mode(place.file_mode);
   if (!place.file_group.empty()) group_id(place.file_group);
   if (place == Installation{}) return std::nullopt;

@@ -9,6 +9,7 @@
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
 #include "cli/servers.hpp"
+#include "cli/steadfast.hpp"
 #include "session/agent_session.hpp"
 #include "session/session_vault.hpp"
 #include "sql/settings.hpp"
@@ -102,7 +103,10 @@ void Examined::describe() {
 void Examined::describe_servers() {
   try {
     patient_.is_team = wiring_->is_team();
-    if (patient_.is_team) patient_.servers = team_settings(config_);
+    if (!patient_.is_team) return;
+    patient_.servers = team_settings(config_);
+    patient_.stand_in_folder = stand_in_folder();
+    patient_.stand_in_prefix = team::stand_in_name(patient_.servers, "");
   } catch (const Error& error) {
     patient_.is_team = false;
     patient_.configuration = error;

@@ -12,6 +12,7 @@
 #include "cli/servers.hpp"
 #include "cli/team.hpp"
 #include "policy/policy.hpp"
+#include "workflow/new_profile.hpp"
 
 namespace ymgr::cli {
 
@@ -184,6 +185,7 @@ void choose_admin(Invocation& call, InitPlan& plan) {
 InitPlan make_plan(Invocation& call) {
   InitPlan plan;
   plan.home = call.wiring().paths().home;
+  refuse_existing_profile(plan.home);  // before anybody types a password for nothing
   plan.recovery_key_out = call.text("--recovery-key-out");
   plan.existing = call.has("--force") ? Existing::replace : Existing::refuse;
   plan.demo = call.has("--demo");

@@ -38,22 +38,24 @@ Result run_list(Invocation& call) {
   return result;
 }
 
-constexpr Field show_fields[] = {{"request_id", "string", "its id"},
-                                 {"resume_id", "?string", "for `ymgr resume`, while it is open"},
-                                 {"kind", "string", "issue, renew, revoke, device or replace"},
-                                 {"target", "string", "certificate name, or how many"},
-                                 {"state", "string", "open, waiting, done, failed, refused or abandoned"},
-                                 {"items", "array of object", "one a certificate"},
-                                 {"items.target", "string", "certificate"},
-                                 {"items.status", "string", "open, waiting, done, failed, refused or abandoned"},
-                                 {"items.state", "string", "last step done"},
-                                 {"items.cert_id", "?string", "planned or made"},
-                                 {"items.error", "?string", "why it stopped"},
-                                 {"items.code", "?string", "code of that error"},
-                                 {"actor", "string", "who began it"},
-                                 {"created_at", "time", "when it began"},
-                                 {"updated_at", "time", "last sign of life"},
-                                 {"inputs", "object", "what was asked for"}};
+constexpr Field show_fields[] = {
+    {"request_id", "string", "its id"},
+    {"resume_id", "?string", "for `ymgr resume`, while it is open"},
+    {"kind", "string", "issue, renew, revoke, device or replace"},
+    {"target", "string", "certificate name, or how many"},
+    {"state", "string", "open, waiting, done, failed, refused or abandoned"},
+    {"items", "array of object", "one a certificate"},
+    {"items.target", "string", "certificate"},
+    {"items.status", "string", "open, waiting, done, failed, refused or abandoned"},
+    {"items.state", "string", "last step done"},
+    {"items.cert_id", "?string", "planned or made"},
+    {"items.error", "?string", "why it stopped"},
+    {"items.code", "?string", "code of that error"},
+    {"actor", "string", "who began it"},
+    {"created_at", "time", "when it began"},
+    {"updated_at", "time", "last sign of life"},
+    {"refusal", "?string", "why it was refused as a whole: the policy's reason, or who denied it"},
+    {"inputs", "object", "what was asked for"}};
 constexpr Example show_examples[] = {{"ymgr operation show req-20260315143200-7f3a91c04be2", "how far it came"}};
 constexpr Column item_columns[] = {
     {"TARGET", "target"}, {"STATUS", "status"}, {"STATE", "state"}, {"CERT-ID", "cert_id"}, {"ERROR", "error"}};
@@ -76,12 +78,16 @@ Result run_show(Invocation& call) {
                              {"code", failed ? Json(item.error.text_or("code", "")) : Json()}}));
     rows.push_back({item.target, item.status, item.state, failed ? item.error.text_or("error", "") : ""});
   }
+  const std::string refusal =
+      op.state == "refused" && op.result.is_object() ? op.result.text_or("error", "") : std::string();
   result.json.set("items", std::move(items));
+  result.json.set("refusal", refusal.empty() ? Json() : Json(refusal));
   result.json.set("inputs", op.inputs);
   result.text = format_pairs({{"operation", op.request_id},
                               {"kind", op.kind},
                               {"target", op.target},
                               {"state", op.state},
+                              {"because", refusal},
                               {"actor", op.actor},
                               {"created", format_time(op.created_at)},
                               {"updated", format_time(op.updated_at)}}) +

@@ -1,6 +1,7 @@
 #include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/output/table.hpp"
+#include "workflow/adopt_policy.hpp"
 #include "workflow/simulate_policy.hpp"
 
 namespace ymgr::cli {
@@ -106,8 +107,11 @@ std::string simulation_text(const Simulation& told, const Policy& next, const st
 Result run(Invocation& call) {
   call.wiring().session().require(Right::show_policy);
   const std::string file = call.text("FILE");
-  const Policy next = Policy::parse(read_input(file), file == "-" ? "standard input" : file);
+  const std::string given = read_input(file);
+  const Policy next = Policy::parse(given, file == "-" ? "standard input" : file);
   const Policy& in_force = call.wiring().policy();
+  if (compare_policy(call.wiring().database(), next, given) == PolicyChange::unversioned)
+    call.notices().warn("version " + next.version() + " was another policy: give this one a new version to adopt it");
   SimulationQuery query;
   if (const auto text = call.maybe("--select")) query.selection = parse_selection(*text);
   query.limit = call.number("--limit", 0, 100'000'000).value_or(query.limit);

@@ -139,7 +139,9 @@ Ran run_once(std::span<const std::string> words) {
   if (auto& instead = Invocation::State::of(call).instead; !instead.empty()) return {0, std::move(instead)};
   tell_of_move(call);
   const Globals& asked = call.globals();
-  print(command, result, {asked.format, asked.fields, asked.quiet});
+  const View view{asked.format, asked.fields, asked.quiet};
+  print(command, result, view);
+  for (const auto& hint : hints_of(result, view)) write_error(notice_line("hint", hint, look.color));
   if (asked.verbose) tell_times(call.notices());
   const int exit = exit_of(result);
   return {exit == 0 && result.changed && asked.detailed_exitcode ? 20 : exit, {}};

@@ -12,7 +12,7 @@ namespace ymgr::cli {
 namespace {
 
 constexpr Argument arguments[] = {
-    {"CERT", "cert_id, name or serial number; none with --due", Argument::Count::any, "certificate"}};
+    {"CERT", "cert_id, name or serial number; none with --due", Argument::Count::optional, "certificate"}};
 
 constexpr Option options[] = {
     {.name = "--due", .value = "", .help = "everything that is due on this host; nothing due is no failure"},
@@ -214,8 +214,10 @@ std::string waiting_text(const Waiting& one) {
 }
 
 std::string next_expiry_text(const RenewAnswer& answer) {
-  return answer.next_expiry ? "the first certificate expires " + describe_distance(now(), *answer.next_expiry)
-                            : std::string();
+  if (!answer.next_expiry) return {};
+  const Time at = now();
+  return std::string("the first certificate ") + (*answer.next_expiry < at ? "expired " : "expires ") +
+         describe_distance(at, *answer.next_expiry);
 }
 
 std::string idle_text(const RenewAnswer& answer) {
@@ -307,10 +309,11 @@ Result renew_what_is_due(Invocation& call, Steadfast& steadfast, const RenewOpti
 
 Result run(Invocation& call) {
   if (call.has("--heartbeat")) return tell_heartbeat(call);
-  const auto names = call.list("CERT");
+  const auto name = call.maybe("CERT");
   const bool due = call.has("--due");
-  if (due == !names.empty())
-    throw Error(Code::usage, "name certificates, or use --due", "ymgr renew NAME, or ymgr renew --due");
+  if (due == name.has_value())
+    throw Error(Code::usage, "name one certificate, or use --due",
+                "ymgr renew NAME; for several: ymgr renew --due --select …");
   for (const auto* option : {"--select", "--renew-before", "--scope", "--limit", "--jitter"})
     if (!due && call.has(option))
       throw Error(Code::usage, std::string(option) + " goes with --due", "ymgr renew --due " + std::string(option));
@@ -324,8 +327,7 @@ Result run(Invocation& call) {
     if (!how.dry_run) steadfast.note();
     return result;
   }
-  if (names.size() > 1) throw Error(Code::usage, "renew takes one CERT", "for many: ymgr renew --due --select …");
-  const auto answer = renew(bench, names.front(), how);
+  const auto answer = renew(bench, *name, how);
   Result result = flat_answer(answer);
   tell_next_expiry(answer, result.json);
   tell_hooks(call, answer.hooks, result.json);

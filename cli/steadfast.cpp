@@ -12,8 +12,7 @@ namespace ymgr::cli {
 namespace {
 
 stand_in::Place place_of(const Config& config, const std::string& entity_id) {
-  return {xdg_folder("XDG_STATE_HOME", ".local/state") + "/ymgr",
-          team::stand_in_name(team_settings(config), entity_id)};
+  return {stand_in_folder(), team::stand_in_name(team_settings(config), entity_id)};
 }
 
 stand_in::Place place_of(Wiring& wiring) {
@@ -36,6 +35,10 @@ std::unique_ptr<team::Link> link_to_stand_in(Wiring& wiring, const team::OpenSta
 }
 
 }  // namespace
+
+std::string stand_in_folder() {
+  return xdg_folder("XDG_STATE_HOME", ".local/state") + "/ymgr";
+}
 
 Steadfast::Steadfast(Invocation& call, Undelivered undelivered) : call_(call) {
   auto& wiring = call.wiring();

@@ -32,6 +32,9 @@ class Steadfast {
 /// @return what somebody has to look after all the same, which a warning has told
 std::optional<Error> deliver_what_waits(Invocation&);
 
+/// Where a host keeps what it notes for days without the team's database.
+std::string stand_in_folder();
+
 /// What the next login of this kind hangs on, as far as it ends.
 std::vector<Watched> watched_logins(Invocation&);
 

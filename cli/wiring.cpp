@@ -144,6 +144,15 @@ void check_user(const Session& session, const std::string& wanted) {
               "Set YMGR_PASSWORD_FILE too, or: ymgr login --user " + shell_quote(wanted));
 }
 
+/// Half of an unattended login is none: says which half is missing.
+[[noreturn]] void complain(const Error& error) {
+  const bool user = environment("YMGR_USER").has_value(), file = environment("YMGR_PASSWORD_FILE").has_value();
+  if (error.code() != Code::not_logged_in || user == file) throw Error(error);
+  const std::string there = user ? "YMGR_USER" : "YMGR_PASSWORD_FILE",
+                    missing = user ? "YMGR_PASSWORD_FILE" : "YMGR_USER";
+  throw Error(error.code(), error.what(), there + " is set, but " + missing + " is not: set both, or: ymgr login");
+}
+
 /// Hooks get the caller's environment without tokens and systemd's credentials.
 std::vector<std::string> hook_environment() {
   std::vector<std::string> variables;
@@ -213,7 +222,11 @@ bool Wiring::is_team() const {
 
 /// Of a team; Vault may be asked aside.
 team::Link& Wiring::link() {
-  if (!state_->link) state_->link = open_link(state_->config, session_place());
+  try {
+    if (!state_->link) state_->link = open_link(state_->config, session_place());
+  } catch (const Error& error) {
+    complain(error);
+  }
   return *state_->link;
 }
 
@@ -313,7 +326,11 @@ const Session& Wiring::session() {
     auto who = authenticate(db, {*user, read_secret_file(*file)});
     state_->session.emplace(std::move(who.identity), "", now() + one_command, std::move(who.data_key));
   } else {
-    state_->session.emplace(session::resume(db, session_place()));
+    try {
+      state_->session.emplace(session::resume(db, session_place()));
+    } catch (const Error& error) {
+      complain(error);
+    }
     if (user) check_user(*state_->session, *user);
   }
   return *state_->session;

@@ -212,6 +212,23 @@ std::string table_text(const Result& result) {
   return render_table(result, {});
 }
 
+std::vector<std::string> hints_of(const Result& result, const View& view) {
+  constexpr std::size_t most = 3;
+  const bool wide = view.format == Format::wide;
+  const auto shows_it = [&](const Column& column) { return column.field == "suggestion" && (wide || !column.wide); };
+  std::vector<std::string> hints;
+  if ((!wide && view.format != Format::text) || result.exit == 0 || result.items.empty()) return hints;
+  const Json* items = result.json.find(result.items);
+  if (items == nullptr || std::ranges::any_of(result.columns, shows_it)) return hints;
+  for (const auto& item : items->items()) {
+    if (hints.size() == most) break;
+    std::string hint = item.text_or("suggestion", "");
+    if (item.text_or("code", "").empty() || hint.empty() || std::ranges::find(hints, hint) != hints.end()) continue;
+    hints.push_back(std::move(hint));
+  }
+  return hints;
+}
+
 std::string render(const Command& command, const Result& result, const View& view) {
   if (view.format == Format::json) return dump_json_pretty(document(command, result, view));
   if (view.format == Format::jsonl) return render_lines(command, result, view);

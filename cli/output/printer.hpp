@@ -25,6 +25,8 @@ std::string schema_name(const Command&);
 std::string render(const Command&, const Result&, const View&);
 /// What people get of the listed items, for a text that has more to say.
 std::string table_text(const Result&);
+/// What to do about items that failed, where the table has no room for it: three at most, each once.
+std::vector<std::string> hints_of(const Result&, const View&);
 /// render, on standard output; a secret goes there from its own memory. @throws Error as write_out
 void print(const Command&, const Result&, const View&);
 

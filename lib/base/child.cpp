@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -181,6 +182,12 @@ class Running {
 };
 
 }  // namespace
+
+bool is_program(const std::string& name, const std::vector<std::string>& folders) {
+  const auto can_run = [](const std::string& path) { return !is_folder(path) && ::access(path.c_str(), X_OK) == 0; };
+  if (name.find('/') != std::string::npos) return can_run(name);
+  return std::ranges::any_of(folders, [&](const std::string& folder) { return can_run(folder + "/" + name); });
+}
 
 ChildEnd run_child(const Child& child) {
   if (child.argv.empty()) return {"empty", {}};

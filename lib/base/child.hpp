@@ -27,4 +27,7 @@ struct ChildEnd {
 /// @throws Error interrupted: with OnSignal::stop
 ChildEnd run_child(const Child& child);
 
+/// Whether run_child would find it: a file that this user may run, looked for in `folders` where the name has no slash.
+bool is_program(const std::string& name, const std::vector<std::string>& folders);
+
 }  // namespace ymgr

@@ -26,7 +26,7 @@ YamlReader::YamlReader(const YamlNode& node, std::string_view file, Code code, s
 }
 
 const YamlNode* YamlReader::node(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::ranges::find(known_, key) == known_.end()) known_.emplace_back(key);
   const YamlNode* found = node_.find(key);
   return found == nullptr || found->type == YamlNode::Type::null ? nullptr : found;
 }

@@ -132,7 +132,8 @@ class Conversation {
   [[noreturn]] void fail(CURLcode code) const {
     if (code == CURLE_SSL_CACERT_BADFILE) {
       read_file(settings_.ca_file);  // says why, if that is it
-      throw Error(Code::certificate_invalid, "no certificates can be read from " + settings_.ca_file);
+      throw Error(Code::certificate_invalid, "no certificates can be read from " + settings_.ca_file,
+                  "notify.mail.ca_file names a PEM file of CAs; without it the system's count");
     }
     long last = 0;
     curl().easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &last);

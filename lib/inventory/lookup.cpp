@@ -50,7 +50,18 @@ CertificateRow only(std::vector<CertificateRow> rows, std::string_view argument)
               "name one of them: " + join(ids, ", "), {{"cert_ids", join(ids, ",")}});
 }
 
+bool is_tracked(sql::Connection& db, std::string_view argument) {
+  bool found = false;
+  db.run("SELECT 1 FROM tracked_certificates WHERE track_id = $1 OR (name = $1 AND status = 'tracked') LIMIT 1",
+         {argument}, [&](const sql::Row&) { found = true; });
+  return found;
+}
+
 [[noreturn]] void throw_not_found(sql::Connection& db, std::string_view argument) {
+  if (is_tracked(db, argument))
+    throw Error(Code::certificate_not_found,
+                printable(argument) + " is another CA's and only watched: the inventory has no certificate of it",
+                "`ymgr cert list --select status=tracked` shows it; `ymgr cert track … --renew` has our CA renew it");
   std::vector<std::string> names;
   const auto keep = [&](const sql::Row& row) {
     if (names.empty() || names.back() != row.text(0)) names.emplace_back(row.text(0));

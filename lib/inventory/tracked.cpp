@@ -193,7 +193,12 @@ std::vector<TrackedRow> list(sql::Connection& db, const Selection& selection) {
   return rows;
 }
 
-std::vector<TrackedRow> due(sql::Connection& db, Time at) {
+std::vector<TrackedRow> due(sql::Connection& db, const std::optional<RenewBefore>& before, Time at) {
+  if (before) {
+    auto rows = list(db, {});
+    std::erase_if(rows, [&](const TrackedRow& row) { return before->due_at(row.not_before, row.expires_at) > at; });
+    return rows;
+  }
   const sql::Value values[] = {to_micros(at)};
   return find(db, "status = 'tracked' AND renew_at <= $1 ORDER BY expires_at, track_id", values);
 }

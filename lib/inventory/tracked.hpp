@@ -43,7 +43,8 @@ Change put(sql::Connection&, TrackedRow&);
 /// Soonest expiry first; only those that are tracked now. Conditions of `selection`: name, owner, host, expires-before,
 /// expires-after, status; others fit none of them.
 std::vector<TrackedRow> list(sql::Connection&, const Selection& selection);
-std::vector<TrackedRow> due(sql::Connection&, Time at);
+/// By their own renew_at, or when so much of their life is left.
+std::vector<TrackedRow> due(sql::Connection&, const std::optional<RenewBefore>&, Time at);
 /// Those whose end is later than `from` and not later than `to`, soonest first.
 std::vector<TrackedRow> ending(sql::Connection&, Time from, Time to);
 /// By id, source or name. @throws Error certificate-not-found, certificate-ambiguous

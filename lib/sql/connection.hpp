@@ -60,6 +60,8 @@ class Connection {
   virtual void transaction(Access, const std::function<void()>& body) = 0;
   /// Several statements without parameters, for migrations. Inside the caller's transaction.
   virtual void run_script(std::string_view text) = 0;
+  /// OpenSSL's SSL of a channel to a server, borrowed; for x509/peer.hpp. nullptr: there is none.
+  virtual void* tls_session() const noexcept { return nullptr; }
 
   std::int64_t run(std::string_view text, std::initializer_list<Value> params, const Each& each = {}) {
     return run(text, std::span<const Value>(params.begin(), params.size()), each);

@@ -120,6 +120,8 @@ class PostgresConnection final : public Connection {
     attempt(access, access == Access::write ? Failpoints::on : Failpoints::off, body);
   }
 
+  void* tls_session() const noexcept override { return session_ ? session_->link.tls_session() : nullptr; }
+
   void run_script(std::string_view text) override {
     if (!nesting_.inside) look_for_server();
     catch_up();

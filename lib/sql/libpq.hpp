@@ -21,6 +21,7 @@ class Libpq {
   decltype(PQconnectPoll)* connect_poll = find<decltype(PQconnectPoll)>("PQconnectPoll");
   decltype(PQfinish)* finish = find<decltype(PQfinish)>("PQfinish");
   decltype(PQstatus)* status = find<decltype(PQstatus)>("PQstatus");
+  decltype(PQsslStruct)* ssl_struct = find<decltype(PQsslStruct)>("PQsslStruct");
   decltype(PQsocket)* socket = find<decltype(PQsocket)>("PQsocket");
   decltype(PQbackendPID)* backend_pid = find<decltype(PQbackendPID)>("PQbackendPID");
   decltype(PQerrorMessage)* error_message = find<decltype(PQerrorMessage)>("PQerrorMessage");

@@ -116,6 +116,7 @@ class Link {
   /// What the login announced; a pooler makes a number up.
   int announced_process() const noexcept;
   bool standby() const noexcept { return standby_; }
+  void* tls_session() const noexcept;
   std::int64_t server_process() const noexcept { return server_process_; }
   const std::string& timeline() const noexcept { return timeline_; }  // changes when a standby takes over
   const std::string& where() const noexcept { return where_; }        // "DATABASE on HOST"

@@ -16,6 +16,10 @@ void ClearResult::operator()(pg_result* result) const noexcept {
   libpq().clear(result);
 }
 
+void* Link::tls_session() const noexcept {
+  return libpq().ssl_struct(session_.get(), "OpenSSL");
+}
+
 std::int64_t integer_at(const pg_result* result, int row, int column) noexcept {
   const char* text = libpq().value(result, row, column);
   std::int64_t value = *text == 't' ? 1 : 0;

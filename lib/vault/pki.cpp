@@ -13,6 +13,9 @@ constexpr Meaning sign_meanings[] = {
     {400, "beyond the expiration of the CA certificate", Code::ca_expired,
      "ask for a shorter life, or have the CA renewed"},
     {400, "unknown role", Code::vault_not_found, "name a role that the PKI mount has"},
+    {400, "not allowed by this role", Code::ca_refused,
+     "the role signs names of the team's domains alone, and of people their own: an admin adds a domain to "
+     "`vault.domains` and sets up again: ymgr init --team --apply"},
     {400, "", Code::ca_refused, "the role's rules do not allow it"},
     {500, "unable to find PKI issuer", Code::vault_not_found, "name an issuer that the PKI mount has"}};
 constexpr Meaning revoke_meanings[] = {{400, "not found", Code::certificate_not_found},

@@ -33,8 +33,8 @@ void check_place(CheckResult& result, const CertificateRow& row, const HostPlace
     find(result, Health::due, "no installation file for " + row.installation + " in " + here.installations);
     return;
   }
-  const auto fault = installation::delivery_fault(*result.place, parse_certificate(row.pem));
-  if (!fault.empty()) find(result, Health::due, "installed files differ from the inventory: " + fault);
+  result.fault = installation::delivery_fault(*result.place, parse_certificate(row.pem));
+  if (!result.fault.empty()) find(result, Health::due, "installed files differ from the inventory: " + result.fault);
 }
 
 }  // namespace

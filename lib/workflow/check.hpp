@@ -24,6 +24,7 @@ struct CheckResult {
   Time due_at;
   std::vector<std::string> reasons;   // in words; empty: good
   std::optional<Installation> place;  // of this host
+  std::string fault = {};             // how its files differ from the inventory; empty: they don't
 };
 /// By the inventory, and by the files where the certificate is installed on this host. Due is also: superseded by
 /// another, files that differ from the inventory, a deploy hook that is still owed.

@@ -36,6 +36,8 @@ constexpr Check table[] = {
     {"crl", "books", "revocation lists are fresh", look_at_crls},
     {"served-lists", "books", "CRL and OCSP are served as certificates say", look_at_served_lists},
     {"certificates", "books", "certificates are renewed in time", look_at_certificates},
+    {"watched", "books", "certificates from elsewhere are renewed in time", look_at_watched},
+    {"undelivered", "books", "what was done without the database is in it", look_at_undelivered},
     {"heartbeat", "books", "scheduled renewals succeed", look_at_heartbeat},
     {"hooks", "books", "no deploy hook is owed", look_at_hooks},
     {"operations", "books", "nothing waits to be finished", look_at_operations},
@@ -46,6 +48,7 @@ constexpr Check table[] = {
     {"vault-audit", "servers", "Vault keeps an audit log", look_at_vault_audit},
     {"postgresql", "servers", "PostgreSQL answers and takes writes", look_at_postgres, State::failed},
     {"postgresql-clock", "servers", "PostgreSQL's clock and ours agree", look_at_postgres_clock},
+    {"postgresql-certificate", "servers", "PostgreSQL's certificate lives on", look_at_postgres_certificate},
 };
 
 Finding look(const Check& check, const Patient& patient) {
@@ -128,6 +131,12 @@ std::string some_of(const std::vector<std::string>& names) {
   for (auto& name : first) name = printable(name);
   const std::string text = join(first, ", ");
   return names.size() <= shown ? text : text + " and " + std::to_string(names.size() - shown) + " more";
+}
+
+Finding life_of_server(const std::string& server, const Certificate& certificate, Time at) {
+  const Duration due =
+      std::min<Duration>(std::chrono::hours(24 * 14), (certificate.not_after - certificate.not_before) / 4);
+  return life("the TLS certificate of " + server, certificate.not_after, at, due, "renew it on the server");
 }
 
 Finding life(const std::string& what, Time ends, Time at, Duration due, const std::string& hint) {

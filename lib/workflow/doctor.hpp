@@ -102,6 +102,7 @@ struct Patient {
   std::vector<std::string> config_files, secret_files;
   bool is_team = false, has_profile = false;
   std::string home, policy_file, installations, session_folder, token_keys;
+  std::string stand_in_folder, stand_in_prefix;  // of a team: whose files are noted for days without its database
   team::Settings servers;
   Duration heartbeat{};  // how old the last renewal by schedule may be
 

@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include "authority/authority.hpp"
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "inventory/inventory.hpp"
+#include "inventory/tracked.hpp"
 #include "sql/migrations.hpp"
 #include "vault/pki.hpp"
 #include "workflow/doctor_checks.hpp"
@@ -10,6 +12,7 @@
 #include "workflow/init.hpp"
 #include "workflow/migrate_profile.hpp"
 #include "workflow/operation.hpp"
+#include "workflow/stand_in.hpp"
 #include "x509/revocation.hpp"
 
 namespace ymgr::doctor {
@@ -190,6 +193,33 @@ Finding look_at_certificates(const Patient& patient) {
   if (!over.empty()) return {State::failed, "expired and not replaced: " + some_of(over), hint, Expiry::over};
   if (!late.empty()) return {State::warning, "due for more than a day: " + some_of(late), hint, Expiry::due};
   return fine("none is due for more than a day on this host");
+}
+
+Finding look_at_watched(const Patient& patient) {
+  std::vector<std::string> late, over;
+  for (const auto& row : tracked::list(patient.database.get(), {})) {
+    if (row.expires_at < patient.at)
+      over.push_back(patient.named(row.name));
+    else if (row.renew_at + day < patient.at)
+      late.push_back(patient.named(row.name));
+  }
+  const std::string hint =
+      "renew them where they are from and look again with ymgr cert track, or give them up: ymgr cert untrack NAME";
+  if (!over.empty()) return {State::failed, "expired and not replaced: " + some_of(over), hint, Expiry::over};
+  if (!late.empty()) return {State::warning, "due for more than a day: " + some_of(late), hint, Expiry::due};
+  return fine("none from elsewhere is due for more than a day");
+}
+
+Finding look_at_undelivered(const Patient& patient) {
+  if (!patient.is_team) return skipped("only a team's database can be away");
+  if (!is_folder(patient.stand_in_folder)) return fine("nothing was done without the database");
+  std::vector<std::string> files;
+  for (const auto& name : list_folder(patient.stand_in_folder))
+    if (name.starts_with(patient.stand_in_prefix) && name.ends_with(".db"))
+      if (const auto path = patient.stand_in_folder + "/" + name; stand_in::is_undelivered(path)) files.push_back(path);
+  if (files.empty()) return fine("nothing waits to be delivered to the database");
+  return warning("what was done while the database was away is not in it yet: " + some_of(files),
+                 "ymgr resume --all, as whoever did it, delivers it when the database is there");
 }
 
 Finding look_at_heartbeat(const Patient& patient) {

@@ -125,6 +125,21 @@ Finding look_at_card(Plugged& plugged, const agent::DiscoveredDevice& device) {
   }
 }
 
+/// Then polkit can't tell who asks pcscd.
+bool processes_hide() {
+  const auto mounts = split(read_file_if_there("/proc/self/mounts").value_or(""), '\n');
+  return std::ranges::any_of(mounts, [](const std::string& line) {
+    const auto words = split(line, ' ');
+    if (words.size() < 4 || words[1] != "/proc") return false;
+    const auto options = split(words[3], ',');
+    return std::ranges::any_of(options, [](const std::string& option) {
+      return option.starts_with("hidepid=") && option != "hidepid=0" && option != "hidepid=off";
+    });
+  });
+}
+
+constexpr auto show_processes = "mount -o remount,hidepid=0 /proc; or with gid= a group that polkitd is in";
+
 }  // namespace
 
 Finding look_at_pcscd(const Patient& patient) {
@@ -144,14 +159,17 @@ Finding look_at_polkit(const Patient& patient) {
   if (!is_socket(patient.pcscd_socket)) return skipped("there is no pcscd to ask");
   const Fd fd = call_pcscd(patient.pcscd_socket);
   switch (greet_pcscd(fd)) {
-    case Reception::answered: return fine("pcscd lets this user in");
+    case Reception::answered:
+      if (!processes_hide()) return fine("pcscd lets this user in");
+      return warning("pcscd lets this user in, but /proc hides processes (hidepid), so polkit can't tell who asks",
+                     show_processes);
     case Reception::silent: return skipped("pcscd gives no answer");
     case Reception::hung_up: break;
   }
-  return failed(
-      "pcscd hangs up on this user (SCARD_W_SECURITY_VIOLATION): polkit lets nobody in who is not logged in at the "
-      "machine itself",
-      std::string(polkit_rule));
+  const std::string text = "pcscd hangs up on this user (SCARD_W_SECURITY_VIOLATION): polkit lets nobody in ";
+  if (processes_hide())
+    return failed(text + "whose process it can't see, and /proc hides them (hidepid)", show_processes);
+  return failed(text + "who is not logged in at the machine itself", std::string(polkit_rule));
 }
 
 Finding look_at_card_users(const Patient&) {

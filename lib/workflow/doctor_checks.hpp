@@ -1,6 +1,7 @@
 // The checks of `ymgr doctor`, by what they look at. For lib/workflow/doctor*.cpp.
 #pragma once
 #include "workflow/doctor.hpp"
+#include "x509/certificate.hpp"
 
 namespace ymgr::doctor {
 
@@ -20,6 +21,8 @@ inline Finding skipped(std::string text, std::string hint = {}) {
 Finding sum_up(const std::vector<Finding>& findings, std::string text_if_none);
 /// "web1, web2 and 3 more"
 std::string some_of(const std::vector<std::string>& names);
+/// The same of a server's TLS certificate.
+Finding life_of_server(const std::string& server, const Certificate&, Time at);
 /// How long something lives: expired, fewer than `due` left, or fine.
 Finding life(const std::string& what, Time ends, Time at, Duration due, const std::string& hint);
 
@@ -54,6 +57,8 @@ Finding look_at_cas(const Patient&);
 Finding look_at_crls(const Patient&);
 Finding look_at_served_lists(const Patient&);
 Finding look_at_certificates(const Patient&);
+Finding look_at_watched(const Patient&);
+Finding look_at_undelivered(const Patient&);
 Finding look_at_heartbeat(const Patient&);
 Finding look_at_hooks(const Patient&);
 Finding look_at_operations(const Patient&);
@@ -68,5 +73,6 @@ Finding look_at_vault_certificate(const Patient&);
 Finding look_at_vault_audit(const Patient&);
 Finding look_at_postgres(const Patient&);
 Finding look_at_postgres_clock(const Patient&);
+Finding look_at_postgres_certificate(const Patient&);
 
 }  // namespace ymgr::doctor

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "base/child.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "inventory/tracked.hpp"
 #include "keys/key_file.hpp"
 #include "workflow/adopt_policy.hpp"
 #include "workflow/doctor_checks.hpp"
@@ -65,13 +67,21 @@ void look_at_key(std::vector<Finding>& findings, const Patient& patient, const I
   }
 }
 
-/// A program of a hook that is named by its path and is gone.
+/// A program of a hook that is gone.
 void look_at_hooks_of(std::vector<Finding>& findings, const Patient& patient, const Installation& place) {
   for (const auto* hook : {&place.pre_hook, &place.deploy_hook, &place.post_hook})
-    if (!hook->empty() && hook->front().starts_with('/') && ::access(hook->front().c_str(), X_OK) != 0)
+    if (!hook->empty() && !is_program(hook->front(), patient.path))
       findings.push_back(
           warning("the hook of " + patient.named(place.name) + " can't be run: " + patient.named(hook->front()),
                   "put the program there, or: ymgr issue " + shell_quote(place.name) + " --deploy-hook, with --force"));
+}
+
+/// Another CA's certificate is still in use; ours comes when it is due.
+bool awaits_successor(const Patient& patient, const std::string& name) {
+  sql::Connection* db = patient.database.if_there();
+  return db && std::ranges::any_of(tracked::list(*db, {}), [&](const TrackedRow& row) {
+           return row.installation == name && row.host == patient.host;
+         });
 }
 
 void look_at_installation(std::vector<Finding>& findings, const Patient& patient, const std::string& file) {
@@ -87,6 +97,7 @@ void look_at_installation(std::vector<Finding>& findings, const Patient& patient
   look_at_hooks_of(findings, patient, *place);
   if (place->out.empty()) return;
   const auto pem = installation::delivered_pem(*place);
+  if (!pem && awaits_successor(patient, place->name)) return;
   if (!pem) {
     findings.push_back(
         warning("nothing is installed in " + place->out + ", where " + patient.named(place->name) + " should be",

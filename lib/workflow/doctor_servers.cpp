@@ -5,7 +5,7 @@
 #include "session/session_vault.hpp"
 #include "sql/statements.hpp"
 #include "workflow/doctor_checks.hpp"
-#include "x509/certificate.hpp"
+#include "x509/peer.hpp"
 
 namespace ymgr::doctor {
 namespace {
@@ -134,11 +134,7 @@ Finding look_at_vault_certificate(const Patient& patient) {
   std::vector<Finding> findings;
   for (const auto& node : patient.nodes.get()) {
     if (node.certificate.empty()) continue;
-    const auto certificate = parse_certificate(node.certificate);
-    const Duration due =
-        std::min<Duration>(std::chrono::hours(24 * 14), (certificate.not_after - certificate.not_before) / 4);
-    findings.push_back(life("the TLS certificate of " + node.address, certificate.not_after, patient.at, due,
-                            "renew it on the server"));
+    findings.push_back(life_of_server(node.address, parse_certificate(node.certificate), patient.at));
   }
   if (findings.empty()) return skipped("Vault gives no answer");
   return sum_up(findings, {});
@@ -172,6 +168,13 @@ Finding look_at_postgres(const Patient& patient) {
 Finding look_at_postgres_clock(const Patient& patient) {
   if (!patient.is_team) return no_team();
   return clocks("PostgreSQL", facts_of(patient.database.get()).time, now());
+}
+
+Finding look_at_postgres_certificate(const Patient& patient) {
+  if (!patient.is_team) return no_team();
+  const auto certificate = peer_certificate(patient.database.get().tls_session());
+  if (!certificate) return skipped("there is no TLS on a Unix socket");
+  return life_of_server("PostgreSQL", *certificate, patient.at);
 }
 
 }  // namespace ymgr::doctor

@@ -1,5 +1,7 @@
 #include "workflow/explain.hpp"
 
+#include <algorithm>
+
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "keys/key_store.hpp"
@@ -63,7 +65,7 @@ void tell_times(Case& c) {
   }
   c.because("it is due when " + c.told.threshold + ": " + when(row.renew_at, c.at));
   if (c.told.renewed_by_due) tell_jitter(c);
-  if (row.renew_at > c.at) c.because("not due yet, so nothing renews it");
+  if (row.renew_at > c.at) c.because("not due yet by its dates, so nothing renews it");
   if (row.expires_at < c.at) c.because("expired on " + when(row.expires_at, c.at));
 }
 
@@ -89,6 +91,7 @@ void tell_installation(Case& c) {
   } else {
     const auto& place = *c.told.check.place;
     c.because("installed on this host in " + (place.out.empty() ? place.pkcs12 : place.out));
+    if (!c.told.check.fault.empty()) c.because("installed files differ from the inventory: " + c.told.check.fault);
   }
   if (row.hook_state == "pending")
     c.because("its deploy hook is still owed" + (row.hook_message.empty() ? "" : ": " + row.hook_message));
@@ -136,14 +139,23 @@ void tell_operation(Case& c) {
               " ago: another renewal needs --force");
 }
 
+/// What a command finds this one by, and no other.
+std::string handle_of(const Case& c) {
+  const auto rows = inventory::by_name(c.db, c.row.name);
+  const auto is_active = [&](const CertificateRow& row) {
+    return row.status == CertificateStatus::active && row.expires_at >= c.at;
+  };
+  return shell_quote(std::ranges::count_if(rows, is_active) > 1 ? c.row.cert_id : c.row.name);
+}
+
 std::string step_for_active(const Case& c) {
   const auto& row = c.row;
-  const std::string name = shell_quote(row.name);
+  const std::string name = handle_of(c);
   if (!row.csr.empty() && c.rules() && !c.rules()->key_reuse && row.renew_at <= c.at)
     return "ymgr renew " + name + " --csr FILE";
   if (row.hook_state == "pending" && c.is_installed_here()) return "ymgr renew --due tries the hook again";
   if (c.is_installed_here() && !c.told.check.place)
-    return "write the installation file again, or ymgr issue " + name + " --out DIR --another";
+    return "write the installation file again, or ymgr issue " + shell_quote(row.name) + " --ensure --out DIR";
   if (row.renew_at <= c.at) {
     if (c.told.renewed_by_due) return c.is_recent() ? "ymgr renew " + name + " --force" : "ymgr renew --due";
     return row.installation.empty() ? "ymgr renew " + name : "ymgr renew --due on host " + row.host;

@@ -233,7 +233,7 @@ DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& op
 /// What is watched of other CAs belongs to a run that takes everything.
 void take_tracked(Workbench& bench, const DueOptions& due, Rehearsal rehearsal, RenewAnswer& answer) {
   if (!due.selection.empty() || due.limit > 0) return;
-  auto found = replace_tracked(bench, rehearsal);
+  auto found = replace_tracked(bench, due.renew_before, rehearsal);
   answer.items.insert(answer.items.end(), found.items.begin(), found.items.end());
   answer.exits.insert(answer.exits.end(), found.exits.begin(), found.exits.end());
   answer.changed = answer.changed || found.changed;

@@ -41,6 +41,9 @@ std::optional<Opened> open(const Place&, const std::string& entity_id, Duration 
 /// There is something to deliver, and nobody works with it. @throws Error what open throws
 bool waits(const Place&);
 
+/// The same by a look that changes nothing and takes no lock. @throws Error what open_sqlite throws
+bool is_undelivered(const std::string& path);
+
 struct Delivery {
   std::int64_t operations = 0, certificates = 0, revocations = 0;
   std::vector<std::string>

@@ -322,6 +322,10 @@ bool waits(const Place& place) {
   return lock && exists(place.path()) && has_news(*open_file(place.path()));
 }
 
+bool is_undelivered(const std::string& path) {
+  return has_news(*sql::open_sqlite({.path = path, .read_only = true, .busy_milliseconds = 1000}));
+}
+
 std::optional<Delivery> deliver(Workbench& bench, const Place& place) {
   if (!exists(place.path())) return std::nullopt;
   const auto lock = try_lock(place.path() + ".lock");

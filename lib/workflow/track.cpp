@@ -155,9 +155,9 @@ void replace(Workbench& bench, const TrackedRow& row, TrackedDue& done) {
 
 }  // namespace
 
-TrackedDue replace_tracked(Workbench& bench, Rehearsal rehearsal) {
+TrackedDue replace_tracked(Workbench& bench, const std::optional<RenewBefore>& before, Rehearsal rehearsal) {
   TrackedDue done;
-  for (const auto& row : tracked::due(bench.db, now())) {
+  for (const auto& row : tracked::due(bench.db, before, now())) {
     if (row.host != bench.self.host || !bench.session.may_touch(row.owner)) continue;
     if (row.installation.empty()) {
       done.elsewhere.push_back(row);

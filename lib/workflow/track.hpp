@@ -54,7 +54,7 @@ struct TrackedDue {
 };
 enum class Rehearsal { no, yes };
 /// What this host watches and is due: a successor from our CA where somebody said so. One that can't be issued keeps no other from it.
-TrackedDue replace_tracked(Workbench&, Rehearsal);
+TrackedDue replace_tracked(Workbench&, const std::optional<RenewBefore>&, Rehearsal);
 
 /// @throws Error certificate-not-found, certificate-ambiguous, role-denied
 TrackedRow untrack(Workbench&, const std::string& argument, Rehearsal);

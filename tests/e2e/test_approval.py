@@ -44,6 +44,9 @@ def test_what_a_user_asks_for_is_signed_when_somebody_else_approves(ymgr, people
     answer = oscar.json("operation", "approve", reference, "--yes", "--note", "as agreed")
     assert answer["state"] == "done" and answer["items"][0]["success"] is True
     assert answer["items"][0]["cert_id"]
+    (done,) = bob.json("resume", asked["resume_id"])["operations"]
+    assert done["state"] == "done" and done["success"] is True
+    assert "done already" in bob("resume", asked["resume_id"]).stdout
     assert openssl("x509", "-in", tmp_path / "tls/cert.pem", "-noout", "-pubkey").stdout == openssl(
         "pkey", "-in", tmp_path / "tls/privkey.pem", "-pubout"
     ).stdout
@@ -62,6 +65,8 @@ def test_who_denies_says_why(ymgr, people):
     assert oscar.json("operation", "deny", reference, "--note", "wrong domain", "--yes")["state"] == "refused"
     answer = bob.json("issue", "www.example.com", "--request-id", reference, exit=5)
     assert answer["code"] == "approval-denied" and "oscar" in answer["error"] and "wrong domain" in answer["error"]
+    assert "wrong domain" in bob.json("operation", "show", reference)["refusal"]
+    assert "wrong domain" in bob("operation", "show", reference).stdout
     assert bob.json("issue", "www.example.com")["state"] == "waiting_approval"
     ymgr.json("audit", "verify")
 

@@ -192,7 +192,7 @@ def test_explain_tells_why(ymgr, box):
     made = issue(ymgr, "web.example.com", "--out", "web", "--renew-before", "20d", "--deploy-hook", "false")
     told = ymgr.json("cert", "explain", "web.example.com")
     assert told["renewed_by_due"] and told["threshold"] == "20d left" and told["state"] == "good"
-    assert "not due yet, so nothing renews it" in told["because"]
+    assert "not due yet by its dates, so nothing renews it" in told["because"]
     assert any(sentence.startswith("a run that nobody watches takes it ") for sentence in told["because"])
     assert told["next_step"].startswith("none: `ymgr renew --due` renews it from")
     assert [event["event"] for event in told["events"]][:2] == ["issue.requested", "policy.approved"]
@@ -206,6 +206,16 @@ def test_explain_tells_why(ymgr, box):
     assert old["status"] == "superseded" and old["next_step"] == "none: use its successor"
     text = ymgr("cert", "explain", "web.example.com").stdout
     assert "hook.failed" in text and "(due)" in text
+
+    issue(ymgr, "files.example.com", "--out", "files")
+    issue(ymgr, "files.example.com", "--out", "more", "--another")
+    (box.work / "files/cert.pem").unlink()
+    for row in ymgr.json("cert", "list", "--select", "name=files.example.com")["certificates"]:
+        told = ymgr.json("cert", "explain", row["cert_id"])
+        differs = any(sentence.startswith("installed files differ") for sentence in told["because"])
+        assert differs == (told["state"] == "due")
+        if differs:
+            assert told["next_step"] == f"ymgr renew {row['cert_id']} --force"
 
     issue(ymgr, "sealed.example.com")
     told = ymgr.json("cert", "explain", "sealed.example.com")

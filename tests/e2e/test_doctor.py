@@ -131,6 +131,12 @@ def test_a_hook_whose_program_is_gone(ymgr, box):
     finds(ymgr, "installations", "warning", "can't be run", exit=0)
 
 
+def test_a_hook_that_can_t_be_run_is_told_at_once(ymgr, box):
+    made = ymgr("issue", "web1.example.com", "--out", box.work / "web1", "--deploy-hook", "reload-what-is-not-there now")
+    assert "reload-what-is-not-there is not there" in made.stderr
+    finds(ymgr, "installations", "warning", "can't be run", exit=0)
+
+
 def test_sessions_on_a_disk(ymgr, box, tmp_path):
     config = box.file("c.yaml", f"session: {{folder: {tmp_path / 'on-disk'}}}\n")
     ymgr("login", "--user", "alice", "--password-file", box.password_file, "-c", config)

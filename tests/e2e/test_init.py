@@ -51,6 +51,7 @@ def test_a_profile_that_exists_is_left_alone(bare):
     bare.init()
     before = bare.box.snapshot()
     assert bare.init(exit=1)["code"] == "profile-exists"
+    assert bare.json("init", exit=1)["code"] == "profile-exists"  # before anything is asked for
     assert bare.box.snapshot() == before
 
 

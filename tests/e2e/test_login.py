@@ -52,6 +52,13 @@ def test_a_named_user_never_acts_in_the_session_of_another(ymgr):
     assert ymgr.json("whoami", env={"YMGR_USER": ADMIN})["user"] == ADMIN
 
 
+def test_half_of_an_unattended_login_says_what_is_missing(ymgr):
+    ymgr("logout")
+    for there, missing in (("YMGR_USER", "YMGR_PASSWORD_FILE"), ("YMGR_PASSWORD_FILE", "YMGR_USER")):
+        answer = ymgr.json("whoami", env={there: str(ymgr.box.password_file)}, exit=4)
+        assert answer["code"] == "not-logged-in" and f"{there} is set, but {missing} is not" in answer["suggestion"]
+
+
 def test_a_user_resumes_what_the_user_began(ymgr, failpoint, other):
     mine = {}
     for name in ("bob", "eve"):

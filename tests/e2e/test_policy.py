@@ -163,6 +163,8 @@ def test_simulate_tells_what_another_policy_would_refuse(ymgr, box):
     for old, new in (*ONLY_P384.values(), ("  tls-client:", "  tls-clients:")):
         assert old in text
         text = text.replace(old, new)
+    known = box.file("known.yaml", text.replace("version: v3", "version: v2.3"))
+    assert "give this one a new version" in ymgr("policy", "simulate", known, exit=11).stderr
     stricter = box.file("stricter.yaml", text)
     told = ymgr.json("policy", "simulate", stricter, exit=11)
     assert (told["success"], told["policy_version"], told["in_force"]) == (True, "v3", "v2.3")

@@ -71,6 +71,8 @@ def test_renewals_and_revocations_go_on_and_arrive_when_it_is_back(team, host):
     assert host.json("renew", "--due")["items"] == []
     revoked = host.json("revoke", "lost.corp.test", "--reason", "superseded", "--yes")
     assert revoked["crl_confirmed"] is True
+    (waits,) = host.json("doctor", "--check", "undelivered")["checks"]
+    assert waits["state"] == "warning" and str(the_file(host)) in waits["finding"]
     file = the_file(host)
     assert file.stat().st_mode & 0o777 == 0o600 and b"PRIVATE KEY" not in file.read_bytes()
     team.pg.serve()
@@ -84,6 +86,7 @@ def test_renewals_and_revocations_go_on_and_arrive_when_it_is_back(team, host):
     assert count(team, "audit_events WHERE event = 'issued' AND target = 'web.corp.test'") == 2
     again = host("renew", "--due", "--json")
     assert "delivered" not in again.stderr and serial(host, "web") == renewed
+    assert host.json("doctor", "--check", "undelivered")["checks"][0]["state"] == "ok"
     shown = host.json("cert", "show", "web.corp.test")
     assert shown["serial_number"].replace(":", "") == renewed.strip().split("=")[1]
 

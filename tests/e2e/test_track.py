@@ -94,7 +94,9 @@ def test_what_is_tracked_alerts_and_is_never_touched(ymgr, box):
     assert due["waits"][0]["name"] == "short.test" and due["waits"][0]["needs"] == "elsewhere"
     assert later.json("report")["tracked"] == 1 and later.json("report")["active"] == 0
     later.json("revoke", "short.test", "--yes", exit=3)
-    later.json("renew", "short.test", exit=3)
+    assert "only watched" in later.json("renew", "short.test", exit=3)["error"]
+    (watch,) = later.json("doctor", "--check", "watched", exit=11)["checks"]
+    assert watch["state"] == "warning" and "short.test" in watch["finding"]
     later.json("reconcile")
     later.json("audit", "verify")
 
@@ -104,6 +106,8 @@ def test_our_ca_follows_when_it_is_asked_to(ymgr, box):
     ymgr.json("cert", "track", "moving.corp.test.pem", "--renew", exit=2)
     ymgr("cert", "track", "moving.corp.test.pem", "--renew", "--out", box.work / "ours")
     assert ymgr.json("renew", "--due")["items"] == []
+    assert [one["state"] for one in ymgr.json("doctor", "--check", "installations")["checks"]] == ["ok"]
+    assert ymgr.json("renew", "--due", "--renew-before", "10d", "--dry-run")["items"][0]["result"] == "planned"
     later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=4)
     env = {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
     there = Ymgr(FAILPOINT, box, env).armed(clock=later.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -173,6 +177,13 @@ def test_untrack_ends_the_watch_and_nothing_else(ymgr, box):
     assert results(ymgr.json("cert", "track", certificate)) == {"gone.test": "changed"}
     events = [json.loads(line) for line in ymgr("audit", "list", "-o", "jsonl").stdout.splitlines()]
     assert {"cert.tracked", "cert.untracked"} <= {event["event"] for event in events}
+
+
+def test_what_can_t_be_looked_at_says_what_to_do(ymgr, box):
+    foreign(box.work, "a.test")
+    failed = ymgr("cert", "track", "a.test.pem", "nowhere.pem", exit=None)
+    assert failed.exit != 0 and failed.stderr.count("hint: ") == 1, failed
+    assert "hint: " not in ymgr("cert", "track", "a.test.pem", "nowhere.pem", "--json", exit=None).stderr
 
 
 def test_what_is_no_file_is_not_waited_for(ymgr, box):
