@@ -124,6 +124,7 @@ say 'What an auditor sees: the chain holds, and the servers agree with each othe
 tell aude ymgr audit verify
 tell aude ymgr report
 tell ada ymgr audit checkpoint
+tell ada ymgr doctor --check postgresql-certificate
 tell ada ymgr reconcile --vault-audit "$servers/bao/audit.log"
 
 say 'Logged out: token and database login are dead'

@@ -26,6 +26,7 @@ struct SigningRequest {
   const Csr& csr;  // parse_csr has checked its signature
   const PlannedCertificate& planned;
   std::string_view profile = {}, owner = {};  // a CA elsewhere has rules of its own for each
+  std::string_view former = {};  // serial number of the certificate that it renews: never what `find` looks for
 };
 
 /// The half that workers use. One instance serves one thread; open another for more.

@@ -62,7 +62,7 @@ class VaultSigner : public Signer {
     for (auto& certificate :
          pki_.find({wanted.csr.key.sha256, wanted.planned.names.common_name, wanted.planned.not_after})) {
       const auto* issuer = ca_of(known_, certificate);
-      if (issuer != nullptr && difference(certificate, wanted).empty())
+      if (issuer != nullptr && certificate.serial != wanted.former && difference(certificate, wanted).empty())
         return IssuedCertificate{std::move(certificate), issuer->issuer_id, issuer->name};
     }
     return std::nullopt;

@@ -60,7 +60,7 @@ class Connection {
   virtual void transaction(Access, const std::function<void()>& body) = 0;
   /// Several statements without parameters, for migrations. Inside the caller's transaction.
   virtual void run_script(std::string_view text) = 0;
-  /// OpenSSL's SSL of a channel to a server, borrowed; for x509/peer.hpp. nullptr: there is none.
+  /// OpenSSL's SSL of the channel that the last statement took, borrowed until the next; for x509/peer.hpp. nullptr: none.
   virtual void* tls_session() const noexcept { return nullptr; }
 
   std::int64_t run(std::string_view text, std::initializer_list<Value> params, const Each& each = {}) {

@@ -127,7 +127,7 @@ bool awaits_approval(const CertificateItem& item) {
 Progress sign(CertificateItem& item, CertificatePorts& ports, Attempt attempt) {
   if (awaits_approval(item)) return Progress::waiting;
   if (!item.request) item.request = std::make_shared<const Csr>(parse_csr(item.csr));
-  const SigningRequest wanted{*item.request, item.plan, item.profile, item.owner};
+  const SigningRequest wanted{*item.request, item.plan, item.profile, item.owner, item.former_serial};
   std::optional<IssuedCertificate> found;
   if (attempt == Attempt::again) found = ports.signer->find(wanted);
   auto issued = found ? std::move(*found) : ports.signer->sign(wanted);

@@ -36,6 +36,7 @@ struct CertificateItem : Item {
   std::optional<Installation> place;  // read from this host's installation file
   std::optional<Certificate> certificate;
   std::string issuer_id, ca_name;  // who signed it
+  std::string former_serial;       // of renewed_from, once the journal was judged
   std::shared_ptr<const EnsuredKey> key;
   std::shared_ptr<const Csr> request;  // what `csr` says, once it was read
 

@@ -172,7 +172,9 @@ Finding look_at_postgres_clock(const Patient& patient) {
 
 Finding look_at_postgres_certificate(const Patient& patient) {
   if (!patient.is_team) return no_team();
-  const auto certificate = peer_certificate(patient.database.get().tls_session());
+  sql::Connection& db = patient.database.get();
+  facts_of(db);  // a connection is opened by its first question
+  const auto certificate = peer_certificate(db.tls_session());
   if (!certificate) return skipped("there is no TLS on a Unix socket");
   return life_of_server("PostgreSQL", *certificate, patient.at);
 }

@@ -91,7 +91,7 @@ std::optional<Error> PlanJudge::against_form(const CertificateItem& item) const 
   return std::nullopt;
 }
 
-std::optional<Error> PlanJudge::against_replacing(const CertificateItem& item) const {
+std::optional<Error> PlanJudge::against_replacing(CertificateItem& item) const {
   const bool renews = op_.kind == "renew";
   if (item.renewed_from.empty() && !renews)
     return item.key_reused ? forged(item, "reused", "a new key", "it has the key of another") : std::nullopt;
@@ -101,6 +101,7 @@ std::optional<Error> PlanJudge::against_replacing(const CertificateItem& item) c
                   "it would replace " + printable(item.renewed_from) + ", " + what);
   };
   if (!row) return differs("which is not there");
+  item.former_serial = row->serial;
   if (row->name != item.name) return differs("which is one of " + printable(row->name));
   if (!renews && item.key_reused) return differs("and use its key");
   if (!renews && requester_ && requester_->role == Role::user && row->owner != op_.actor)

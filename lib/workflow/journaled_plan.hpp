@@ -24,7 +24,7 @@ class PlanJudge {
 
  private:
   std::optional<Error> against_form(const CertificateItem&) const;
-  std::optional<Error> against_replacing(const CertificateItem&) const;
+  std::optional<Error> against_replacing(CertificateItem&) const;
   std::optional<Error> forged(const CertificateItem&, std::string value, std::string limit,
                               const std::string& what) const;
 

@@ -8,6 +8,7 @@
 #include "support/broken_wire.hpp"
 #include "support/database.hpp"
 #include "support/thrown.hpp"
+#include "x509/peer.hpp"
 
 using namespace ymgr;
 using sql::Access;
@@ -368,6 +369,8 @@ TEST_CASE("a server over TCP must prove who it is, and may be away for a while")
   CHECK_CODE(sql::open_postgres(settings("localhost", server.host() + "/none")), Code::database_untrusted);
   const auto db = sql::open_postgres(settings("localhost", server.ca_file()));
   CHECK(text_of(*db, "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "TLSv1.3");
+  CHECK(peer_certificate(db->tls_session())->common_name == "localhost");
+  CHECK(!peer_certificate(nullptr));
   sql::migrate(*db);
   server.stop();
   std::int64_t inserted = 0;
