@@ -1,5 +1,6 @@
 #include "workflow/ca.hpp"
 #include "base/files.hpp"
+#include "base/text.hpp"
 #include "cli/certificates.hpp"
 #include "cli/config.hpp"
 #include "cli/inventory.hpp"
@@ -127,6 +128,15 @@ Result delivered(Invocation& call, Json json, const std::string& text, Form form
   return result;
 }
 
+/// An authority that was adopted may be its own root, or may not tell what stands above it.
+const Certificate& root_above(const CaInfo& ca) {
+  if (!ca.chain.empty()) return ca.chain.back();
+  if (ca.certificate->issuer == ca.certificate->subject) return *ca.certificate;
+  throw Error(Code::certificate_not_found, "the root above " + printable(ca.name) + " is not known here",
+              "whoever runs " + printable(ca.certificate->issuer) +
+                  " has it; Vault serves it once it is imported beside the CA");
+}
+
 Result run_export(Invocation& call) {
   const std::string what = call.maybe("--what").value_or("chain");
   const auto ca = active_ca(call.wiring().database());
@@ -134,7 +144,7 @@ Result run_export(Invocation& call) {
   if (what != "root") pem += ca.certificate->pem;
   if (what == "chain")
     for (const auto& above : ca.chain) pem += above.pem;
-  if (what == "root") pem += ca.chain.back().pem;
+  if (what == "root") pem += root_above(ca).pem;
   return delivered(call, Json::object({{"what", what}}), pem, Form::pem);
 }
 

@@ -72,7 +72,7 @@ doctor::Report look(const doctor::Patient& patient, const std::vector<std::strin
 
 /// "failed   polkit         pcscd hangs up …", and below it what mends it.
 std::string text_of(const doctor::Report& report) {
-  constexpr std::size_t state_width = 9, id_width = 19;
+  constexpr std::size_t state_width = 9, id_width = 24;
   const auto padded = [](std::string_view text, std::size_t width) {
     return std::string(text) + std::string(text.size() < width ? width - text.size() : 1, ' ');
   };

@@ -23,6 +23,7 @@ class Examined {
   Config read_config(Invocation&);
   void describe();
   void describe_servers();
+  std::vector<std::string> channels();
   void add_parts();
   std::unique_ptr<sql::Connection> open_database() const;
   std::string session_text() const;

@@ -8,6 +8,7 @@
 #include "cli/doctor.hpp"
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
+#include "cli/notify_settings.hpp"
 #include "cli/servers.hpp"
 #include "cli/steadfast.hpp"
 #include "session/agent_session.hpp"
@@ -32,7 +33,8 @@ std::vector<std::string> cron_files() {
 
 std::vector<std::string> secret_files(const Config& config) {
   std::vector<std::string> files;
-  for (const char* key : {"vault.key_file", "vault.role_id_file", "vault.secret_id_file"})
+  for (const char* key : {"vault.key_file", "vault.role_id_file", "vault.secret_id_file", "vault.jwt_file",
+                          "notify.mail.password_file", "notify.webhook.url_file", "notify.webhook.header_file"})
     if (const auto& path = config.at(key).value; !path.empty()) files.push_back(path);
   if (const auto path = environment("YMGR_PASSWORD_FILE")) files.push_back(*path);
   return files;
@@ -84,8 +86,8 @@ void Examined::describe() {
   patient_.version = YMGR_VERSION;
   patient_.host = Wiring::host_name();
   patient_.path = split(environment("PATH").value_or(""), ':');
-  patient_.unit_folders = {xdg_folder("XDG_CONFIG_HOME", ".config") + "/systemd/user", "/etc/systemd/user",
-                           "/etc/systemd/system"};
+  patient_.config_folder = xdg_folder("XDG_CONFIG_HOME", ".config");
+  patient_.unit_folders = {patient_.config_folder + "/systemd/user", "/etc/systemd/user", "/etc/systemd/system"};
   patient_.cron_files = cron_files();
   patient_.pcscd_socket = environment("PCSCLITE_CSOCK_NAME").value_or("/run/pcscd/pcscd.comm");
   patient_.agent_socket = wiring_->agent_place().socket;
@@ -97,7 +99,18 @@ void Examined::describe() {
   patient_.has_profile = exists(paths.database);
   patient_.session_folder = wiring_->session_folder();
   patient_.secret_files = secret_files(config_);
+  patient_.channels = channels();
   patient_.heartbeat = config_.heartbeat();
+}
+
+std::vector<std::string> Examined::channels() {
+  std::vector<std::string> names;
+  try {
+    for (const auto& channel : notice_channels(config_, {})) names.push_back(channel.name);
+  } catch (const Error& error) {
+    if (!patient_.configuration) patient_.configuration = error;
+  }
+  return names;
 }
 
 void Examined::describe_servers() {

@@ -97,7 +97,8 @@ constexpr Field fields[] = {
     {"waits.cert_id", "?string", "null: a renewal that was begun"},
     {"waits.device", "?string", "serial number of the YubiKey that has the key"},
     {"waits.needs", "string",
-     "device: the YubiKey is not plugged in; pin: nobody can be asked for it; request: a new one of the key's holder; "
+     "device: the YubiKey is not plugged in; agent: no agent answers that could tell; pin: nobody can be asked for it; "
+     "request: a new one of the key's holder; "
      "elsewhere: "
      "another CA's, which is tracked"},
     {"hooks", "?object", "run, failed, messages"},
@@ -111,7 +112,7 @@ constexpr Field fields[] = {
     {"next_expiry", "?time", "the first expiry of any active certificate; null: there is none"},
     {"next_expiry_hours", "?integer", "hours until then; below 0: it has expired"},
     {"watched", "?array of object", "with --due: what else ends, soonest first"},
-    {"watched.kind", "string", "root-ca, issuing-ca, crl, ocsp-signer, token, session or login-certificate"},
+    {"watched.kind", "string", "root-ca, issuing-ca, crl, ocsp-signer, token, session, login-certificate or license"},
     {"watched.name", "string", "which"},
     {"watched.ends_at", "time", "when it ends"},
     {"watched.due", "boolean", "it is time to act"},
@@ -209,6 +210,7 @@ std::string waiting_text(const Waiting& one) {
   const std::string name = printable(one.name) + " waits ";
   if (one.needs == "elsewhere") return name + "to be renewed elsewhere: it is not our CA's\n";
   if (one.needs == "request") return name + "for a new request of its key's holder\n";
+  if (one.needs == "agent") return name + "for an agent that drives its YubiKey: ymgr agent start\n";
   const std::string device = one.device.empty() ? "its YubiKey" : "YubiKey " + one.device;
   return name + (one.needs == "pin" ? "for the PIN of " + device : "until " + device + " is plugged in") + "\n";
 }
@@ -367,7 +369,7 @@ constinit const Command renew_command = {
         "soon as the new one is there, before its certificate is. `ymgr renew --due` counts certificates whose YubiKey "
         "is "
         "not plugged in, or whose PIN is "
-        "neither kept nor in --pin-file, as waiting.",
+        "neither kept nor in --pin-file, as waiting, and all that are on YubiKeys where no agent answers.",
     .arguments = arguments,
     .options = options,
     .fields = fields,

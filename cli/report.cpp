@@ -55,6 +55,7 @@ constexpr Field fields[] = {
     {"policy_compliance_percent", "number", "share of the active ones that keep it, never rounded up"},
     {"offending", "integer", "active ones that the policy in force would not allow"},
     {"hooks_pending", "integer", "deploy hooks that failed and are owed"},
+    {"notices_owed", "integer", "notices that reached nobody yet"},
     {"operations_open", "integer", "operations that wait or were interrupted"},
     {"expiring_certificates", "array of object", "soonest first"},
     {"expiring_certificates.cert_id", "string", "id of the certificate"},

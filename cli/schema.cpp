@@ -116,7 +116,8 @@ Json document_schema(std::string_view name, std::string_view title, Json success
 }
 
 constexpr Argument arguments[] = {
-    {"COMMAND", "command whose document is described, error or notice", Argument::Count::any, "command"},
+    {"COMMAND", "command whose document is described, error or notice; or the schema's name", Argument::Count::any,
+     "command"},
 };
 constexpr Field fields[] = {
     {"schemas", "?array of object", "without COMMAND: all of them"},
@@ -128,6 +129,7 @@ constexpr Column columns[] = {{"NAME", "name"}, {"COMMAND", "command"}};
 constexpr Example examples[] = {
     {"ymgr schema", "the names of all schemas"},
     {"ymgr schema user list", "the schema of what ymgr user list --json prints"},
+    {"ymgr schema ymgr.cert-list.v1", "by the name that a document has"},
     {"ymgr schema error", "the schema of every failure"},
     {"ymgr schema notice", "the schema of what notify.webhook and notify.exec get"},
 };
@@ -145,6 +147,16 @@ Result list_schemas() {
   return result;
 }
 
+/// "cert list" of "ymgr.cert-list.v1", as documents name it.
+std::string word_of(const std::string& given) {
+  if (given == "ymgr.error.v1") return "error";
+  if (given == "ymgr.ask-answer.v1") return "ask-answer";
+  if (given == digest_schema) return "notice";
+  for (const Command* command : commands())
+    if (schema_name(*command) == given) return std::string(command->path);
+  return given;
+}
+
 const Command& find_shown(const std::string& path) {
   const Command* command = find_command(path);
   if (command && command->visibility == Visibility::shown) return *command;
@@ -157,7 +169,7 @@ const Command& find_shown(const std::string& path) {
 
 Result run(Invocation& call) {
   if (!call.has("COMMAND")) return list_schemas();
-  const std::string path = join(call.list("COMMAND"), " ");
+  const std::string path = word_of(join(call.list("COMMAND"), " "));
   Json schema = path == "error"        ? error_schema()
                 : path == "ask-answer" ? ask_answer_schema()
                 : path == "notice"     ? notice_schema()

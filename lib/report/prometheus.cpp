@@ -67,6 +67,7 @@ void add_counts(Samples& out, const Report& report, const std::vector<NamedCount
   out.begin("ymgr_policy_compliance_ratio", "Share of active certificates that keep the policy, never rounded up.");
   out.add({{"policy_version", facts.policy_version}}, ratio(report.compliance_percent()));
   add_figure(out, "ymgr_hooks_pending", "Deploy hooks that failed and are owed.", report.hooks_pending);
+  add_figure(out, "ymgr_notices_owed", "Notices that reached nobody yet, by any channel.", report.notices_owed);
   add_figure(out, "ymgr_operations_open", "Operations that wait or were interrupted.", report.operations_open);
 }
 

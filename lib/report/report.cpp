@@ -31,6 +31,7 @@ void count_all(sql::Connection& db, const ReportWindow& window, Report& report) 
       count(db, "certificates WHERE status = 'active' AND renew_at <= $1 AND device IS NOT NULL", {at});
   report.tracked = count(db, "tracked_certificates WHERE status = 'tracked'", {});
   report.hooks_pending = count(db, "certificates WHERE hook_state = 'pending' AND status = 'active'", {});
+  report.notices_owed = count(db, "notifications WHERE state IN ('owed','sending')", {});
   report.operations_open = count(db, "operations WHERE state IN ('open','waiting')", {});
 }
 

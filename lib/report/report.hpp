@@ -26,8 +26,8 @@ struct ReportItem {
 };
 struct Report {
   ReportWindow window;
-  std::int64_t active = 0, expired = 0, expiring = 0, revoked = 0, offending = 0, hooks_pending = 0, due = 0,
-               due_on_devices = 0, tracked = 0, operations_open = 0;
+  std::int64_t active = 0, expired = 0, expiring = 0, revoked = 0, offending = 0, hooks_pending = 0, notices_owed = 0,
+               due = 0, due_on_devices = 0, tracked = 0, operations_open = 0;
   std::vector<ReportItem> expiring_items, revoked_items, offending_items;  // at most `limit` each
   /// Share of the active certificates that comply, in steps of 0.1 and never rounded up. 100 when nothing is active.
   double compliance_percent() const noexcept;

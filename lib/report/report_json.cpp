@@ -53,6 +53,7 @@ Json to_json(const Report& report) {
                        {"policy_compliance_percent", report.compliance_percent()},
                        {"offending", report.offending},
                        {"hooks_pending", report.hooks_pending},
+                       {"notices_owed", report.notices_owed},
                        {"operations_open", report.operations_open},
                        {"expiring_certificates", items_json(report.expiring_items, "")},
                        {"revoked_certificates", items_json(report.revoked_items, "reason")},

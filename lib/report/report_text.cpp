@@ -83,6 +83,7 @@ std::string report_text(const Report& report) {
          line("expiring", grouped(report.expiring), expiring) + line("revoked", grouped(report.revoked), revoked) +
          line("policy compliance", percent_text(report.compliance_percent()), offenders(report)) +
          line("hooks pending", grouped(report.hooks_pending), "") +
+         (report.notices_owed > 0 ? line("notices owed", grouped(report.notices_owed), "") : "") +
          line("operations open", grouped(report.operations_open), "") +
          section("Expiring, " + expiring, report.expiring, report.expiring_items, expiry) +
          section("Revoked, " + revoked, report.revoked, report.revoked_items,

@@ -119,18 +119,18 @@ Secret reveal_secret(Workbench& bench, const std::string& serial, Credential wha
   bench.session.require(Right::manage_devices);
   if (trim(note).empty()) throw Error(Code::usage, "why is the secret to be shown?", "--note TEXT");
   devices::get(bench.db, serial);
+  const std::string id = new_id("req", now());
+  bench.begins(id);
   auto secrets = secrets_of(bench, serial);
-  Secret value;
+  Secret value = what == Credential::pin ? secrets.pin().pin.clone() : secrets.card().puk.clone();
+  if (value.empty())
+    throw Error(
+        Code::secret_not_found,
+        "no " + std::string(what == Credential::pin ? "PIN" : "PUK") + " of the YubiKey " + serial + " is kept here",
+        "ymgr device show " + serial + " tells what is kept");
+  secrets.mark_exposed(what);  // before anybody sees it: killed from here on, it counts as seen
   bench.db.transaction(sql::Access::write, [&] {
-    value = what == Credential::pin ? secrets.pin().pin.clone() : secrets.card().puk.clone();
-    if (value.empty())
-      throw Error(
-          Code::secret_not_found,
-          "no " + std::string(what == Credential::pin ? "PIN" : "PUK") + " of the YubiKey " + serial + " is kept here",
-          "ymgr device show " + serial + " tells what is kept");
-    secrets.mark_exposed(what);
-    append(bench, new_id("req", now()), "device.revealed", serial,
-           Json::object({{"what", to_string(what)}, {"note", note}}));
+    append(bench, id, "device.revealed", serial, Json::object({{"what", to_string(what)}, {"note", note}}));
   });
   return value;
 }

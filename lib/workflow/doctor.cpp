@@ -38,6 +38,7 @@ constexpr Check table[] = {
     {"certificates", "books", "certificates are renewed in time", look_at_certificates},
     {"watched", "books", "certificates from elsewhere are renewed in time", look_at_watched},
     {"undelivered", "books", "what was done without the database is in it", look_at_undelivered},
+    {"notices", "books", "notices reach people", look_at_notices},
     {"heartbeat", "books", "scheduled renewals succeed", look_at_heartbeat},
     {"hooks", "books", "no deploy hook is owed", look_at_hooks},
     {"operations", "books", "nothing waits to be finished", look_at_operations},

@@ -96,6 +96,7 @@ struct Patient {
   std::vector<std::string> path;          // folders that programs are looked for in
   std::vector<std::string> unit_folders;  // of systemd, where enabled timers stand
   std::vector<std::string> cron_files;    // files, and folders of such
+  std::string config_folder;              // of this user: ~/.config
   std::string pcscd_socket, agent_socket;
 
   std::optional<Error> configuration;  // why it can't be used; then the rest is as if there were none
@@ -104,7 +105,8 @@ struct Patient {
   std::string home, policy_file, installations, session_folder, token_keys;
   std::string stand_in_folder, stand_in_prefix;  // of a team: whose files are noted for days without its database
   team::Settings servers;
-  Duration heartbeat{};  // how old the last renewal by schedule may be
+  std::vector<std::string> channels;  // for notices: mail, webhook, exec
+  Duration heartbeat{};               // how old the last renewal by schedule may be
 
   mutable Part<sql::Connection> database{};  // whatever its schema; writes nothing
   mutable Part<agent::Health> agent{};

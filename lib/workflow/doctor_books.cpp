@@ -91,6 +91,14 @@ std::int64_t number_of(sql::Connection& db, std::string_view text, std::initiali
   return number;
 }
 
+/// Certificates that a run on this host would have looked at: installed here, and in a profile all that stand nowhere.
+std::int64_t left_to_nobody(const Patient& patient) {
+  const std::string here = patient.is_team ? "host = $1" : "(host = $1 OR installation IS NULL)";
+  return number_of(patient.database.get(),
+                   "SELECT count(*) FROM certificates WHERE status = 'active' AND issued_at < $2 AND " + here,
+                   {patient.host, to_micros(patient.at - patient.heartbeat)});
+}
+
 }  // namespace
 
 Finding look_at_schema(const Patient& patient) {
@@ -222,10 +230,35 @@ Finding look_at_undelivered(const Patient& patient) {
                  "ymgr resume --all, as whoever did it, delivers it when the database is there");
 }
 
+Finding look_at_notices(const Patient& patient) {
+  if (patient.channels.empty())
+    return skipped("nobody is told of what fails or ends: no channel is set up",
+                   "notify: of the configuration; README, Renewal");
+  std::vector<std::string> owed;
+  std::int64_t count = 0;
+  patient.database.get().run(
+      "SELECT channel, count(*), max(error) FROM notifications WHERE state IN ('owed','sending') AND created_at < $1 "
+      "GROUP BY channel ORDER BY channel",
+      {to_micros(patient.at - day)}, [&](const sql::Row& row) {
+        count += row.integer(1);
+        owed.push_back(std::string(row.text(0)) +
+                       (row.is_null(2) ? "" : " (" + patient.named(std::string(row.text(2))) + ")"));
+      });
+  if (count == 0) return fine("channels: " + join(patient.channels, ", ") + "; nothing is owed for more than a day");
+  return warning("owed for more than a day: " + std::to_string(count) + " notices by " + some_of(owed),
+                 "ymgr notify test, then ymgr notify send");
+}
+
 Finding look_at_heartbeat(const Patient& patient) {
   const auto beat = heartbeat::of_host(patient.database.get(), patient.host);
-  if (beat.actor.empty())
-    return skipped("renewals were never run here by a schedule", "ymgr renew --due, by a timer or cron");
+  if (beat.actor.empty()) {
+    const std::string hint = "ymgr renew --due, by a timer or cron";
+    if (const auto waiting = left_to_nobody(patient); waiting > 0)
+      return failed("renewals were never run here by a schedule, and certificates of this host wait for one: " +
+                        std::to_string(waiting),
+                    hint);
+    return skipped("renewals were never run here by a schedule", hint);
+  }
   patient.named(beat.message);
   const std::string text = beat.describe(patient.at);
   if (!beat.is_stale(patient.heartbeat, patient.at)) return fine(text);

@@ -104,6 +104,23 @@ std::string name_of(const agent::DiscoveredDevice& device) {
   return device.serial.empty() ? "the one in " + device.reader : device.serial;
 }
 
+/// What is no trouble yet.
+Finding other_worries(const std::string& serial, const piv::DeviceInfo& info) {
+  if (info.puk_tries && info.puk_tries->left == 0)
+    return warning("the PUK of YubiKey " + serial + " is blocked: a blocked PIN could only be reset with all keys",
+                   "ymgr device reset --confirm " + serial + " and ymgr enroll, before the PIN is needed");
+  if (info.puk_tries && info.puk_tries->left == 1)
+    return warning("YubiKey " + serial + " takes one more wrong PUK, then it blocks", "ymgr device show " + serial);
+  std::vector<std::string> open;
+  if (info.default_pin.value_or(false)) open.emplace_back("PIN");
+  if (info.default_puk.value_or(false)) open.emplace_back("PUK");
+  if (info.default_management_key.value_or(false)) open.emplace_back("management key");
+  if (!open.empty())
+    return warning("YubiKey " + serial + " has the factory's " + join(open, ", ") + ", which everybody knows",
+                   "ymgr enroll --device " + serial);
+  return fine("YubiKey " + serial + " answers");
+}
+
 /// Asks the card itself: what plug events left may be old.
 Finding look_at_card(Plugged& plugged, const agent::DiscoveredDevice& device) {
   if (device.state == agent::DeviceState::failed)
@@ -115,7 +132,7 @@ Finding look_at_card(Plugged& plugged, const agent::DiscoveredDevice& device) {
     if (info.pin_tries && info.pin_tries->left == 1)
       return warning("YubiKey " + device.serial + " takes one more wrong PIN, then it blocks",
                      "ymgr device unblock " + device.serial + " sets a new one");
-    return fine("YubiKey " + device.serial + " answers");
+    return other_worries(device.serial, info);
   } catch (const Error& error) {
     if (error.code() != Code::device_busy) return failed(error.what(), error.suggestion());
     const auto others = card_users();

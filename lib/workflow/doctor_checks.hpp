@@ -59,6 +59,7 @@ Finding look_at_served_lists(const Patient&);
 Finding look_at_certificates(const Patient&);
 Finding look_at_watched(const Patient&);
 Finding look_at_undelivered(const Patient&);
+Finding look_at_notices(const Patient&);
 Finding look_at_heartbeat(const Patient&);
 Finding look_at_hooks(const Patient&);
 Finding look_at_operations(const Patient&);

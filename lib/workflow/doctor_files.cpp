@@ -76,6 +76,27 @@ void look_at_hooks_of(std::vector<Finding>& findings, const Patient& patient, co
                   "put the program there, or: ymgr issue " + shell_quote(place.name) + " --deploy-hook, with --force"));
 }
 
+/// What the inventory says against the certificate that is installed.
+std::optional<Finding> outdated(const Patient& patient, const Installation& place, const std::string& pem,
+                                const std::string& file) {
+  sql::Connection* db = patient.database.if_there();
+  const auto rows = db ? inventory::by_name(*db, place.name) : std::vector<CertificateRow>();
+  const auto row = std::ranges::find(rows, hex(parse_certificate(pem).fingerprint), &CertificateRow::fingerprint);
+  if (row == rows.end()) return std::nullopt;
+  const std::string what = "what is installed in " + (place.out.empty() ? place.pkcs12 : place.out);
+  const std::string name = shell_quote(patient.named(place.name));
+  if (row->status == CertificateStatus::revoked)
+    return failed(what + " is revoked since " + format_time(row->revoked_at.value_or(patient.at)),
+                  "ymgr issue " + name + " --out DIR, or remove " + file);
+  const auto is_successor = [&](const CertificateRow& other) {
+    return other.status == CertificateStatus::active && other.installation == place.name && other.host == patient.host;
+  };
+  if (row->status == CertificateStatus::superseded && std::ranges::any_of(rows, is_successor))
+    return warning(what + " is an older certificate than the inventory has there",
+                   "ymgr renew " + name + " --force, which writes its files anew");
+  return std::nullopt;
+}
+
 /// Another CA's certificate is still in use; ours comes when it is due.
 bool awaits_successor(const Patient& patient, const std::string& name) {
   sql::Connection* db = patient.database.if_there();
@@ -102,6 +123,10 @@ void look_at_installation(std::vector<Finding>& findings, const Patient& patient
     findings.push_back(
         warning("nothing is installed in " + place->out + ", where " + patient.named(place->name) + " should be",
                 "ymgr cert export " + shell_quote(patient.named(place->name)) + ", or remove " + folder + "/" + file));
+    return;
+  }
+  if (auto finding = outdated(patient, *place, *pem, folder + "/" + file)) {
+    findings.push_back(std::move(*finding));
     return;
   }
   const auto ends = parse_certificate(*pem).not_after;

@@ -16,7 +16,7 @@
 namespace ymgr::doctor {
 namespace {
 
-constexpr std::string_view renewal_timer = "ymgr-renew.timer";
+constexpr std::string_view renewal_timer = "ymgr-renew.timer", renewal_service = "ymgr-renew.service";
 
 bool is_program(const std::string& path) {
   struct stat found {};
@@ -130,10 +130,30 @@ Finding look_at_disk(const Patient& patient) {
   return sum_up(findings, "nothing to write to");
 }
 
+/// A service that needs a file which is not there is passed over every night, without a word.
+std::optional<std::string> missing_login(const std::string& folder, const std::string& link, const Patient& patient) {
+  const auto place = real_path(link);
+  const auto unit = read_file_if_there(place.substr(0, place.rfind('/') + 1) + std::string(renewal_service));
+  if (!unit) return std::nullopt;
+  for (const auto& line : split(*unit, '\n')) {
+    constexpr std::string_view condition = "ConditionPathExists=";
+    if (!line.starts_with(condition)) continue;
+    auto path = line.substr(condition.size());
+    if (path.starts_with("%E")) path.replace(0, 2, folder.ends_with("/system") ? "/etc" : patient.config_folder);
+    if (path.starts_with('/') && !exists(path)) return path;
+  }
+  return std::nullopt;
+}
+
 Finding look_at_timers(const Patient& patient) {
   for (const auto& folder : patient.unit_folders) {
     const std::string link = folder + "/timers.target.wants/" + std::string(renewal_timer);
-    if (exists(link)) return fine("systemd runs renewals: " + link);
+    if (exists(link)) {
+      const auto missing = missing_login(folder, link, patient);
+      if (!missing) return fine("systemd runs renewals: " + link);
+      return failed("systemd passes renewals over every night, since there is no " + *missing,
+                    "write it: who logs in for them; README, Renewal, has its lines");
+    }
     if (read_link(link)) return failed(link + " leads to no unit", "systemctl reenable " + std::string(renewal_timer));
   }
   for (const auto& file : patient.cron_files)

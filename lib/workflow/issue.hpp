@@ -33,7 +33,7 @@ struct IssueOptions {
   WhenActive when_active = WhenActive::refuse;
   Existing installation = Existing::refuse;  // replace: --force
   bool dry_run = false;
-  bool licensed = false;  // asked before, by the operation that this is part of
+  bool licensed = false;  // asked before, by the operation that this is part of; or none is needed
   /// By certificate names: whether somebody has a key of the plain name in transit. Whoever is not named is asked for.
   std::map<std::string, bool> transit_names = {};
 };

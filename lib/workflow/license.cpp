@@ -252,6 +252,17 @@ std::vector<LicenseHistoryItem> license_history(const LicensePorts& ports) {
   return items;
 }
 
+std::optional<license::Standing> license_standing(Workbench& bench) {
+  auto keys = bench.vendor_keys ? bench.vendor_keys() : std::vector<VendorKey>();
+  if (keys.empty()) return std::nullopt;
+  try {
+    return license_report({bench.db, bench.session, bench.stores, bench.head_signer, std::move(keys)}).standing;
+  } catch (const Error& error) {
+    if (error.code() == Code::interrupted) throw;
+    return std::nullopt;  // its gate tells
+  }
+}
+
 std::optional<Error> license_refusal(Workbench& bench) {
   auto keys = bench.vendor_keys ? bench.vendor_keys() : std::vector<VendorKey>();
   if (keys.empty()) return std::nullopt;

@@ -56,6 +56,9 @@ struct LicenseHistoryItem {
 };
 std::vector<LicenseHistoryItem> license_history(const LicensePorts&);
 
+/// What can be told of it by who renews; nullopt: no licence is asked for, or nobody can tell now.
+std::optional<license::Standing> license_standing(Workbench&);
+
 /// The gate, asked before anything is planned and outside of any transaction. nullopt: go on; a warning says when that will end. Else
 /// license-expired or license-invalid; or what keeps the store from answering, where only that is in the way.
 std::optional<Error> license_refusal(Workbench&);

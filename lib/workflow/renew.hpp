@@ -46,7 +46,9 @@ Duration jitter_of(std::string_view host, const CertificateRow&, Duration most);
 struct Waiting {
   std::string name, cert_id;  // of a renewal that was begun: its target, and empty
   std::string device;         // serial number of the YubiKey with its key; or empty
-  std::string needs;  // "device": to be plugged in · "pin": nobody can be asked for it · "request": of the key's holder
+  /// "device": to be plugged in · "agent": nobody tells what is plugged in · "pin": nobody can be asked for it · "request": of the
+  /// key's holder · "elsewhere": another CA's
+  std::string needs;
 };
 
 struct RenewAnswer : CertificateAnswer {

@@ -30,8 +30,20 @@ void plan_card(Workbench& bench, CertificateItem& item, const CardLook& look) {
                     bench.policy.profile(item.profile));
 }
 
+/// Keys in files and in Vault are renewed whatever has become of the agent.
+void PluggedIn::ask() {
+  serials_.emplace();
+  try {
+    serials_ = plugged_in(bench_);
+  } catch (const Error& error) {
+    if (error.code() == Code::interrupted) throw;
+    is_asked_in_vain_ = true;
+    bench_.notices.detail(std::string("which YubiKeys are plugged in can't be told: ") + error.what());
+  }
+}
+
 bool PluggedIn::has(const std::string& serial) {
-  if (!serials_) serials_ = plugged_in(bench_);
+  if (!serials_) ask();
   return std::ranges::find(*serials_, serial) != serials_->end();
 }
 

@@ -30,8 +30,11 @@ struct DueCards {
   std::map<std::string, CardLook> looks;  // by cert_id
   std::map<std::string, Error> failed;    // could not be read
   std::set<std::string> without_pin;      // here, but nobody can be asked for the PIN
+  std::string_view lacking = "device";    // what all others wait for
 
-  std::string lacks(const CertificateRow& row) const { return without_pin.contains(row.cert_id) ? "pin" : "device"; }
+  std::string lacks(const CertificateRow& row) const {
+    return without_pin.contains(row.cert_id) ? "pin" : std::string(lacking);
+  }
 };
 
 struct DuePlan {
@@ -126,6 +129,7 @@ DueCards look_at_cards(Workbench& bench, const DueOptions& due, const RenewOptio
       if (!is_absence(error)) cards.failed.emplace(row.cert_id, error);
     }
   }
+  cards.lacking = plugged.lacking();
   return cards;
 }
 
@@ -159,7 +163,7 @@ Json stuck_item(const StoredOperation& op, const Error& error) {
 bool takes_over(Workbench& bench, const StoredOperation& op, PluggedIn& plugged, RenewAnswer& answer) {
   operations::require_readable(bench.db, op);
   if (waits_for_card(bench, op.request_id, plugged) || belongs_elsewhere(bench, op.request_id)) {
-    answer.waiting.push_back({op.target, "", "", "device"});
+    answer.waiting.push_back({op.target, "", "", std::string(plugged.lacking())});
     return false;
   }
   try {

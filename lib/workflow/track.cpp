@@ -142,7 +142,10 @@ bool is_there(const Json& item) {
 }
 
 void replace(Workbench& bench, const TrackedRow& row, TrackedDue& done) {
-  const auto issued = issue(bench, {successor_of(bench, row)}, {.request_id = {}, .when_active = WhenActive::ensure});
+  IssueOptions options;
+  options.when_active = WhenActive::ensure;
+  options.licensed = true;  // it renews what is in use: a licence that has ended keeps nobody from that
+  const auto issued = issue(bench, {successor_of(bench, row)}, options);
   done.items.insert(done.items.end(), issued.items.begin(), issued.items.end());
   done.exits.push_back(issued.exit);
   done.changed = done.changed || issued.changed;

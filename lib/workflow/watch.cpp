@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workflow/ca.hpp"
+#include "workflow/license.hpp"
 
 namespace ymgr {
 namespace {
@@ -48,6 +49,17 @@ void watch_list(Workbench& bench, const CaInfo& ca, Time at, std::vector<Watched
   all.push_back(std::move(list));
 }
 
+/// A trial has no name of its own.
+void watch_license(Workbench& bench, std::vector<Watched>& all) {
+  const auto standing = license_standing(bench);
+  if (!standing || standing->state == license::State::unlimited) return;
+  const auto& license = standing->license;
+  const auto ends = license ? std::optional(license->expires_at) : standing->trial_ends;
+  if (!ends) return;
+  all.push_back({"license", license ? license->license_id : "the trial", *ends, *ends - 7 * day,
+                 "ymgr license install FILE; renewals go on without"});
+}
+
 }  // namespace
 
 Time ca_due_at(const CaInfo& ca, Duration longest) {
@@ -67,6 +79,7 @@ std::vector<Watched> watch(Workbench& bench, std::vector<Watched> logins) {
   }
   if (const auto end = bench.ca_folder.empty() ? std::nullopt : ocsp_signer_end(bench.ca_folder))
     all.push_back({"ocsp-signer", "OCSP signer", *end, *end - day, "ymgr renew --due renews it"});
+  watch_license(bench, all);
   std::ranges::stable_sort(all, {}, &Watched::ends_at);
   return all;
 }

@@ -9,7 +9,8 @@ namespace ymgr {
 
 /// Something with an end that a person has to put off.
 struct Watched {
-  std::string kind;  // "root-ca", "issuing-ca", "crl", "ocsp-signer", "token", "session", "login-certificate"
+  std::string
+      kind;  // "root-ca", "issuing-ca", "crl", "ocsp-signer", "token", "session", "login-certificate", "license"
   std::string name;
   Time ends_at, due_at;   // due: from when it is time to act
   std::string next_step;  // what to do

@@ -262,12 +262,29 @@ def test_without_the_yubikey_everything_waits_or_says_so(desk_of):
     due = desk.ymgr.json("renew", "--due", "--renew-before", "365d")
     assert (due["due"], due["waiting"]) == (0, 1)
     assert desk.ymgr.json("operation", "list")["operations"] == []
+    desk.ymgr("issue", "web1.example.com")
+    alone = {"YMGR_AGENT_SOCKET": str(desk.box.root / "nowhere")}
+    night = desk.ymgr.json("renew", "--due", "--renew-before", "365d", "--force", env=alone)  # no agent at all
+    assert [(item["name"], item["result"]) for item in night["items"]] == [("web1.example.com", "renewed")]
+    assert [(one["name"], one["needs"]) for one in night["waits"]] == [("alice", "agent")]
     (item,) = desk.ymgr.json("revoke", "alice", "--reason", "keyCompromise", "--yes")["items"]
     assert item["key_destroyed"] is False and "not plugged in" in item["key_note"]
     assert desk.is_on_crl(issued["certificate"])
     desk.key.plug()
     (item,) = desk.ymgr.json("revoke", "alice", "--reason", "keyCompromise", "--yes")["items"]
     assert item["key_destroyed"] is True and desk.on_card("9a") == ""
+
+
+def test_what_waited_for_the_yubikey_is_finished_when_it_is_there(desk_of):
+    desk = desk_of(NEW)
+    desk.issue("alice", "9a")
+    night = ["renew", "--due", "--renew-before", "365d", "--force"]
+    desk.key.unplug()
+    assert desk.ymgr.json(*night)["waits"][0]["needs"] == "device"
+    desk.key.plug()
+    back = desk.ymgr.json(*night)
+    assert [item["result"] for item in back["items"]] == ["renewed"] and back["waiting"] == 0
+    assert desk.on_card("9a") == back["items"][0]["certificate"]
 
 
 def test_what_is_due_is_renewed_on_the_card(desk_of):
