@@ -76,6 +76,12 @@ write_crls() { (published pki/crl/pem && echo && published pki-root/crl/pem) >"$
 served_with_hook shop.corp.test --key-store file
 renewed_by_hook
 
+say 'Ten at once'
+tell oscar ymgr issue 'api-{1..10}.corp.test'
+
+say 'What the policy does not allow'
+refused 5 oscar ymgr issue weak.corp.test --key rsa-2048 --json
+
 say 'Killed in the middle, and resumed'
 killed_and_resumed corp.test
 
@@ -100,6 +106,12 @@ write_crls
 login_server "$work/intranet" shop.corp.test "$work/tls" "$work/issuers.pem" "$work/crls.pem" "$work/uma.pin"
 logged_in_as uma
 
+say 'Renewed: a new certificate for the key in the slot, and the login goes on'
+stop_agents
+start_agent ada
+tell ada ymgr renew uma
+logged_in_as uma
+
 say "Revoked: Vault's OCSP responder says so, and the server, told by the CRL, lets that certificate in no more"
 as uma ymgr cert export uma >"$work/uma.pem"
 openssl ocsp -issuer "$work/issuing.pem" -cert "$work/uma.pem" -no_nonce -reqout "$work/ocsp.request" 2>/dev/null
@@ -119,6 +131,9 @@ tell oscar ymgr renew www.corp.test --force
 tell oscar ymgr revoke db.corp.test shop.corp.test --reason keyCompromise --yes
 tell oscar ymgr renew --due
 tell oscar ymgr cert list
+
+say 'What is known of the YubiKey'
+tell ada ymgr device show 1001
 
 say 'What an auditor sees: the chain holds, and the servers agree with each other'
 tell aude ymgr audit verify
