@@ -29,7 +29,9 @@ say 'What would be ended'
 show ymgr user offboard bob --keep tls-server --dry-run
 
 say 'Done, and told to everybody who reads the CRL'
-show ymgr user offboard bob --keep tls-server --note 'left on Friday' --yes
+show ymgr user offboard bob --keep tls-server --note 'left on Friday' --yes >"$work/offboarded"
+cat "$work/offboarded"
+grep -q 'to give back: YubiKey 1001' "$work/offboarded" || fail 'nobody is told of the YubiKey'
 expect 4 as_bob ymgr cert list
 ymgr ca export --what root >"$work/root.pem"
 ymgr ca export --what chain >"$work/chain.pem"

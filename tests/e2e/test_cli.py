@@ -168,6 +168,17 @@ def test_no_input_is_heeded_on_a_terminal(ymgr):
     assert exit == 2 and "--password-file" in output
 
 
+@pytest.mark.parametrize("more, drawn", [([], True), (["--quiet"], False), (["--no-progress"], False)])
+def test_a_bulk_draws_its_bar_on_a_terminal(ymgr, more, drawn):
+    exit, output = Talk(ymgr, "issue", "web-{1..60}.example.com", *more).finish()
+    assert exit == 0 and ("[##############################] 60/60" in output) is drawn, output
+    assert ("\r\033[K" in output) is drawn, output  # and wipes it
+
+
+def test_a_bulk_without_a_terminal_draws_no_bar(ymgr):
+    assert ymgr("issue", "web-{1..60}.example.com").stderr == ""
+
+
 def test_the_process_is_private(ymgr):
     talk = Talk(ymgr, "login", "--user", "alice")
     talk.read_until(b"Password of alice:")

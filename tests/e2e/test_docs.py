@@ -66,6 +66,8 @@ def test_schemas_are_schemas(bare, tmp_path):
     assert listed == {file.stem for file in files}
     assert json.loads(bare("schema", "user", "list").stdout) == json.loads((folder / "ymgr.user-list.v1.json").read_text())
     assert bare.json("schema", "error")["json_schema"]["$id"] == "urn:ymgr:schema:ymgr.error.v1"
+    for name in sorted(listed):  # as a document names its own
+        assert json.loads(bare("schema", name).stdout) == json.loads((folder / f"{name}.json").read_text())
     assert "Did you mean" in bare("schema", "usr", "list", exit=2).stderr
 
 

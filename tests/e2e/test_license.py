@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from harness import ADMIN, FAILPOINT, Ymgr
+from test_track import foreign
 from vendor import Vendor
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -116,6 +117,22 @@ def test_everything_but_new_certificates_goes_on(ymgr, box, vendor):
     ended(*restored, "--home", box.work / "restored", env={"YMGR_HOME": ""})
     assert ended.json("revoke", "a.example.com", "--yes")["success"]
     assert ended.json("reconcile")["success"]
+
+
+def test_what_ours_succeeds_is_issued_although_the_licence_has_ended(ymgr, box, vendor):
+    foreign(box.work, "moving.example.com", days=80)
+    ymgr("cert", "track", "moving.example.com.pem", "--renew", "--out", box.work / "ours")
+    configure(box, vendor.inline)
+    ymgr("license", "install", vendor.license(ymgr.json("license", "id")["installation_id"], "lic-1", days=60))
+    (told,) = [one for one in later(box, 10).json("renew", "--due", "--dry-run")["watched"] if one["kind"] == "license"]
+    assert (told["name"], told["due"]) == ("lic-1", False)
+    ended = later(box, 75)
+    assert state(ended) == "EXPIRED" and ended.json("issue", "b.example.com", exit=5)["code"] == "license-expired"
+    night = ended.json("renew", "--due", "--renew-before", "10d")
+    assert [(item["name"], item["result"]) for item in night["items"]] == [("moving.example.com", "issued")]
+    assert (box.work / "ours/cert.pem").exists()
+    (told,) = [one for one in night["watched"] if one["kind"] == "license"]
+    assert (told["name"], told["due"]) == ("lic-1", True) and "ymgr license install FILE" in told["next_step"]
 
 
 def test_yubikeys_are_cared_for_but_not_enrolled(desk, vendor, stranger):

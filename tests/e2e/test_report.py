@@ -5,7 +5,10 @@ import io
 
 import pytest
 import yaml
+from desk import Desk
+from harness import FAILPOINT, Ymgr
 from receivers import MailServer, make_certificate
+from test_doctor import in_days
 
 
 def test_an_empty_inventory_complies(ymgr):
@@ -30,6 +33,19 @@ def test_report_counts_what_is_there(ymgr):
     for window in ("expiring_window", "revoked_window"):
         assert report[window]["from"][:10] in text and report[window]["to"][:10] in text
     assert "100%" in text
+
+
+def test_what_waits_for_a_yubikey_is_counted_apart(demo):
+    with Desk(demo, "5.7.4") as desk:
+        desk.ymgr("enroll", "--device", "1001")
+        desk.ymgr("issue", "alice", "--device", "1001", "--slot", "9a")
+        desk.ymgr("issue", "www.example.com")
+        assert (desk.ymgr.json("report")["due"], desk.ymgr.json("report")["due_on_devices"]) == (0, 0)
+        env = {**desk.ymgr.env, "YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(demo.password_file)}
+        later = Ymgr(FAILPOINT, demo, env).armed(clock=in_days(3000))
+        report = later.json("report")
+        assert (report["due"], report["due_on_devices"]) == (2, 1)
+        assert "1 with a key in a YubiKey" in later("report").stdout
 
 
 def test_windows_can_be_named(ymgr):

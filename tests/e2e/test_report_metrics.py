@@ -11,6 +11,8 @@ import sys
 import yaml
 
 from harness import TOP, run
+from test_doctor import in_days, later
+from test_notify import by_program, configure, expires_in
 from test_track import foreign
 
 ALERTS = TOP / "examples/prometheus-alerts.yml"
@@ -75,6 +77,26 @@ def test_metrics_of_everything(ymgr, box):
     issuing = [(labels, value) for labels, value in found["ymgr_crl_next_update_timestamp_seconds"] if labels["kind"] == "issuing"]
     ((labels, value),) = issuing
     assert value == seconds(cas[labels["ca"]], "crl_next_update")
+
+
+def metric(ymgr, name):
+    return [value for _, value in samples(ymgr("report", "--textfile", "-").stdout)[name]]
+
+
+def test_renewals_that_stopped_and_notices_that_are_owed_are_told(ymgr, box):
+    configure(box, exec=by_program(box, "#!/bin/sh\nexit 1\n"))
+    ymgr("issue", "www.example.com")
+    expires_in(box, 6, "www.example.com")
+    ymgr("notify", "send", exit=None)
+    assert metric(ymgr, "ymgr_notices_owed")[0] > 0
+    configure(box, exec=by_program(box))
+    ymgr("notify", "send")
+    assert metric(ymgr, "ymgr_notices_owed") == [0]
+    ymgr("renew", "--due")
+    assert metric(ymgr, "ymgr_renewal_stale") == [0]
+    stopped = later(box, in_days(3))
+    stopped.env |= {"YMGR_USER": "alice", "YMGR_PASSWORD_FILE": str(box.password_file)}
+    assert metric(stopped, "ymgr_renewal_stale") == [1]
 
 
 def test_labels_can_say_anything(ymgr, box):

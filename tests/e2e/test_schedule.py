@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from harness import FAILPOINT, RELEASE, TOP, Box, Ymgr, run
+from talk import Talk
 
 UNITS = TOP / "cli/systemd"
 
@@ -109,6 +110,20 @@ def test_jitter_is_switched_off_by_zero_and_by_a_threshold(timer):
     exact = timer.json("renew", "--due", "--dry-run", "--renew-before", "89d23h59m58s")
     assert {one["name"] for one in exact["items"]} == names
     timer.json("renew", "www.corp.test", "--jitter", "0", exit=2)
+
+
+def test_whoever_watches_is_told_that_nothing_is_due(timer):
+    exit, output = Talk(timer, "renew", "--due").finish()
+    assert exit == 0 and "nothing is due; the first certificate expires in " in output, output
+
+
+def test_whoever_watches_waits_for_no_jitter(timer):
+    due = timer.json("cert", "show", "www.corp.test")["renew_at"]
+    moment = datetime.datetime.fromisoformat(due.replace("Z", "+00:00")) + datetime.timedelta(seconds=1)
+    at = timer.armed(clock=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert at.json("renew", "--due", "--dry-run")["items"] == []
+    exit, output = Talk(at, "renew", "--due", "--dry-run").finish()
+    assert exit == 0 and "www.corp.test" in output, output
 
 
 def test_a_timer_that_stopped_is_noticed(timer):
