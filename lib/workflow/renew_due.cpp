@@ -28,7 +28,7 @@ Json inputs_of(const DueOptions& due, const RenewOptions& options) {
 /// What is due and on cards: which of them are here, and what they hold. Read before the plan, whose transaction waits for nobody.
 struct DueCards {
   std::map<std::string, CardLook> looks;  // by cert_id
-  std::map<std::string, Error> failed;    // could not be read
+  std::map<std::string, Error> failed;    // could not be read; of any place: the database takes no renewal of it
   std::set<std::string> without_pin;      // here, but nobody can be asked for the PIN
   std::string_view lacking = "device";    // what all others wait for
 
@@ -214,8 +214,8 @@ struct DueRun {
 };
 
 /// In one transaction, so that several processes at the same time share the work out.
-DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards) {
-  DueRun run;
+void try_begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards,
+                   DueRun& run) {
   bench.db.transaction(sql::Access::write, [&] {
     const Time at = now();
     run = DueRun();
@@ -231,7 +231,49 @@ DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& op
     else if (!run.op.events.empty())
       audit::append(bench.db, bench.session.identity().user, run.op.events, bench.head_signer);
   });
-  return run;
+}
+
+/// A certificate or an operation of somebody else's has the name, and row security hides it from a person.
+bool is_of_a_name(const Error& error) {
+  return error.code() == Code::database_denied || error.code() == Code::operation_open;
+}
+
+/// Tried alone, and taken back.
+std::optional<Error> refusal_of(Workbench& bench, const CertificateItem& item, const DueRun& run) {
+  struct TakenBack {};
+  std::optional<Error> refusal;
+  try {
+    bench.db.transaction(sql::Access::write, [&] {
+      NewOperation op = run.op;
+      op.items.clear();
+      op.events.clear();
+      add_items(op, {item});
+      operations::create(bench, op);
+      throw TakenBack();
+    });
+  } catch (const TakenBack&) {
+  } catch (const Error& error) {
+    if (!is_of_a_name(error)) throw;
+    refusal = error;
+  }
+  return refusal;
+}
+
+/// One name that the database refuses must not keep the others from being renewed.
+DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, DueCards cards) {
+  DueRun run;
+  for (;;) {
+    try {
+      try_begin_due(bench, due, options, cards, run);
+      return run;
+    } catch (const Error& error) {
+      const auto known = cards.failed.size();
+      if (!is_of_a_name(error)) throw;
+      for (const auto& item : run.plan.items)
+        if (auto refusal = refusal_of(bench, item, run)) cards.failed.emplace(item.renewed_from, std::move(*refusal));
+      if (cards.failed.size() == known) throw;
+    }
+  }
 }
 
 /// What is watched of other CAs belongs to a run that takes everything.

@@ -108,3 +108,94 @@ def test_a_row_that_no_ca_signed_is_neither_renewed_nor_revoked(team):
     assert "no CA of ours signed" in refused["error"]
     assert team.pg.sql("SELECT count(*) FROM ymgr.certificates WHERE name = 'portal.corp.test'") == "1"
     team.pg.sql("UPDATE ymgr.certificates SET status = 'superseded' WHERE cert_id = 'planted'")
+
+
+def entered(id, name, owner, by, host=None, profile="tls-client"):
+    """A row as a modified client of `by` enters it."""
+    host = f"'{host}'" if host else "NULL"
+    return (
+        "INSERT INTO ymgr.certificates (cert_id, name, subject, sans, serial_number, issuer, ca_name, key_reference, key_algorithm,"
+        " public_key_sha256, key_created_at, profile, owner, labels, policy_version, status, issued_at, not_before, expires_at, renew_at,"
+        f" fingerprint, pem, request_id, issued_by, host) VALUES ('{id}', '{name}', '', '[]', '{id}', 'ca', 'ca', 'external', 'ec-p256',"
+        f" '{id}', 0, '{profile}', '{owner}', '{{}}', 'v1', 'active', 0, 0, 9000000000000000, 8999999999999999, '', 'pem', 'r', '{by}', {host})"
+    )
+
+
+@pytest.fixture
+def enter(team):
+    """enter(who, id, name, …): it stands there until the test ends. `who` None: as the set-up."""
+    ids = []
+
+    def enter(who, id, name, owner, **more):
+        text = entered(id, name, owner, who or owner, **more)
+        ids.append(id)
+        if who is None:
+            return team.pg.sql(text)
+        worked, said = team.member(who).sql(text)
+        assert worked, said
+
+    yield enter
+    for id in ids:
+        team.pg.sql(f"UPDATE ymgr.certificates SET status = 'superseded' WHERE cert_id = '{id}'")
+
+
+def test_what_people_enter_keeps_nobody_from_the_own_renewals(team, enter):
+    team.person_box("ada")("login", "--user", "ada")
+    una, how = team.person_box("una"), {"env": {"YMGR_USER": "una"}}
+    una("issue", "una", "--profile", "tls-client", "--out", una.box.work / "una", **how)
+    enter("uma", "forged-1", "una", "uma")
+    una("renew", "una", "--force", **how)
+    una("renew", "--due", "--renew-before", "89d23h59m58s", "--force", **how)
+
+
+def opens(team, who, name, opened=True):
+    """Whether `who` may open an item of a renewal of `name`."""
+    text = (
+        "INSERT INTO ymgr.operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, created_at, updated_at)"
+        f" VALUES ('op-1', 'renew', 't', 'open', '{{}}', '', '{who}', 1, 0, 0);"
+        f" INSERT INTO ymgr.operation_items VALUES ('op-1', 0, 'renew', '{name}', 'open', 'planned', '{{}}', NULL, 0)"
+    )
+    worked, said = team.member(who).try_sql(text)
+    return worked or "row-level security" not in said
+
+
+def test_whose_a_name_is_does_not_depend_on_what_others_enter(team, enter):
+    enter("una", "own-1", "una@corp.test", "una")
+    enter("oscar", "own-2", "vpn.corp.test", "oscar")
+    for id, name in [("forged-2", "una@corp.test"), ("forged-3", "vpn.corp.test"), ("forged-4", "uma")]:
+        enter("uma", id, name, "uma")
+    assert opens(team, "una", "una@corp.test") and opens(team, "uma", "uma")
+    assert not opens(team, "uma", "una@corp.test") and not opens(team, "uma", "vpn.corp.test")
+    enter("una", "forged-5", "uma", "una")
+    assert opens(team, "uma", "uma") and not opens(team, "una", "uma")
+    enter(None, "demoted", "old.corp.test", "una", profile="tls-server")
+    enter("uma", "forged-6", "old.corp.test", "uma")
+    assert not opens(team, "uma", "old.corp.test")
+
+
+def beats(team, who, host):
+    worked, said = team.member(who).try_sql(f"INSERT INTO ymgr.heartbeats VALUES ('{host}', '{who}', 1) RETURNING 1")
+    assert worked, said
+    return said == "1"
+
+
+def test_a_heartbeat_that_counts_does_not_end_by_what_others_enter(team, enter):
+    enter("una", "own-3", "una", "una", host="laptop")
+    assert beats(team, "una", "laptop")
+    assert team.member("una").sql("INSERT INTO ymgr.heartbeats VALUES ('laptop', 'una', 1)")[0]
+    enter("uma", "forged-7", "uma", "uma", host="laptop")
+    text = "INSERT INTO ymgr.heartbeats VALUES ('laptop', 'una', 2) ON CONFLICT (host, actor) DO UPDATE SET started_at = EXCLUDED.started_at RETURNING 1"
+    assert team.member("una").try_sql(text) == (True, "1")
+    assert not beats(team, "uma", "laptop")
+    enter("oscar", "served", "web.corp.test", "oscar", host="laptop", profile="tls-server")
+    assert team.member("una").try_sql(text) == (True, "")
+    team.pg.sql("DELETE FROM ymgr.heartbeats")
+
+
+def test_a_name_that_the_database_refuses_ends_no_scheduled_run(team, enter):
+    team.person_box("ada")("login", "--user", "ada")
+    una, how = team.person_box("una"), {"env": {"YMGR_USER": "una"}}
+    una("issue", "una", "--profile", "tls-client", "--ensure", "--out", una.box.work / "una", **how)
+    enter("oscar", "others", "una", "oscar")
+    answer = una.json("renew", "--due", "--renew-before", "89d23h59m58s", "--force", exit=None, **how)
+    assert [(item["name"], item["success"], item["code"]) for item in answer["items"]] == [("una", False, "database-denied")]

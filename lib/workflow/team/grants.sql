@@ -29,11 +29,20 @@ END $$;
 CREATE OR REPLACE TRIGGER check_session BEFORE INSERT OR UPDATE ON user_sessions
 FOR EACH ROW EXECUTE FUNCTION check_session();
 
--- Active certificates have this name, and all of them are those of whoever asks.
+-- Whoever has the role user may enter certificates of any name and host as the own ones. They say nothing about what is another's.
+CREATE OR REPLACE FUNCTION is_persons_word(c certificates) RETURNS BOOLEAN LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.profile IN ('piv-auth', 'email', 'tls-client', 'card-auth')
+    AND EXISTS (SELECT FROM ymgr.users u WHERE u.name = c.issued_by AND u.role = 'user')
+$$;
+
+-- Active certificates have this name, and all that count are those of whoever asks. What people entered counts against others where its
+-- name is theirs: Vault signs no other for them.
 CREATE OR REPLACE FUNCTION is_own_alone(name TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) FROM ymgr.certificates c
   WHERE c.name = is_own_alone.name AND c.status = 'active'
+    AND (c.owner = ymgr.actor() OR split_part(c.name, '@', 1) = c.owner OR NOT ymgr.is_persons_word(c))
 $$;
 
 -- A lease ends, whatever its holder writes.
@@ -64,12 +73,13 @@ CREATE OR REPLACE TRIGGER check_id BEFORE INSERT OR UPDATE OF cert_id ON certifi
 FOR EACH ROW WHEN (NEW.cert_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$') EXECUTE FUNCTION refuse_change('that is no certificate id');
 
 -- A heartbeat is of now, whatever its writer says, and of a host. A user's counts where nobody else depends on it: on a host that has
--- certificates of that user's and no others; elsewhere it is let go.
+-- certificates of that user's and no others; elsewhere it is let go. Once it counts, what other people enter does not end that.
 CREATE OR REPLACE FUNCTION check_heartbeat() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   at BIGINT := floor(extract(epoch FROM clock_timestamp()) * 1000000);
   writer TEXT;
+  is_known BOOLEAN;
 BEGIN
   IF ymgr.acts_for_all() THEN RETURN NEW; END IF;
   IF NEW.host !~ '^[A-Za-z0-9._:-]{1,253}$' THEN
@@ -77,10 +87,13 @@ BEGIN
   END IF;
   writer := ymgr.actor_of(session_user::text);
   IF NEW.actor IS DISTINCT FROM writer THEN RETURN NEW; END IF;  -- row security refuses it
+  is_known := EXISTS (SELECT FROM ymgr.heartbeats h WHERE h.host = NEW.host AND h.actor = writer);
   IF NOT EXISTS (SELECT FROM ymgr.users u WHERE u.name = writer AND u.role IN ('admin', 'operator'))
      AND (NOT EXISTS (SELECT FROM ymgr.certificates c WHERE c.owner = writer AND c.host = NEW.host AND c.status = 'active')
-       OR EXISTS (SELECT FROM ymgr.heartbeats h WHERE h.host = NEW.host AND h.actor <> writer)
-       OR EXISTS (SELECT FROM ymgr.certificates c WHERE c.host = NEW.host AND c.status = 'active' AND c.owner <> writer)) THEN
+       OR EXISTS (SELECT FROM ymgr.heartbeats h WHERE h.host = NEW.host AND h.actor <> writer
+                  AND NOT (is_known AND EXISTS (SELECT FROM ymgr.users u WHERE u.name = h.actor AND u.role = 'user')))
+       OR EXISTS (SELECT FROM ymgr.certificates c WHERE c.host = NEW.host AND c.status = 'active' AND c.owner <> writer
+                  AND NOT (is_known AND ymgr.is_persons_word(c)))) THEN
     RETURN NULL;
   END IF;
   IF TG_OP = 'INSERT' THEN
