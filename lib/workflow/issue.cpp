@@ -282,9 +282,15 @@ void refuse_foreign_files(Workbench& bench, const Installation& place) {
                 "choose another --out, or replace it with --force");
 }
 
-/// One folder holds one certificate; a run that goes on has filled it itself.
-void refuse_second_tenant(Workbench& bench, const CertificateItem& item) {
-  if (operations::find_open(bench.db, "issue", item.target)) return;
+/// This run was begun before: what it finds may be its own.
+bool is_begun(Workbench& bench, const CertificateItem& item, const IssueOptions& options) {
+  return operations::find_open(bench.db, "issue", item.target) ||
+         (!options.request_id.empty() && operations::find(bench.db, options.request_id));
+}
+
+/// One folder holds one certificate.
+void refuse_second_tenant(Workbench& bench, const CertificateItem& item, const IssueOptions& options) {
+  if (is_begun(bench, item, options)) return;
   for (const auto& row : inventory::by_name(bench.db, item.name))
     if (row.status == CertificateStatus::active && row.installation == item.name && row.host == bench.self.host)
       throw Error(Code::installation_exists, item.place->out + " holds the active certificate " + row.cert_id,
@@ -292,7 +298,8 @@ void refuse_second_tenant(Workbench& bench, const CertificateItem& item) {
 }
 
 /// Before anything is planned. @throws Error installation-exists, file-exists and what require_room throws
-void check_installations(Workbench& bench, const std::vector<Wanted>& all, Existing existing, WhenActive when_active) {
+void check_installations(Workbench& bench, const std::vector<Wanted>& all, const IssueOptions& options) {
+  const Existing existing = options.installation;
   std::set<std::string> probed;
   for (const auto& wanted : all) {
     if (!wanted.item.place) continue;
@@ -303,8 +310,8 @@ void check_installations(Workbench& bench, const std::vector<Wanted>& all, Exist
                       installation::file_name(wanted.item.name),
                   "edit or remove it, or replace it with --force");
     if (existing == Existing::refuse && !there) refuse_foreign_files(bench, *wanted.item.place);
-    if (existing == Existing::refuse && there && when_active == WhenActive::another)
-      refuse_second_tenant(bench, wanted.item);
+    if (existing == Existing::refuse && there && options.when_active == WhenActive::another)
+      refuse_second_tenant(bench, wanted.item, options);
     installation::require_room(*wanted.item.place, probed);
   }
 }
@@ -319,9 +326,7 @@ void save_installations(Workbench& bench, const std::vector<Wanted>& all) {
 void look_at_slots(Workbench& bench, std::vector<Wanted>& all, const IssueOptions& options) {
   for (auto& wanted : all) {
     if (!wanted.item.card) continue;
-    const bool begun = operations::find_open(bench.db, "issue", wanted.item.target) ||
-                       (!options.request_id.empty() && operations::find(bench.db, options.request_id));
-    if (begun) continue;
+    if (is_begun(bench, wanted.item, options)) continue;
     const auto& place = wanted.item.card->place;
     wanted.slot = read_slot(bench.agent(), place);
     if (!options.dry_run) require_pin(bench, place);
@@ -467,7 +472,7 @@ CertificateAnswer issue(Workbench& bench, std::vector<IssueRequest> requests, co
     merge_unchanged(all, answer);
     return answer;
   }
-  check_installations(bench, all, options.installation, options.when_active);
+  check_installations(bench, all, options);
   {
     const TraceSpan span("plan");
     bench.db.transaction(sql::Access::write, [&] { find_or_plan(bench, all, options, unlicensed, plan); });

@@ -68,6 +68,14 @@ def test_files_in_use_keep_their_certificate(ymgr, box):
     assert ymgr.json("issue", "www.example.com", "--another")["cert_id"] != second["cert_id"]
 
 
+def test_one_beside_another_is_made_once_for_its_request_id(ymgr, box):
+    words = ["issue", "www.example.com", "--another", "--out", box.work / "tls", "--request-id"]
+    first = ymgr.json(*words, "req-a")
+    assert ymgr.json(*words, "req-a")["cert_id"] == first["cert_id"]
+    assert ymgr.json(*words, "req-b", exit=None)["code"] == "installation-exists"
+    assert rows(box, "SELECT cert_id FROM certificates") == [(first["cert_id"],)]
+
+
 def test_a_refusal_names_its_audit_reference(ymgr):
     refused = ymgr.json("issue", "a.example.com", "--key", "rsa-2048", exit=5)
     assert ymgr.json("audit", "list", "--request-id", refused["audit_reference"])["events"]
