@@ -5,7 +5,6 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
-#include "cli/clock.hpp"
 #include "cli/config.hpp"
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
@@ -15,6 +14,7 @@
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
 #include "workflow/team_people.hpp"
+#include "workflow/trail_clock.hpp"
 
 namespace ymgr::cli {
 
@@ -119,6 +119,16 @@ void greet(Invocation& call, const SessionPlace& place, const Session& session, 
   greet_agent(db, place, agent, session, stores, patience(call), call.notices());
 }
 
+/// Whoever may not say so is not left logged in.
+void accept_clock_or_end(sql::Connection& db, const SessionPlace& place, const Session& session) {
+  try {
+    accept_clock(db, session);
+  } catch (const Error&) {
+    logout(db, place);
+    throw;
+  }
+}
+
 const Session& login_to_profile(Invocation& call) {
   Wiring& wiring = call.wiring();
   for (const char* option : team_login_options)
@@ -130,7 +140,7 @@ const Session& login_to_profile(Invocation& call) {
   std::string user = asked_user(call);
   Secret secret = asked_password(call, user);
   const Session& session = wiring.take_session(login(db, place, {std::move(user), std::move(secret)}));
-  if (call.has("--accept-clock")) accept_clock(db, session);
+  if (call.has("--accept-clock")) accept_clock_or_end(db, place, session);
   greet(call, place, session, db, wiring.stores());
   return session;
 }
@@ -200,6 +210,7 @@ constinit const Command login_command = {
         "Opens a session of 8 hours, or of one hour for an admin. Its file stands in `$XDG_RUNTIME_DIR/ymgr` or in "
         "another folder in "
         "memory, never in the profile; it ends by `ymgr logout`, by its time, and when the machine restarts.\n\n"
+        "After `--accept-clock` this clock counts; licences are judged by the later time that is recorded.\n\n"
         "Five wrong passwords lock the user for a minute, each further one for twice as long, at most an hour.\n\n"
         "Where `ymgr-agentd` listens, the login opens a session with it too, which `ymgr logout` ends.\n\n"
         "In a team Vault decides who somebody is, by the auth method that `vault.auth` names or `--method`; the "

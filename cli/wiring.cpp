@@ -15,7 +15,6 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
-#include "cli/clock.hpp"
 #include "cli/config.hpp"
 #include "cli/environment.hpp"
 #include "cli/servers.hpp"
@@ -28,6 +27,7 @@
 #include "workflow/login.hpp"
 #include "workflow/migrate_profile.hpp"
 #include "workflow/team_roles.hpp"
+#include "workflow/trail_clock.hpp"
 
 namespace ymgr::cli {
 

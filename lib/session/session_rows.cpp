@@ -58,7 +58,8 @@ void check_row(const StoredSession& stored, Time at) {
   if (stored.ended) throw not_logged_in("the session was ended");
   if (at < stored.created_at - clock_tolerance) {
     throw Error(Code::clock_set_back,
-                "the clock says " + format_time(at) + " but the session began at " + format_time(stored.created_at));
+                "the clock says " + format_time(at) + " but the session began at " + format_time(stored.created_at),
+                "Set the clock right, or log in again: ymgr login");
   }
   if (at < stored.expires_at) return;
   throw Error(Code::session_expired, "the session of " + stored.user + " expired at " + format_time(stored.expires_at),

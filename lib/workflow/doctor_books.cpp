@@ -13,12 +13,13 @@
 #include "workflow/migrate_profile.hpp"
 #include "workflow/operation.hpp"
 #include "workflow/stand_in.hpp"
+#include "workflow/trail_clock.hpp"
 #include "x509/revocation.hpp"
 
 namespace ymgr::doctor {
 namespace {
 
-constexpr Duration day = std::chrono::hours(24), tolerance = std::chrono::seconds(60);
+constexpr Duration day = std::chrono::hours(24);
 
 bool answers(const CaInfo& ca, Time at) {
   return ca.certificate && (ca.status == "active" || ca.certificate->not_after >= at);
@@ -118,15 +119,16 @@ Finding look_at_schema(const Patient& patient) {
 }
 
 Finding look_at_trail_clock(const Patient& patient) {
-  std::optional<Time> last;
-  patient.database.get().run("SELECT max(at) FROM audit_events", {}, [&](const sql::Row& row) {
-    if (!row.is_null(0)) last = from_micros(row.integer(0));
-  });
-  if (!last) return fine("nothing was recorded yet");
-  if (*last <= patient.at + tolerance) return fine("the last event was recorded at " + format_time(*last));
-  return failed(
-      "the clock says " + format_time(patient.at) + ", but the last event was recorded at " + format_time(*last),
-      "set the clock right: timedatectl set-ntp true");
+  const auto found = trail_clock(patient.database.get(), patient.at);
+  if (!found.last) return fine("nothing was recorded yet");
+  const std::string last = "the last event was recorded at " + format_time(*found.last);
+  if (!found.is_behind) return fine(last);
+  const std::string both = "the clock says " + format_time(patient.at) + ", but " + last;
+  if (!found.accepted_by.empty())
+    return warning(both + "; accepted by " + patient.named(found.accepted_by),
+                   "see that the clock is right: timedatectl set-ntp true");
+  return failed(both, std::string("set the clock right: timedatectl set-ntp true") +
+                          (patient.is_team ? "" : "; where the record's was wrong: ymgr login --accept-clock"));
 }
 
 Finding look_at_demo(const Patient& patient) {

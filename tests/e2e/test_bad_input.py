@@ -246,11 +246,32 @@ def test_a_clock_that_was_ahead_is_accepted_by_an_admin(failpoint):
     assert refused["code"] == "clock-set-back" and "--accept-clock" in refused["suggestion"]
     oscar = ["login", "--user", "oscar", "--password-file", failpoint.box.work / "oscar.password", "--accept-clock"]
     assert late.json(*oscar, exit=4)["code"] == "role-denied"
+    assert [path for path in (failpoint.box.runtime / "ymgr").iterdir() if path.is_file()] == []  # no session
     assert late.json("report", exit=4)["code"] == "clock-set-back"
-    late("login", "--user", ADMIN, "--password-file", failpoint.box.password_file, "--accept-clock")
+    accept = ["login", "--user", ADMIN, "--password-file", failpoint.box.password_file, "--accept-clock"]
+    late(*accept)
     late("issue", "a.example.com")
     assert late.json("audit", "verify")["success"]
+    (told,) = late.json("doctor", "--check", "trail-clock", exit=None)["checks"]
+    assert told["state"] == "warning" and f"accepted by {ADMIN}" in told["finding"]
     early.login(exit=4)
+    for again in (late, ahead):  # nothing is wrong with the clock any more
+        again(*accept)
+    assert len(ahead.json("audit", "list", "--event", "clock.accepted")["events"]) == 1
+
+
+def test_a_session_of_a_time_to_come_is_begun_again(failpoint):
+    ahead, late = failpoint.armed(clock="2031-01-01T00:00:00Z"), failpoint.armed(clock="2030-01-01T00:00:00Z")
+    ahead.login()
+    (session,) = [path for path in (failpoint.box.runtime / "ymgr").iterdir() if path.is_file()]
+    of_then = session.read_bytes()
+    session.unlink()  # as that of another user, which nobody ends
+    late("login", "--user", ADMIN, "--password-file", failpoint.box.password_file, "--accept-clock")
+    session.write_bytes(of_then)
+    refused = late.json("whoami", exit=4)
+    assert refused["code"] == "clock-set-back" and "log in again: ymgr login" in refused["suggestion"]
+    late.login()
+    late("whoami")
 
 
 def test_a_password_file_that_others_can_read(bare):
