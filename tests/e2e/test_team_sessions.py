@@ -69,7 +69,13 @@ def hold(team, name):
     busy = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{held.login}' AND query LIKE '%pg_sleep%'"
     wait_for(lambda: team.pg.sql(busy) == "1", "an open connection")
     assert held.token_works(team) and held.agent_knows()
+    assert "BEGIN PUBLIC KEY" in agent_key(team, name)
     return held
+
+
+def agent_key(team, name):
+    """What the open session's row knows of the agent."""
+    return team.pg.sql(f"SELECT agent_pubkey FROM ymgr.user_sessions WHERE user_name = '{name}' AND ended_at IS NULL")
 
 
 def end_by_logout(team):
@@ -86,6 +92,17 @@ def end_by_expiry(team):
     everybody = [hold(team, ROLES[role]) for role in PEOPLE]
     time.sleep(LIFE)  # the last one's
     return everybody, time.monotonic()
+
+
+def test_an_agent_that_came_after_the_login_is_registered_too(team):
+    uma = team.person_box("uma")
+    uma("login", "--user", "uma")
+    assert agent_key(team, "uma") == ""
+    pid = uma.json("agent", "start")["pid"]
+    assert uma.json("agent", "register")["registered"] is True
+    assert "BEGIN PUBLIC KEY" in agent_key(team, "uma")
+    uma("logout")
+    os.kill(pid, signal.SIGTERM)
 
 
 @pytest.fixture(scope="module", params=ENDS)
