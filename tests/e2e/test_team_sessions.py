@@ -94,17 +94,6 @@ def end_by_expiry(team):
     return everybody, time.monotonic()
 
 
-def test_an_agent_that_came_after_the_login_is_registered_too(team):
-    uma = team.person_box("uma")
-    uma("login", "--user", "uma")
-    assert agent_key(team, "uma") == ""
-    pid = uma.json("agent", "start")["pid"]
-    assert uma.json("agent", "register")["registered"] is True
-    assert "BEGIN PUBLIC KEY" in agent_key(team, "uma")
-    uma("logout")
-    os.kill(pid, signal.SIGTERM)
-
-
 @pytest.fixture(scope="module", params=ENDS)
 def ended(team, request):
     """By role, what was held; five seconds after the end."""
@@ -140,3 +129,14 @@ def test_a_command_says_that_the_session_is_over(team, ended):
     for held in ended.values():
         refused = held.ymgr.json("whoami", exit=4, env={"YMGR_USER": ""})
         assert refused["code"] in ("not-logged-in", "session-expired") and "ymgr login" in refused["suggestion"]
+
+
+def test_an_agent_that_came_after_the_login_is_registered_too(team):
+    una = team.person_box("una")
+    una("login", "--user", "una")
+    assert agent_key(team, "una") == ""
+    pid = una.json("agent", "start")["pid"]
+    assert una.json("agent", "register")["registered"] is True
+    assert "BEGIN PUBLIC KEY" in agent_key(team, "una")
+    una("logout")
+    os.kill(pid, signal.SIGTERM)
