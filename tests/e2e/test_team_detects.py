@@ -78,6 +78,25 @@ def test_a_certificate_signed_past_ymgr_is_found_on_the_ca_and_in_vaults_log(tea
     assert found(admin, exit=0) == {}
 
 
+def test_what_others_asked_the_ca_for_is_tracked_and_what_is_ours_stays_ours(team, admin, web):
+    status, answer = team.member("operator").vault("POST", "pki/sign/ymgr-tls-server-ec", {"csr": csr("y"), "common_name": "y.corp.test", "ttl": "24h"})
+    assert status == 200, answer
+    oscar = team.person_box("oscar")
+    own = oscar.box.file("own.pem", web["certificate"])
+    tracked = as_user(oscar, "oscar", "cert", "track", "--from-ca", own)["items"]
+    assert {(one["name"], one["result"]) for one in tracked} == {("y.corp.test", "tracked"), ("web.corp.test", "ours")}
+    (other,) = [one for one in tracked if one["result"] == "tracked"]
+    assert other["source"] == "ca:" + answer["data"]["serial_number"].upper() and other["owner"] == "oscar"
+    again = as_user(oscar, "oscar", "cert", "track", "--from-ca")["items"]
+    assert [(one["name"], one["result"]) for one in again] == [("y.corp.test", "unchanged")]
+    assert [one["name"] for one in as_user(admin, "ada", "cert", "list", "--select", "status=tracked")["certificates"]] == ["y.corp.test"]
+    assert as_user(admin, "ada", "cert", "list", "--select", "name=web.corp.test")["certificates"][0]["status"] == "active"
+    assert ("certificate_orphaned", "reported") in found(admin)  # to be watched makes no certificate ours
+    as_user(oscar, "oscar", "cert", "untrack", "y.corp.test")
+    assert team.member("operator").vault("POST", "pki/revoke", {"serial_number": answer["data"]["serial_number"]})[0] == 200
+    assert as_user(oscar, "oscar", "cert", "track", "--from-ca")["items"] == []
+
+
 def test_a_revocation_that_did_not_happen_is_found_and_made_true(team, admin, web):
     cert_id = web["cert_id"]
     status = "status = 'revoked', revoked_at = 1000000, revocation_reason = 'superseded'"
