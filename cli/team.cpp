@@ -153,7 +153,7 @@ std::vector<team::Missing> find_missing(Invocation& call, const team::Settings& 
   const bool named = call.has("--vault-token-file") || environment("BAO_TOKEN") || environment("VAULT_TOKEN");
   if (!named) {
     TeamServers* servers = call.wiring().team();
-    return check_servers(settings, servers->vault, call.wiring().database());
+    return check_servers(settings, servers->vault, call.wiring().any_database());
   }
   vault::Client client = open_vault(call, settings);
   return check_servers(settings, client, *open_database(call, settings, client));

@@ -100,9 +100,10 @@ void check_creation_path(Client& client, const Secret& wrapping, std::span<const
   call.auth = Auth::none;
   const auto path = client.call(call, [](const Answer& answer) { return answer.data().at("creation_path").text(); });
   if (std::find(made_by.begin(), made_by.end(), path) == made_by.end()) {
-    throw Error(Code::vault_wrapping_invalid,
-                "the wrapping token was made by " + printable(path) + ", not by what it should",
-                "it may have been exchanged; ask whoever gave it");
+    throw Error(
+        Code::vault_wrapping_invalid, "the wrapping token was made by " + printable(path) + ", not by what it should",
+        path.starts_with("auth/") ? "Name its role with --role, if that is the one you expect; else ask whoever gave it"
+                                  : "it may have been exchanged; ask whoever gave it");
   }
 }
 

@@ -15,16 +15,16 @@ using vault::Path;
 
 void make_mount(Client& client, const VaultMount& mount, Applied& applied) {
   const auto there = client.call({.path = Path("sys/" + mount.table)}).data();
-  if (const Json* found = there.find(mount.path + "/")) {
-    if (found->text_or("type", "") != mount.type)
-      throw Error(Code::vault_refused,
-                  "at " + mount.path + " stands no " + mount.type + ", but " + found->text_or("type", ""),
-                  "Name another mount in the configuration");
-    applied.kept.push_back("mount " + mount.path);
-    return;
-  }
-  send(client, {"POST", "sys/" + mount.table + "/" + mount.path, mount.why, mount.body});
+  const Json* found = there.find(mount.path + "/");
+  if (found != nullptr && found->text_or("type", "") != mount.type)
+    throw Error(Code::vault_refused,
+                "at " + mount.path + " stands no " + mount.type + ", but " + found->text_or("type", ""),
+                "Name another mount in the configuration");
+  if (found != nullptr && found->text_or("description", "") != half_made)
+    return applied.kept.push_back("mount " + mount.path);
+  if (found == nullptr) send(client, {"POST", "sys/" + mount.table + "/" + mount.path, mount.why, mount.body});
   for (const VaultCall& call : mount.first) send(client, call);
+  if (!mount.first.empty()) send(client, finish(mount));
   applied.made.push_back("mount " + mount.path);
 }
 
@@ -32,7 +32,8 @@ Json issuer_body(std::string_view name, int key_bits, std::string_view life) {
   return Json::object({{"common_name", name}, {"key_type", "ec"}, {"key_bits", key_bits}, {"ttl", life}});
 }
 
-/// A root of 15 years in a mount of its own, and an issuing CA of 5 years below it.
+/// A root of 15 years in a mount of its own, and an issuing CA of 5 years below it. A root that stands there already serves: two
+/// would be of one name, and the first signs.
 void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Applied& applied) {
   const std::string root = settings.pki + "-root";
   if (!vault::list(client, Path(settings.pki) / "issuers").empty()) {
@@ -51,14 +52,15 @@ void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Appli
     return client.call({.method = "POST", .path = Path(path), .body = std::move(body), .effect = http::Effect::changes})
         .data();
   };
-  const Json top = ask(root + "/root/generate/internal", issuer_body(plan.name + " root", 384, "131400h"));
+  if (vault::list(client, Path(root) / "issuers").empty())
+    ask(root + "/root/generate/internal", issuer_body(plan.name + " root", 384, "131400h"));
   const Json request = ask(settings.pki + "/intermediate/generate/internal", issuer_body(plan.name, 256, "43800h"));
   const Json made =
       ask(root + "/root/sign-intermediate",
           Json::object(
               {{"csr", request.at("csr")}, {"common_name", plan.name}, {"ttl", "43800h"}, {"max_path_length", 0}}));
   ask(settings.pki + "/intermediate/set-signed",
-      Json::object({{"certificate", made.at("certificate").text() + "\n" + top.at("certificate").text()}}));
+      Json::object({{"certificate", made.at("certificate").text() + "\n" + made.at("issuing_ca").text()}}));
   applied.made.emplace_back("CA");
 }
 
@@ -72,13 +74,7 @@ void write_policy(Client& client, const Policy& policy, Applied& applied) {
 }
 
 /// Its first password lives until Vault has changed it, a moment later.
-void connect_engine(const Settings& settings, Client& client, const Login& installer, Applied& applied) {
-  const std::string name = settings.prefix + "postgres";
-  const Path path = Path(settings.database) / "config" / name;
-  if (client.call({.path = path, .missing = vault::Missing::answers}).status != 404) {
-    applied.kept.push_back("database connection " + name);
-    return;
-  }
+void write_connection(const Settings& settings, Client& client, const Login& installer, const Path& path) {
   const Secret password(to_hex(Secret::random(24).reveal()));
   sql::open_postgres(installer())
       ->run_script("ALTER ROLE \"" + settings.roles + "vault\" PASSWORD '" + std::string(password.reveal()) + "'");
@@ -88,7 +84,17 @@ void connect_engine(const Settings& settings, Client& client, const Login& insta
                .secrets = {{.name = "password", .value = &password}},
                .effect = http::Effect::changes,
                .repeat = vault::Repeat::safe});
+}
+
+void connect_engine(const Settings& settings, Client& client, const Login& installer, Applied& applied) {
+  const std::string name = settings.prefix + "postgres", path = settings.database + "/config/" + name;
+  const auto there = client.call({.path = Path(path), .missing = vault::Missing::answers});
+  if (there.status == 404)
+    write_connection(settings, client, installer, Path(path));
+  else if (!is_closed(there.data()))
+    return applied.kept.push_back("database connection " + name);
   send(client, {"POST", settings.database + "/rotate-root/" + name, "", {}});
+  send(client, {"POST", path, "", Json::object({{"allowed_roles", Json::texts({std::string(open_to)})}})});
   applied.made.push_back("database connection " + name);
 }
 

@@ -151,7 +151,8 @@ void check_settings(Client& client, const Plan& plan, const std::vector<std::str
 void check_engine(const Settings& settings, Client& client, std::vector<Missing>& missing) {
   const std::string path = settings.database + "/config/" + settings.prefix + "postgres";
   if (!may_read(client, path)) return;
-  if (client.call({.path = Path(path), .missing = vault::Missing::answers}).status == 404)
+  const auto there = client.call({.path = Path(path), .missing = vault::Missing::answers});
+  if (there.status == 404 || is_closed(there.data()))
     missing.push_back({"vault", "the database engine's connection " + path, "ymgr init --team --apply"});
 }
 

@@ -18,15 +18,18 @@ std::string call_text(const VaultCall& call) {
 std::string mount_text(const VaultMount& mount) {
   std::string text = "\n# " + mount.why + "\nif absent " + mount.table + " " + mount.path + " " + mount.type +
                      "; then\ncall POST sys/" + mount.table + "/" + mount.path + here_document(mount.body);
+  text += "fi\n";
+  if (mount.first.empty()) return text;
+  text += "if half_made " + mount.table + " " + mount.path + "; then\n";
   for (const VaultCall& call : mount.first) text += call_text(call);
-  return text + "fi\n";
+  return text + call_text(finish(mount)) + "fi\n";
 }
 
 /// The CA of a mount that was just made: a root in a mount of its own, and the issuing CA below it.
 std::string ca_text(const Settings& settings, const CaPlan& plan) {
-  return "\n# a root of 15 years in a mount of its own, and an issuing CA of 5 years below it\nif [ -z \"$(issuers)\" "
-         "]; then\n" +
-         fill(text_named("ca_calls"), {{"pki", settings.pki}, {"ca", plan.name}}) + "fi\n";
+  return "\n# a root of 15 years in a mount of its own, and an issuing CA of 5 years below it\nif [ -z \"$(issuers " +
+         settings.pki + ")\" ]; then\n" + fill(text_named("ca_calls"), {{"pki", settings.pki}, {"ca", plan.name}}) +
+         "fi\n";
 }
 
 Words script_words(const Settings& settings) {
@@ -40,7 +43,8 @@ Words script_words(const Settings& settings) {
           {"transit", settings.transit},
           {"dbname", settings.database_name},
           {"database", settings.database},
-          {"role", settings.roles}};
+          {"role", settings.roles},
+          {"half_made", std::string(half_made)}};
 }
 
 std::string vault_script(const Settings& settings, const CaPlan& ca, const Plan& plan) {
@@ -56,7 +60,8 @@ std::string vault_script(const Settings& settings, const CaPlan& ca, const Plan&
                      {{"connection", dump_json_pretty(engine_connection(settings).set("password", "PASSWORD"))},
                       {"database", settings.database},
                       {"role", settings.roles},
-                      {"prefix", settings.prefix}});
+                      {"prefix", settings.prefix},
+                      {"open_to", std::string(open_to)}});
 }
 
 std::string person_script(const Settings& settings) {

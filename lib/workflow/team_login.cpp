@@ -26,6 +26,10 @@ vault::Token log_in_by_token(vault::Client& client, const LoginRequest& request)
 
 vault::Token log_in_by_approle(vault::Client& client, const LoginRequest& request) {
   if (!request.wrapped) return vault::login_approle(client, request.role_id, request.secret_id, request.mount);
+  if (request.role.empty())
+    throw Error(Code::usage,
+                "a wrapped secret id is looked at before it is opened, and nobody said of which role it is",
+                "Name the role with --role");
   const Secret opened = vault::unwrap_secret_id(client, request.secret_id, request.role, request.mount);
   return vault::login_approle(client, request.role_id, opened, request.mount);
 }

@@ -38,13 +38,18 @@ struct VaultCall {
   std::string method, path, why;
   Json body;
 };
-/// A mount that is made when it is absent, with what is then set in it. One that stands there already is left as it is.
+/// The description of a mount of ours until everything is set in it; nobody else's has it.
+inline constexpr std::string_view half_made = "ymgr sets this up";
+/// A mount that is made when it is absent, with what is then set in it. One that stands there already is left as it is, unless it
+/// is ours and half made.
 struct VaultMount {
   std::string table;  // "mounts" or "auth"
   std::string path, type, why;
   Json body;
   std::vector<VaultCall> first;
 };
+/// Sent after `first`: takes the mark away.
+VaultCall finish(const VaultMount&);
 
 struct Policy {
   std::string name, text;  // HCL
@@ -102,8 +107,11 @@ using Words = std::vector<std::pair<std::string_view, std::string>>;
 std::string fill(std::string_view text, const Words& words);
 /// PKI roles for services: {{service}} in the texts.
 std::vector<VaultCall> service_roles(const Settings&);
-/// The database engine's own login, without its password. On Vault's host the CA file stands where it stands here.
+/// The database engine's own login, without its password. On Vault's host the CA file stands where it stands here. It is closed to
+/// every role until the first password is changed: then Vault alone knows it.
 Json engine_connection(const Settings&);
+inline constexpr std::string_view open_to = "u-*";
+bool is_closed(const Json& connection);
 std::string make_roles_sql(const Settings&, std::vector<Privilege>& privileges);
 std::string make_grants_sql(const Settings&, std::vector<Privilege>& privileges);
 std::vector<Policy> make_policies(const Settings&, std::vector<Privilege>& privileges);

@@ -12,7 +12,7 @@ VaultMount mount(std::string table, std::string path, std::string type, std::str
 
 VaultMount kv_mount(const Settings& settings) {
   VaultMount kv = mount("mounts", settings.kv, "kv", "secrets of YubiKeys, in versions",
-                        Json::object({{"options", Json::object({{"version", "2"}})}}));
+                        Json::object({{"description", half_made}, {"options", Json::object({{"version", "2"}})}}));
   kv.first = {{"POST", settings.kv + "/config",
                "nobody overwrites what somebody else wrote meanwhile, and ten writes don't purge what was before",
                Json::object({{"cas_required", true}, {"max_versions", 100}})}};
@@ -20,8 +20,9 @@ VaultMount kv_mount(const Settings& settings) {
 }
 
 VaultMount pki_mount(const Settings& settings, const CaPlan& plan) {
-  VaultMount pki = mount("mounts", settings.pki, "pki", "the CA",
-                         Json::object({{"config", Json::object({{"max_lease_ttl", "43800h"}})}}));
+  VaultMount pki =
+      mount("mounts", settings.pki, "pki", "the CA",
+            Json::object({{"description", half_made}, {"config", Json::object({{"max_lease_ttl", "43800h"}})}}));
   Json urls = Json::object();
   if (!plan.crl_urls.empty()) urls.set("crl_distribution_points", Json::texts(plan.crl_urls));
   if (!plan.ocsp_urls.empty()) urls.set("ocsp_servers", Json::texts(plan.ocsp_urls));
@@ -73,9 +74,18 @@ std::string connection_url(const Settings& settings) {
 
 }  // namespace
 
+VaultCall finish(const VaultMount& mount) {
+  return {"POST", "sys/" + mount.table + "/" + mount.path + "/tune", "everything is set in it",
+          Json::object({{"description", ""}})};
+}
+
+bool is_closed(const Json& connection) {
+  return connection.texts_or_empty("allowed_roles").empty();
+}
+
 Json engine_connection(const Settings& settings) {
   return Json::object({{"plugin_name", "postgresql-database-plugin"},
-                       {"allowed_roles", Json::texts({"u-*"})},
+                       {"allowed_roles", Json::array()},
                        {"connection_url", connection_url(settings)},
                        {"username", settings.roles + "vault"},
                        {"password_authentication", "scram-sha-256"},
