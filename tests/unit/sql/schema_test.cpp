@@ -1,6 +1,7 @@
 // The two schemas are written twice; here they are compared.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <map>
 #include <thread>
 
@@ -78,6 +79,30 @@ TEST_CASE("several may bring an empty PostgreSQL database to this version at onc
   CHECK(sql::check_schema(*db) == sql::schema_version());
   sql::migrate(*db);
   CHECK(test::integer_of(*db, "SELECT count(*) FROM schema_migrations") == sql::schema_version());
+}
+
+TEST_CASE("migrate waits until whoever writes is done") {
+  sql::open_postgres(test::postgres_settings("postgres"))->run_script("CREATE DATABASE waiting");
+  const auto writer = sql::open_postgres(test::postgres_settings("waiting"));
+  const auto watcher = sql::open_postgres(test::postgres_settings("waiting"));
+  std::atomic<bool> done = false;
+  std::thread other;
+  bool waited = false;
+  writer->transaction(sql::Access::write, [&] {
+    writer->run("SELECT 1", {});  // begins it
+    other = std::thread([&] {
+      sql::migrate(*sql::open_postgres(test::postgres_settings("waiting")));
+      done = true;
+    });
+    while (!waited && !done)
+      waited = test::integer_of(*watcher,
+                                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND "
+                                "database = (SELECT oid FROM pg_database WHERE datname = current_database())") > 0;
+    CHECK(test::integer_of(*watcher, "SELECT count(*) FROM pg_namespace WHERE nspname = 'ymgr'") == 0);
+  });
+  other.join();
+  CHECK(waited);
+  CHECK(sql::check_schema(*watcher) == sql::schema_version());
 }
 
 TEST_CASE("PostgreSQL compares every text by its bytes") {

@@ -154,6 +154,15 @@ TEST_CASE("a person's roles allow that person's names alone") {
   CHECK(dump_json(calls[4].body.at("creation_statements")).find(R"(IN ROLE \"grp_operator\")") != std::string::npos);
 }
 
+TEST_CASE("a login at the database ends after an hour unless it is renewed, and an admin's after an hour anyway") {
+  for (const auto role : role_names) {
+    CAPTURE(role);
+    const auto body = database_role(settings(), {"bob", std::string(role), "0a1b", {"bob"}, ""}).body;
+    CHECK(body.at("default_ttl").text() == "1h");
+    CHECK(body.at("max_ttl").text() == (role == "admin" ? "1h" : "8h"));
+  }
+}
+
 TEST_CASE("each profile of the first policy has a role of the CA that has its usages") {
   struct Row {
     const char* profile;
