@@ -25,26 +25,28 @@ constexpr Option options[] = {
     {.name = "--note", .value = "TEXT", .help = "free text for the audit trail"},
     request_id_option};
 
-constexpr Field fields[] = {{"items", "array of object", "one a certificate"},
-                            {"items.cert_id", "string", "id of the certificate"},
-                            {"items.name", "string", "name of the lineage"},
-                            {"items.serial_number", "string", "upper-case hex with colons"},
-                            {"items.success", "boolean", "whether it is revoked now"},
-                            {"items.result", "?string", "revoked, already_revoked, unheld or planned"},
-                            {"items.revocation_reason", "?string", "as RFC 5280 names it"},
-                            {"items.revoked_at", "?time", "when"},
-                            {"items.expired", "?boolean", "it had expired before, so no CRL will list it"},
-                            {"items.key_destroyed", "?boolean", "null: not asked for"},
-                            {"items.key_note", "?string", "why a key could not be destroyed"},
-                            {"items.error", "?string", "why it failed"},
-                            {"items.code", "?string", "code of the failure"},
-                            {"items.suggestion", "?string", "what to do"},
-                            {"items.state", "?string", "how far it came"},
-                            {"crl_confirmed", "?boolean", "the new CRL was read back and says so"},
-                            {"crl_number", "?integer", "number of that CRL"},
-                            {"state", "string", "of the operation: done, open, planned"},
-                            {"audit_reference", "?string", "request id under which the audit trail has it"},
-                            {"resume_id", "?string", "set when something is left to do"}};
+constexpr Field fields[] = {
+    {"items", "array of object", "one a certificate"},
+    {"items.cert_id", "string", "id of the certificate"},
+    {"items.name", "string", "name of the lineage"},
+    {"items.serial_number", "string", "upper-case hex with colons"},
+    {"items.success", "boolean", "whether it is revoked now"},
+    {"items.result", "?string", "revoked, already_revoked, unheld or planned"},
+    {"items.revocation_reason", "?string", "as RFC 5280 names it"},
+    {"items.revoked_at", "?time", "when"},
+    {"items.expired", "?boolean", "it had expired before, so no CRL will list it"},
+    {"items.key_destroyed", "?boolean", "null: not asked for"},
+    {"items.key_note", "?string", "why a key could not be destroyed"},
+    {"items.error", "?string", "why it failed"},
+    {"items.code", "?string", "code of the failure"},
+    {"items.suggestion", "?string", "what to do"},
+    {"items.state", "?string", "how far it came"},
+    {"crl_confirmed", "?boolean", "the new CRL was read back and says so"},
+    {"ocsp_confirmed", "?boolean", "so says Vault's OCSP responder; null: a profile's, or it is off"},
+    {"crl_number", "?integer", "number of that CRL"},
+    {"state", "string", "of the operation: done, open, planned"},
+    {"audit_reference", "?string", "request id under which the audit trail has it"},
+    {"resume_id", "?string", "set when something is left to do"}};
 
 constexpr Example examples[] = {
     {"ymgr revoke www.example.com --reason superseded", "asks, revokes, signs a CRL and reads it back"},
@@ -106,6 +108,7 @@ Result revocation_answer(const RevokeAnswer& answer) {
   Result result;
   result.json.set("items", Json(answer.items));
   result.json.set("crl_confirmed", answer.crl_confirmed ? Json(*answer.crl_confirmed) : Json());
+  result.json.set("ocsp_confirmed", answer.ocsp_confirmed ? Json(*answer.ocsp_confirmed) : Json());
   result.json.set("crl_number", answer.crl_confirmed ? Json(answer.crl_number) : Json());
   result.json.set("state", answer.state.empty() ? "done" : answer.state);
   result.json.set("audit_reference", answer.request_id.empty() ? Json() : Json(answer.request_id));
@@ -113,7 +116,8 @@ Result revocation_answer(const RevokeAnswer& answer) {
   result.items = "items";
   result.columns = columns;
   result.exit = answer.exit;
-  if (answer.crl_confirmed && !*answer.crl_confirmed && result.exit == 0) result.exit = 1;
+  const bool is_denied = !answer.crl_confirmed.value_or(true) || !answer.ocsp_confirmed.value_or(true);
+  if (is_denied && result.exit == 0) result.exit = 1;
   result.changed = answer.changed;
   return result;
 }
@@ -123,7 +127,9 @@ constinit const Command revoke_command = {
     .path = "revoke",
     .summary = "revoke certificates",
     .description =
-        "Puts certificates on the CA's list, signs a new CRL at once and reads it back: crl_confirmed. A serial that "
+        "Puts certificates on the CA's list, signs a new CRL at once and reads it back: crl_confirmed. Vault's OCSP is "
+        "asked, "
+        "too: ocsp_confirmed. A serial that "
         "the CA never issued "
         "is an error; repeating a revocation is harmless, and may raise its reason to keyCompromise.\n\n"
         "keyCompromise acts on the key: every unexpired certificate with the same public key is revoked, the key is "

@@ -90,6 +90,11 @@ class Authority {
   std::vector<Crl> refresh_crls(bool force) { return refresh_crls(force, {}); }
   /// The newest CRL of an issuer, as stored. nullopt: none yet.
   virtual std::optional<Crl> crl(std::string_view issuer) = 0;
+  /// What the OCSP responder of a CA elsewhere says now. nullopt: rows of this database answer, or that CA has none.
+  /// @throws Error ocsp-invalid, and what keeps it from answering
+  virtual std::optional<OcspStatus> ocsp_status(std::string_view /*issuer*/, std::string_view /*serial*/) {
+    return std::nullopt;
+  }
   /// Every certificate the CA has for this key, newest first.
   struct Known {
     std::string issuer_id, serial, cert_id;

@@ -145,6 +145,15 @@ class VaultAuthority : public Authority {
     return std::nullopt;
   }
 
+  std::optional<OcspStatus> ocsp_status(std::string_view issuer, std::string_view serial) override {
+    for (const IssuerRow& row : issuer_rows(db_)) {
+      if (!row.is_issuing() || row.subject != issuer || row.is_of_a_profile()) continue;
+      const Certificate ca = parse_certificate(row.certificate);
+      return parse_ocsp_response(pki_.ocsp(make_ocsp_request(ca, serial)), ca, serial);
+    }
+    return std::nullopt;
+  }
+
   std::vector<Known> find_by_public_key(const Sha256& spki) override {
     auto found = ledger_.find_by_public_key(spki);
     const auto cas = list_cas(db_);

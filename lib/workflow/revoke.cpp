@@ -67,7 +67,20 @@ struct Entry {
   Time not_after;
 };
 
-/// The CRLs are written out and read back: do they say so of every certificate that has not expired?
+/// Does the responder of a CA elsewhere say so? One that is switched off says nothing, which is no denial.
+void ask_responder(Workbench& bench, const Entry& entry, Wanted wanted, RevokeAnswer& answer) {
+  try {
+    const auto status = bench.authority.ocsp_status(entry.issuer, entry.serial);
+    if (!status) return;
+    const bool says_so = (*status == OcspStatus::revoked) == (wanted == Wanted::listed);
+    answer.ocsp_confirmed = answer.ocsp_confirmed.value_or(true) && says_so;
+  } catch (const Error& error) {
+    if (error.code() == Code::interrupted) throw;
+    bench.notices.detail(std::string("the CA's OCSP responder tells nothing: ") + error.what());
+  }
+}
+
+/// The CRLs are written out and read back, and OCSP is asked: do they say so of every certificate that has not expired?
 void confirm(Workbench& bench, std::span<const Entry> entries, Wanted wanted, RevokeAnswer& answer) {
   publish_ca_files(bench.db, bench.ca_folder);
   CrlCheck check(bench.authority);
@@ -77,6 +90,7 @@ void confirm(Workbench& bench, std::span<const Entry> entries, Wanted wanted, Re
     const bool says_so =
         check.has_crl(entry.issuer) && check.lists(entry.issuer, entry.serial) == (wanted == Wanted::listed);
     answer.crl_confirmed = answer.crl_confirmed.value_or(true) && says_so;
+    ask_responder(bench, entry, wanted, answer);
   }
   answer.crl_number = std::max(answer.crl_number, check.number());
 }
@@ -185,6 +199,7 @@ void run_and_finish(Workbench& bench, const std::string& request_id, const std::
   answer.state =
       operations::end(bench, request_id, "revoke", target,
                       Json::object({{"crl_confirmed", answer.crl_confirmed ? Json(*answer.crl_confirmed) : Json()},
+                                    {"ocsp_confirmed", answer.ocsp_confirmed ? Json(*answer.ocsp_confirmed) : Json()},
                                     {"crl_number", answer.crl_number}}));
   answer.resumable = answer.state == "open";
   tell_items(items, answer);
@@ -317,6 +332,8 @@ RevokeAnswer stored_answer(Workbench& bench, const std::string& request_id) {
   tell_items(stored_items(bench, request_id), answer);
   if (const auto* confirmed = op.result.find("crl_confirmed"); confirmed && !confirmed->is_null())
     answer.crl_confirmed = confirmed->boolean();
+  if (const auto* confirmed = op.result.find("ocsp_confirmed"); confirmed && !confirmed->is_null())
+    answer.ocsp_confirmed = confirmed->boolean();
   if (const auto* number = op.result.find("crl_number")) answer.crl_number = number->integer();
   return answer;
 }
@@ -331,6 +348,7 @@ void join(RevokeAnswer& answer, const RevokeAnswer& rest) {
     answer.exits.push_back(rest.exits[i]);
   }
   if (rest.crl_confirmed) answer.crl_confirmed = answer.crl_confirmed.value_or(true) && *rest.crl_confirmed;
+  if (rest.ocsp_confirmed) answer.ocsp_confirmed = answer.ocsp_confirmed.value_or(true) && *rest.ocsp_confirmed;
   answer.crl_number = std::max(answer.crl_number, rest.crl_number);
   answer.changed = answer.changed || rest.changed;
   answer.exit = batch_exit(answer.exits);

@@ -22,7 +22,8 @@ struct RevokeAnswer {
   std::string request_id, state;
   std::vector<Json> items;  // one a certificate
   std::vector<int> exits;
-  std::optional<bool> crl_confirmed;  // the new CRL, read back, lists every one of them
+  std::optional<bool> crl_confirmed;   // the new CRL, read back, lists every one of them
+  std::optional<bool> ocsp_confirmed;  // so says the CA's own responder; nullopt: it has none, or it does not answer
   std::int64_t crl_number = 0;
   int exit = 0;
   bool changed = false, resumable = false;

@@ -10,13 +10,21 @@ namespace ymgr {
 namespace {
 
 using Request = ossl::Owner<OCSP_REQUEST, OCSP_REQUEST_free>;
+using Response = ossl::Owner<OCSP_RESPONSE, OCSP_RESPONSE_free>;
+using BasicResponse = ossl::Owner<OCSP_BASICRESP, OCSP_BASICRESP_free>;
+using CertId = ossl::Owner<OCSP_CERTID, OCSP_CERTID_free>;
+using Store = ossl::Owner<X509_STORE, X509_STORE_free>;
 
-constexpr std::size_t longest_request = 16UL * 1024, longest_nonce = 128;
+constexpr std::size_t longest_request = 16UL * 1024, longest_nonce = 128, longest_response = 64UL * 1024;
 constexpr int most_certificates = 20;
 constexpr std::string_view nonce_oid = "1.3.6.1.5.5.7.48.1.2";
 
 [[noreturn]] void refuse(const std::string& why) {
   ossl::fail(Code::ocsp_invalid, "the OCSP request " + why);
+}
+
+[[noreturn]] void disbelieve(const std::string& why) {
+  ossl::fail(Code::ocsp_invalid, "the OCSP answer " + why);
 }
 
 std::optional<std::string> nonce_of(OCSP_REQUEST* request) {
@@ -77,6 +85,30 @@ std::string status_of(const OcspAnswer& answer) {
   return der::tlv(der::constructed(1), content);
 }
 
+/// The DER of a CertID, by SHA-1, which every responder knows.
+std::string cert_id(const Certificate& issuer, std::string_view serial) {
+  std::string digits(serial);
+  std::erase(digits, ':');
+  const auto number = from_hex(digits);
+  if (!number) throw Error(Code::ocsp_invalid, "not a serial number: " + printable(serial));
+  const std::string sha1 = der::sequence(der::oid("1.3.14.3.2.26"), der::tlv(der::null_tag, ""));
+  return der::sequence(sha1, der::octet_string(ossl::digest("SHA1", subject_of(issuer))),
+                       der::octet_string(ossl::digest("SHA1", der::key_bits(issuer.key.spki.bytes).value())),
+                       der::integer(*number));
+}
+
+/// By the CA itself, or by whom it delegated with a certificate of its own. What stands above the CA is not asked.
+void require_signed_for(OCSP_BASICRESP* basic, const Certificate& issuer) {
+  const auto ca = ossl::decode(issuer);
+  const Store store(X509_STORE_new());
+  const ossl::Certificates known(sk_X509_new_null());
+  ossl::require(store && known && X509_STORE_add_cert(store.get(), ca.get()) == 1, "check an OCSP answer");
+  X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
+  ossl::require(X509_up_ref(ca.get()) == 1 && sk_X509_push(known.get(), ca.get()) > 0, "check an OCSP answer");
+  if (OCSP_basic_verify(basic, known.get(), store.get(), 0) != 1)
+    disbelieve("is not signed by " + printable(issuer.subject));
+}
+
 }  // namespace
 
 OcspRequest parse_ocsp_request(std::string_view der, const Certificate& issuer) {
@@ -101,15 +133,26 @@ OcspRequest parse_ocsp_request(std::string_view der, const Certificate& issuer) 
 
 std::string make_ocsp_request(const Certificate& issuer, std::string_view serial) {
   const ossl::ErrorQueue errors;
-  std::string digits(serial);
-  std::erase(digits, ':');
-  const auto number = from_hex(digits);
-  if (!number) throw Error(Code::ocsp_invalid, "not a serial number: " + printable(serial));
-  const std::string sha1 = der::sequence(der::oid("1.3.14.3.2.26"), der::tlv(der::null_tag, ""));
-  const std::string id = der::sequence(
-      sha1, der::octet_string(ossl::digest("SHA1", subject_of(issuer))),
-      der::octet_string(ossl::digest("SHA1", der::key_bits(issuer.key.spki.bytes).value())), der::integer(*number));
-  return der::sequence(der::sequence(der::sequence(der::sequence(id))));
+  return der::sequence(der::sequence(der::sequence(der::sequence(cert_id(issuer, serial)))));
+}
+
+OcspStatus parse_ocsp_response(std::string_view der, const Certificate& issuer, std::string_view serial) {
+  const ossl::ErrorQueue errors;
+  if (der.size() > longest_response) disbelieve("has more than 64 KiB");
+  const auto response = ossl::from_der<Response>(d2i_OCSP_RESPONSE, der);
+  if (response == nullptr) disbelieve("can't be read");
+  if (const int status = OCSP_response_status(response.get()); status != OCSP_RESPONSE_STATUS_SUCCESSFUL)
+    disbelieve("tells nothing but an error: " + std::to_string(status));
+  const BasicResponse basic(OCSP_response_get1_basic(response.get()));
+  if (basic == nullptr) disbelieve("is of an unknown type");
+  require_signed_for(basic.get(), issuer);
+  const auto id = ossl::from_der<CertId>(d2i_OCSP_CERTID, cert_id(issuer, serial));
+  ossl::require(id != nullptr, "name a certificate");
+  int status = V_OCSP_CERTSTATUS_UNKNOWN;
+  if (OCSP_resp_find_status(basic.get(), id.get(), &status, nullptr, nullptr, nullptr, nullptr) != 1)
+    disbelieve("is about another certificate");
+  if (status == V_OCSP_CERTSTATUS_GOOD) return OcspStatus::good;
+  return status == V_OCSP_CERTSTATUS_REVOKED ? OcspStatus::revoked : OcspStatus::unknown;
 }
 
 int ocsp_response_status(std::string_view der) {

@@ -42,6 +42,9 @@ struct OcspRequest {
 OcspRequest parse_ocsp_request(std::string_view der, const Certificate& issuer);
 /// What a client asks about one certificate of `issuer`, without a nonce. @throws Error ocsp-invalid: not a serial number
 std::string make_ocsp_request(const Certificate& issuer, std::string_view serial);
+/// What a responder says of it now: DER, at most 64 KiB, signed by `issuer` or by whom it delegated.
+/// @throws Error ocsp-invalid: not so, or about another certificate
+OcspStatus parse_ocsp_response(std::string_view der, const Certificate& issuer, std::string_view serial);
 /// The status of a response (RFC 6960 4.2.1): 0 is an answer, others are of OcspError. @throws Error ocsp-invalid: none can be read
 int ocsp_response_status(std::string_view der);
 

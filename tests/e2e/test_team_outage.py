@@ -70,7 +70,7 @@ def test_renewals_and_revocations_go_on_and_arrive_when_it_is_back(team, host):
     assert renewed != before
     assert host.json("renew", "--due")["items"] == []
     revoked = host.json("revoke", "lost.corp.test", "--reason", "superseded", "--yes")
-    assert revoked["crl_confirmed"] is True
+    assert revoked["crl_confirmed"] is True and revoked["ocsp_confirmed"] is True
     (waits,) = host.json("doctor", "--check", "undelivered")["checks"]
     assert waits["state"] == "warning" and str(the_file(host)) in waits["finding"]
     file = the_file(host)

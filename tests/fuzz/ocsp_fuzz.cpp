@@ -1,4 +1,4 @@
-// OCSP requests, and the answer to each one that can be read. The CA's key is fixed, so that the corpus can ask for it.
+// OCSP requests, the answer to each one that can be read, and answers of others. The CA's key is fixed, so that the corpus can ask for it.
 #include <cstdint>
 #include <cstdlib>
 
@@ -28,10 +28,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (asked.is_ours && normal_serial(asked.serial) != asked.serial) std::abort();
       answers.push_back({asked.id, OcspStatus::unknown, {}});
     }
-    static_cast<void>(
-        make_ocsp_response(ca, answers, request.nonce, from_seconds(1767225600), from_seconds(1767312000)));
+    const auto answer =
+        make_ocsp_response(ca, answers, request.nonce, from_seconds(1767225600), from_seconds(1767312000));
+    for (const auto& asked : request.certificates)
+      if (asked.is_ours && parse_ocsp_response(answer, ca.certificate(), asked.serial) != OcspStatus::unknown)
+        std::abort();
   } catch (const Error&) {
     // The only way out for bad input.
+  }
+  try {
+    parse_ocsp_response({reinterpret_cast<const char*>(data), size}, ca.certificate(), "4A:3F");
+  } catch (const Error&) {
+    // Nobody else has the key.
   }
   return 0;
 }

@@ -247,9 +247,17 @@ TEST_CASE("OCSP answers are signed by the CA, as openssl sees it") {
     write_file(folder.path() + "/answer", pki.ocsp(read_file(folder.path() + "/request")));
     return test::run_shell(openssl + "-CAfile root -verify_other ca -respin answer").output;
   };
+  const auto told = [&](const std::string& serial) {
+    const auto& ca = chain.front();
+    return parse_ocsp_response(pki.ocsp(make_ocsp_request(ca, serial)), ca, serial);
+  };
   CHECK(verdict().find("leaf: good") != std::string::npos);
+  CHECK(told(made.serial) == OcspStatus::good);
   pki.revoke(made.serial);
   CHECK(verdict().find("leaf: revoked") != std::string::npos);
+  CHECK(told(made.serial) == OcspStatus::revoked);
+  CHECK_CODE(parse_ocsp_response(pki.ocsp(make_ocsp_request(chain.front(), made.serial)), chain.front(), "0A"),
+             Code::ocsp_invalid);
 }
 
 TEST_CASE("issuers are listed, and which of them have a key") {

@@ -76,6 +76,11 @@ TEST_CASE("openssl ocsp understands every answer") {
       CHECK(ran.output.find(row.want) != std::string::npos);
       CHECK(ran.output.find("WARNING") == std::string::npos);
       CHECK(responder.judge(response, responder.nonce_asked()).output == "Response verify OK\n");
+      CHECK(parse_ocsp_response(response, responder.pki.ca.certificate(), "4A:3F:2B") == row.status);
+      CHECK_CODE(parse_ocsp_response(response, responder.pki.ca.certificate(), "4A:3F:2C"), Code::ocsp_invalid);
+      CHECK_CODE(parse_ocsp_response(response, responder.pki.root.certificate(), "4A:3F:2B"), Code::ocsp_invalid);
+      CHECK_CODE(parse_ocsp_response(response.substr(1), responder.pki.ca.certificate(), "4A:3F:2B"),
+                 Code::ocsp_invalid);
     }
     const auto with = [&](const std::optional<std::string>& nonce) {
       const auto response = make_ocsp_response(responder.signer, {{request.certificates[0].id, OcspStatus::good, {}}},
