@@ -119,7 +119,7 @@ void Examined::describe_servers() {
     if (!patient_.is_team) return;
     patient_.servers = team_settings(config_);
     patient_.stand_in_folder = stand_in_folder();
-    patient_.stand_in_prefix = team::stand_in_name(patient_.servers, "");
+    patient_.stand_in_prefix = team::stand_in_prefix(patient_.servers);
   } catch (const Error& error) {
     patient_.is_team = false;
     patient_.configuration = error;

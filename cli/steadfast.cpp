@@ -12,7 +12,7 @@ namespace ymgr::cli {
 namespace {
 
 stand_in::Place place_of(const Config& config, const std::string& entity_id) {
-  return {stand_in_folder(), team::stand_in_name(team_settings(config), entity_id)};
+  return {stand_in_folder(), team::stand_in_name(team_settings(config), entity_id, config.at("context").value)};
 }
 
 stand_in::Place place_of(Wiring& wiring) {

@@ -228,8 +228,9 @@ Finding look_at_undelivered(const Patient& patient) {
     if (name.starts_with(patient.stand_in_prefix) && name.ends_with(".db"))
       if (const auto path = patient.stand_in_folder + "/" + name; stand_in::is_undelivered(path)) files.push_back(path);
   if (files.empty()) return fine("nothing waits to be delivered to the database");
-  return warning("what was done while the database was away is not in it yet: " + some_of(files),
-                 "ymgr resume --all, as whoever did it, delivers it when the database is there");
+  return warning(
+      "what was done while the database was away is not in it yet: " + some_of(files),
+      "ymgr resume --all, as whoever did it and in the same context, delivers it when the database is there");
 }
 
 Finding look_at_notices(const Patient& patient) {

@@ -13,7 +13,7 @@
 
 namespace ymgr::stand_in {
 
-/// One for each team and person on a host.
+/// One for each team, person and context on a host.
 struct Place {
   std::string folder;  // 0700, ours; made when it is needed
   std::string name;    // see team::stand_in_name

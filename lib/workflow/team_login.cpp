@@ -117,8 +117,13 @@ std::string profile_id(const Settings& settings) {
                   settings.prefix});
 }
 
-std::string stand_in_name(const Settings& settings, std::string_view entity_id) {
-  return team_id({settings.vault_namespace, settings.database_name, settings.prefix}) + "." + std::string(entity_id);
+std::string stand_in_prefix(const Settings& settings) {
+  return team_id({settings.vault_namespace, settings.database_name, settings.prefix}) + ".";
+}
+
+std::string stand_in_name(const Settings& settings, std::string_view entity_id, std::string_view context) {
+  const std::string name = stand_in_prefix(settings) + std::string(entity_id);
+  return context.empty() ? name : name + "." + hex(sha256(context)).substr(0, 8);
 }
 
 struct Link::State {

@@ -76,8 +76,11 @@ class Link {
 
 /// One session file for each team: of its servers' addresses.
 std::string profile_id(const Settings&);
-/// Of what this person's host does while the database is away: the same when servers get other addresses.
-std::string stand_in_name(const Settings&, std::string_view entity_id);
+/// Of what this person's host does while the database is away: the same when servers get other addresses. `context` of the configuration,
+/// if any: a copy of a team's servers has all that the team has, and whoever works with both names them.
+std::string stand_in_name(const Settings&, std::string_view entity_id, std::string_view context);
+/// What the names of all persons and contexts begin with.
+std::string stand_in_prefix(const Settings&);
 
 /// Opens a session, in place of the one of `place`. @throws Error as Link::for_one_command and Link::session
 std::unique_ptr<Link> login(const Settings&, const SessionPlace&, const Reach&, const LoginRequest&, Notices&);

@@ -296,6 +296,25 @@ def test_addresses_change_and_what_waits_arrives(team, host):
     assert state_of(team, new) == "active"
 
 
+def test_a_copy_of_the_team_gets_nothing_of_what_waits_for_it(team, host):
+    config = json.loads((host.box.work / "host.yaml").read_text())
+    contexts = {"contexts": {name: config for name in ("production", "staging/2")}}
+    env = {**host.env, "YMGR_CONFIG": str(host.box.file("contexts.yaml", json.dumps(contexts)))}
+    production, staging = (Ymgr(FAILPOINT, host.box, {**env, "YMGR_CONTEXT": name}) for name in contexts["contexts"])
+    issued(host, "copied")
+    production("renew", "--due")
+    host.away = True
+    assert staging.json(*NOW, *only("copied"), exit=8)["code"] == "database-unreachable"  # nothing was noted of it
+    production(*NOW, *only("copied"))
+    host.away = False
+    assert "delivered" not in staging("renew", "--due").stderr
+    (told,) = staging.json("doctor", "--check", "undelivered", exit=None)["checks"]
+    assert told["state"] == "warning" and "same context" in told["hint"]
+    assert "is delivered" in production("renew", "--due").stderr
+    for file in host.state.glob("*.*.*.db"):
+        file.unlink()
+
+
 def test_of_two_successors_the_newest_stays(team, host, renewer):
     renewer("issue", "shared.corp.test")
     renewer("renew", "--due")
