@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -208,6 +209,24 @@ team::PublicSettings checked(const team::PublicSettings& published) {
   return good;
 }
 
+/// A login for one command alone: it ends with it, whatever became of the command.
+class LoginOnce {
+ public:
+  explicit LoginOnce(vault::Client& client) : client_(client) {}
+  LoginOnce(const LoginOnce&) = delete;
+  LoginOnce& operator=(const LoginOnce&) = delete;
+  ~LoginOnce() {
+    try {
+      vault::revoke_self(client_);
+    } catch (const std::exception&) {
+      // It ends by its time; the command is done.
+    }
+  }
+
+ private:
+  vault::Client& client_;
+};
+
 }  // namespace
 
 sql::PostgresSettings database_login(Invocation& call, const team::Settings& settings) {
@@ -228,8 +247,8 @@ Result join_team(Invocation& call) {
   if (call.has("--ca-file")) known.vault_ca_file = known.database_ca_file = absolute_path(call.text("--ca-file"));
   vault::Client client = team::open_vault(known, team_reach(config));
   log_in(call, client);
+  const auto ends = call.has("--user") ? std::make_unique<LoginOnce>(client) : nullptr;
   const auto settings = checked(team::read_published(known, client));
-  if (call.has("--user")) vault::revoke_self(client);
   Result result;
   result.json = Json::object({{"settings_file", file}});
   result.text = "would write " + file + "\n";

@@ -14,12 +14,24 @@ using vault::Path;
 
 /// "read, update on yubikeys/data/+/pin; parameters: …"
 struct VaultRight {
+  std::string policy;
   std::vector<std::string> capabilities;
-  std::string path;
+  std::string planned, path;  // as the policy has it; one that it stands for
+  bool is_limited = false;    // by parameters, which the policy's text alone has
+
+  std::string granted_by(const std::string& capability) const {
+    return is_limited ? "bao policy write " + policy + " policies/" + policy + ".hcl"
+                      : vault::policy_line(planned, capability);
+  }
 };
-VaultRight read_right(const std::string& what) {
-  const auto on = what.find(" on ");
-  VaultRight right{split(what.substr(0, on), ','), what.substr(on + 4, what.find(';') - on - 4)};
+VaultRight read_right(const Privilege& privilege) {
+  const std::string& what = privilege.what;
+  const auto on = what.find(" on "), limits = what.find(';');
+  VaultRight right{privilege.who,
+                   split(what.substr(0, on), ','),
+                   what.substr(on + 4, limits - on - 4),
+                   {},
+                   limits != std::string::npos};
   for (auto& capability : right.capabilities) capability = trim(capability);
   return right;
 }
@@ -37,8 +49,8 @@ std::vector<VaultRight> rights_of(const std::vector<Privilege>& privileges, cons
   std::vector<VaultRight> rights;
   for (const Privilege& privilege : privileges) {
     if (std::ranges::find(token.policies, privilege.who) == token.policies.end()) continue;
-    VaultRight right = read_right(privilege.what);
-    right.path = example_of(right.path, token.entity_id);
+    VaultRight right = read_right(privilege);
+    right.path = example_of(right.planned, token.entity_id);
     if (!right.path.empty()) rights.push_back(std::move(right));
   }
   return rights;
@@ -58,7 +70,7 @@ void check_rights(Client& client, const std::vector<VaultRight>& rights, std::ve
     const auto granted = answer.data().texts_or_empty(right.path);
     for (const auto& capability : right.capabilities)
       if (!is_granted(granted, capability))
-        missing.push_back({"vault", capability + " on " + right.path, vault::policy_line(right.path, capability)});
+        missing.push_back({"vault", capability + " on " + right.planned, right.granted_by(capability)});
   }
 }
 

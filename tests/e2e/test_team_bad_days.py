@@ -140,33 +140,6 @@ def test_a_sealed_server_says_so_and_the_work_goes_on(team):
     assert count(team, "certificates WHERE name = 'sealed.corp.test' AND status = 'active'") == 1
 
 
-# Whose policy loses which path, and what then fails.
-DENIALS = [
-    ("operator", "transit/keys/+", ["issue", "d1.corp.test"], "transit/keys/"),
-    ("operator", "transit/keys/+/csr", ["issue", "d2.corp.test"], "transit/keys/"),
-    ("operator", "pki/sign/ymgr-tls-server-ec", ["issue", "d3.corp.test"], "pki/sign/ymgr-tls-server-ec"),
-    ("operator", "pki/revoke", ["revoke", "denied.corp.test", "--reason", "superseded", "--yes"], "pki/revoke"),
-    ("operator", "database/creds/u-{{identity.entity.id}}", ["whoami"], "database/creds/u-"),
-]
-
-
-@pytest.mark.parametrize("role, path, words, told", DENIALS, ids=[case[1] for case in DENIALS])
-def test_a_denial_names_path_capability_and_line(team, role, path, words, told):
-    oscar = through(team, "oscar", team.bao.address)
-    if "revoke" in words:
-        oscar.json("issue", "denied.corp.test")
-    policy = team.bao.api("GET", f"sys/policies/acl/ymgr-{role}")["data"]["policy"]
-    without = re.sub(r'path "' + re.escape(path) + r'" \{\n(.*\n)*?\}\n', "", policy)
-    assert without != policy
-    team.bao.api("POST", f"sys/policies/acl/ymgr-{role}", {"policy": without})
-    try:
-        refused = oscar.json(*words, exit=4)
-    finally:
-        team.bao.api("POST", f"sys/policies/acl/ymgr-{role}", {"policy": policy})
-    assert refused["code"] == "vault-denied" and told in refused["error"], refused
-    assert re.search(r'path "' + re.escape(told) + r'[^"]*" \{ capabilities = \["\w+"\] \}', refused["suggestion"]), refused
-
-
 def database_role(team, name):
     return f"database/roles/u-{team.member(name).entity}"
 
