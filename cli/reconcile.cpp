@@ -1,5 +1,6 @@
 #include "workflow/reconcile.hpp"
 
+#include "base/text.hpp"
 #include "cli/invocation.hpp"
 #include "cli/output/table.hpp"
 #include "cli/steadfast.hpp"
@@ -77,8 +78,8 @@ std::string text_of(const ReconcileAnswer& answer) {
            " installed here\n";
   std::string text;
   for (const auto& finding : answer.findings) {
-    text += finding.action + ": " + finding.subject + ": " + finding.message + "\n";
-    if (!finding.hint.empty()) text += "  " + finding.hint + "\n";
+    text += finding.action + ": " + printable(finding.subject) + ": " + printable(finding.message) + "\n";
+    if (!finding.hint.empty()) text += "  " + printable(finding.hint) + "\n";
   }
   return text;
 }

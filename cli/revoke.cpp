@@ -40,6 +40,7 @@ constexpr Field fields[] = {
     {"items.error", "?string", "why it failed"},
     {"items.code", "?string", "code of the failure"},
     {"items.suggestion", "?string", "what to do"},
+    {"items.retryable", "?boolean", "it may work later"},
     {"items.state", "?string", "how far it came"},
     {"crl_confirmed", "?boolean", "the new CRL was read back and says so"},
     {"ocsp_confirmed", "?boolean", "so says Vault's OCSP responder; null: a profile's, or it is off"},

@@ -39,6 +39,7 @@ constexpr Field fields[] = {
     {"items.error", "?string", "why it failed"},
     {"items.code", "?string", "code of the failure"},
     {"items.suggestion", "?string", "what to do"},
+    {"items.retryable", "?boolean", "it may work later"},
     {"items.state", "?string", "how far it came"},
     {"operations", "array of object", "what the user had begun and not ended"},
     {"operations.request_id", "string", "id of the operation"},
@@ -118,14 +119,14 @@ Json devices_json(sql::Connection& db, const std::string& name) {
   return list;
 }
 
-/// Revocations stay: what was found wrong is finished by whoever resumes it.
+/// Revocations stay: what was found wrong is finished by whoever resumes it. What does not end keeps no certificate from being revoked.
 Json end_operation(Workbench& bench, const StoredOperation& op, const RevokeOptions& wish) {
   Json who = Json::object({{"request_id", op.request_id}, {"kind", op.kind}, {"target", op.target}});
   const bool stays = op.kind == "revoke";
   try {
     if (!stays && !wish.dry_run) operations::abandon(bench, op.request_id, wish.note);
   } catch (const Error& error) {
-    if (error.code() != Code::operation_running) throw;
+    if (error.code() == Code::interrupted) throw;
     return failed_item(std::move(who), error);
   }
   return who.set("success", true).set("result", stays ? "left" : wish.dry_run ? "planned" : "abandoned");
@@ -147,13 +148,13 @@ std::string text_of(const Json& answer, bool planned) {
   const std::string name = answer.at("user").text();
   std::string text = name + (planned ? " could log in no more\n" : " can log in no more\n");
   for (const Json& item : answer.at("items").items())
-    text += "  " + item.text_or("result", "failed") + ": " + item.at("name").text() + ", " +
-            item.at("serial_number").text() + "\n";
+    text += "  " + item.text_or("result", "failed") + ": " + printable(item.at("name").text()) + ", " +
+            printable(item.at("serial_number").text()) + "\n";
   for (const Json& op : answer.at("operations").items())
-    text += "  " + op.text_or("result", "goes on") + ": " + op.at("kind").text() + " of " + op.at("target").text() +
-            ", " + op.at("request_id").text() + "\n";
+    text += "  " + op.text_or("result", "goes on") + ": " + op.at("kind").text() + " of " +
+            printable(op.at("target").text()) + ", " + op.at("request_id").text() + "\n";
   for (const Json& kept : answer.at("kept").items())
-    text += "  kept: " + kept.at("name").text() + " (" + kept.at("profile").text() + ")\n";
+    text += "  kept: " + printable(kept.at("name").text()) + " (" + kept.at("profile").text() + ")\n";
   for (const Json& device : answer.at("devices").items())
     text += "to give back: YubiKey " + device.at("serial").text() + " (" + device.at("status").text() + "); then " +
             device.at("next").text() + "\n";

@@ -55,8 +55,16 @@ bool is_ours(const std::vector<CaInfo>& cas, const Certificate& certificate) {
   });
 }
 
+Certificate read_certificate(const CertificateRow& row) {
+  try {
+    return parse_certificate(row.pem);
+  } catch (const Error& error) {  // whatever stands there, it is the row that is wrong
+    refuse(row, error.what());
+  }
+}
+
 Certificate signed_one(Workbench& bench, const CertificateRow& row) {
-  auto certificate = parse_certificate(row.pem);
+  auto certificate = read_certificate(row);
   if (!is_ours(list_cas(bench.db), certificate)) refuse(row, "no CA of ours signed its certificate");
   if (const auto what = difference(row, certificate); !what.empty())
     refuse(row, "another " + what + " than its certificate's");
@@ -67,6 +75,16 @@ Certificate signed_one(Workbench& bench, const CertificateRow& row) {
 
 void require_signed(Workbench& bench, const CertificateRow& row) {
   if (!is_believed(bench)) signed_one(bench, row);
+}
+
+std::optional<Error> against_signed(Workbench& bench, const CertificateRow& row) {
+  try {
+    require_signed(bench, row);
+    return std::nullopt;
+  } catch (const Error& error) {
+    if (error.code() != Code::certificate_state) throw;
+    return error;
+  }
 }
 
 void require_genuine(Workbench& bench, const CertificateRow& row) {

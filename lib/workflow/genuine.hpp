@@ -8,6 +8,8 @@ namespace ymgr {
 /// That the certificate of a row is one that a CA of ours signed, and that serial number, end and key of the row are its own. Rows of an
 /// embedded profile are believed: who writes them can do everything.  @throws Error certificate-state: it is not
 void require_signed(Workbench&, const CertificateRow&);
+/// What require_signed says of it; nullopt: it is signed.
+std::optional<Error> against_signed(Workbench&, const CertificateRow&);
 /// Also what a renewal takes from the row: names, usages of the profile, the request of somebody else's key.
 void require_genuine(Workbench&, const CertificateRow&);
 

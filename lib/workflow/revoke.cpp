@@ -205,13 +205,12 @@ void run_and_finish(Workbench& bench, const std::string& request_id, const std::
   tell_items(items, answer);
 }
 
-void require_free_keys(sql::Connection& db, const std::vector<RevokeItem>& items, const RevokeOptions& options,
-                       Time at) {
+void require_free_keys(Workbench& bench, const std::vector<RevokeItem>& items, const RevokeOptions& options, Time at) {
   if (!options.destroy_key || options.reason == Reason::key_compromise) return;
   std::set<std::string> ids;
   for (const auto& item : items) ids.insert(item.cert_id);
   for (const auto& item : items)
-    if (const auto other = key_user(db, item.public_key_sha256, ids, at))
+    if (const auto other = key_user(bench, item.public_key_sha256, ids, at))
       throw Error(Code::key_in_use,
                   "the key of " + item.cert_id + " is also used by " + other->cert_id + " (" + other->name + ")",
                   "revoke or renew that one first, or leave out --destroy-key");
@@ -239,23 +238,17 @@ audit::Event requested(const RevokeItem& item, const RevokeOptions& options) {
                         {"note", options.note}})};
 }
 
-/// And every other unexpired certificate of the same keys.
-std::vector<CertificateRow> with_same_keys(Workbench& bench, std::vector<CertificateRow> targets, Time at) {
-  std::set<std::string> seen, keys;
-  for (const auto& row : targets) {
-    seen.insert(row.cert_id);
-    keys.insert(row.public_key_sha256);
-  }
-  for (const auto& key : keys)
-    for (const auto& other : inventory::by_public_key(bench.db, key))
-      if (other.expires_at > at && seen.insert(other.cert_id).second) targets.push_back(other);
-  return targets;
-}
+/// A row that is not genuine. It fails by itself, else whoever writes one keeps others from being revoked.
+struct Refused {
+  CertificateRow row;
+  Error why;
+};
 
 struct Plan {
   NewOperation op;
   std::vector<RevokeItem> items;        // what is left to do
-  std::vector<CertificateRow> settled;  // the rest
+  std::vector<CertificateRow> settled;  // nothing is left to do
+  std::vector<Refused> refused;
   std::optional<operations::Earlier> earlier;
 };
 
@@ -269,7 +262,10 @@ Plan make_plan(Workbench& bench, const RevokeTargets& targets, const RevokeOptio
     bench.session.require_touch(target.owner, "the certificate of " + target.name);
     const auto row = inventory::by_id(bench.db, target.cert_id);
     if (!row) throw Error(Code::certificate_not_found, "no certificate " + target.cert_id, "ymgr cert list");
-    require_signed(bench, *row);
+    if (auto why = against_signed(bench, *row)) {
+      plan.refused.push_back({*row, std::move(*why)});
+      continue;
+    }
     if (is_settled(gone, *row, options)) {
       plan.settled.push_back(*row);
       continue;
@@ -305,14 +301,36 @@ std::optional<operations::Earlier> find_half_done(Workbench& bench, const Plan& 
   return std::nullopt;
 }
 
+void tell_refused(const Plan& plan, RevokeAnswer& answer) {
+  for (const auto& [row, why] : plan.refused) {
+    answer.items.push_back(
+        failed_item(Json::object({{"cert_id", row.cert_id}, {"name", row.name}, {"serial_number", row.serial}}), why));
+    answer.exits.push_back(exit_status(why.kind()));
+  }
+  answer.exit = batch_exit(answer.exits);
+}
+
+/// What was asked for besides the operation's items.
+void tell_others(const Plan& plan, const RevokeOptions& options, RevokeAnswer& answer) {
+  const Time at = now();
+  for (const auto& row : plan.settled) {
+    answer.items.push_back(settled_json(row, options, at));
+    answer.exits.push_back(0);
+  }
+  tell_refused(plan, answer);
+}
+
 RevokeAnswer planned(Workbench& bench, const RevokeTargets& targets, const RevokeOptions& options) {
   RevokeAnswer answer;
   const auto plan = make_plan(bench, targets, options, look_for_keys(bench, targets.rows, options));
   const Time at = now();
-  require_free_keys(bench.db, plan.items, options, at);
-  for (const auto& row : plan.settled) answer.items.push_back(settled_json(row, options, at));
-  for (const auto& item : plan.items) answer.items.push_back(answer_item(item, Told::planned, at));
-  answer.exits.assign(answer.items.size(), 0);
+  require_free_keys(bench, plan.items, options, at);
+  tell_others(plan, options, answer);
+  for (const auto& item : plan.items) {
+    answer.items.push_back(answer_item(item, Told::planned, at));
+    answer.exits.push_back(0);
+  }
+  answer.exit = batch_exit(answer.exits);
   answer.state = "planned";
   return answer;
 }
@@ -363,12 +381,6 @@ bool ends_here(const RevokeAnswer& answer, const RevokeOptions& options) {
   return answer.exit != 0 || answer.resumable || !options.request_id.empty();
 }
 
-Json asked_json(const std::set<std::string>& ids, const Selection& selection) {
-  Json certificates = Json::array();
-  for (const auto& id : ids) certificates.push(id);
-  return Json::object({{"certificates", certificates}, {"selection", Json::texts(texts_of(selection))}});
-}
-
 /// Those on hold. Of the others a CRL must still have the hold that an earlier run took off.
 std::vector<CertificateRow> held_ones(Workbench& bench, const std::vector<CertificateRow>& rows) {
   std::vector<CertificateRow> held;
@@ -401,35 +413,6 @@ void take_holds_off(Workbench& bench, const std::vector<CertificateRow>& held, c
 
 }  // namespace
 
-bool stays_revoked(const CertificateRow& row, Reason reason) {
-  if (row.status != CertificateStatus::revoked) return false;
-  const bool raises = reason == Reason::key_compromise && row.revocation_reason != to_string(Reason::key_compromise);
-  const bool ends_hold =
-      row.revocation_reason == to_string(Reason::certificate_hold) && reason != Reason::certificate_hold;
-  return !raises && !ends_hold;
-}
-
-RevokeTargets revocation_targets(Workbench& bench, const std::vector<std::string>& arguments,
-                                 const Selection& selection, Reason reason) {
-  const Time at = now();
-  RevokeTargets targets;
-  std::set<std::string> seen;
-  const auto add = [&](const CertificateRow& row) {
-    if (seen.insert(row.cert_id).second) targets.rows.push_back(row);
-  };
-  for (const auto& argument : arguments) add(inventory::resolve(bench.db, argument, at));
-  targets.asked = asked_json(seen, selection);
-  if (!selection.empty()) {
-    inventory::ListQuery query;
-    query.selection = selection;
-    inventory::list(bench.db, query, at, [&](const CertificateRow& row) {
-      if (row.status != CertificateStatus::revoked && row.expires_at > at) add(row);
-    });
-  }
-  if (reason == Reason::key_compromise) targets.rows = with_same_keys(bench, std::move(targets.rows), at);
-  return targets;
-}
-
 void check_options(const RevokeOptions& options) {
   if (options.invalidity_date && *options.invalidity_date > now())
     throw Error(Code::time_invalid, "the invalidity date lies in the future",
@@ -448,18 +431,21 @@ RevokeAnswer revoke(Workbench& bench, const RevokeTargets& targets, const Revoke
     plan = make_plan(bench, targets, options, gone);
     plan.earlier = find_half_done(bench, plan);
     if (plan.earlier || plan.items.empty()) return;
-    require_free_keys(bench.db, plan.items, options, now());
+    require_free_keys(bench, plan.items, options, now());
     operations::create(bench, plan.op);
   });
-  if (plan.earlier && plan.earlier->ended) return stored_answer(bench, plan.earlier->request_id);
+  if (plan.earlier && plan.earlier->ended) {
+    auto answer = stored_answer(bench, plan.earlier->request_id);
+    tell_refused(plan, answer);
+    return answer;
+  }
   if (plan.earlier) {
     auto answer = resume_revoke(bench, plan.earlier->request_id);
     if (!ends_here(answer, options)) join(answer, revoke(bench, targets, options));
     return answer;
   }
   RevokeAnswer answer;
-  for (const auto& row : plan.settled) answer.items.push_back(settled_json(row, options, now()));
-  answer.exits.assign(answer.items.size(), 0);
+  tell_others(plan, options, answer);
   if (plan.items.empty()) {
     publish_revocations(bench, plan.op.request_id, entries_of(plan.settled), answer);
     answer.state = "done";

@@ -2,6 +2,7 @@
 
 #include "base/files.hpp"
 #include "workflow/card_key.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/installation.hpp"
 
 namespace ymgr {
@@ -213,10 +214,12 @@ RevokeItem item_from(const StoredItem& stored) {
   return item;
 }
 
-std::optional<CertificateRow> key_user(sql::Connection& db, std::string_view public_key_sha256,
+std::optional<CertificateRow> key_user(Workbench& bench, std::string_view public_key_sha256,
                                        const std::set<std::string>& but, Time at) {
-  for (auto& row : inventory::by_public_key(db, public_key_sha256))
-    if (row.status == CertificateStatus::active && row.expires_at > at && !but.contains(row.cert_id)) return row;
+  for (auto& row : inventory::by_public_key(bench.db, public_key_sha256)) {
+    const bool uses = row.status == CertificateStatus::active && row.expires_at > at && !but.contains(row.cert_id);
+    if (uses && !against_signed(bench, row)) return row;
+  }
   return std::nullopt;
 }
 
@@ -227,7 +230,7 @@ void look_at_keys(Workbench& bench, std::vector<RevokeItem>& items) {
   for (auto& item : items) {
     if (!item.destroy_key || item.status != Item::Status::open) continue;
     if (item.reason != Reason::key_compromise)
-      if (const auto user = key_user(bench.db, item.public_key_sha256, ids, at)) item.key_user = user->cert_id;
+      if (const auto user = key_user(bench, item.public_key_sha256, ids, at)) item.key_user = user->cert_id;
     item.has_newest_key = !item.installation.empty() && is_newest_key(bench, item);
   }
 }

@@ -51,9 +51,12 @@ bool is_on_card(const RevokeItem&);
 /// With the error of an item that failed or was given up.
 RevokeItem item_from(const StoredItem&);
 
-/// The first active certificate with that key that `but` does not name.
-std::optional<CertificateRow> key_user(sql::Connection&, std::string_view public_key_sha256,
-                                       const std::set<std::string>& but, Time at);
+/// And every other unexpired certificate of the same keys. Rows that only claim a key count for nothing.
+std::vector<CertificateRow> with_same_keys(Workbench&, std::vector<CertificateRow> targets, Time at);
+
+/// The first active certificate with that key that `but` does not name. A row that only claims the key is none.
+std::optional<CertificateRow> key_user(Workbench&, std::string_view public_key_sha256, const std::set<std::string>& but,
+                                       Time at);
 /// What the steps may not ask the database about: which keys are still needed, which are the newest of their installation.
 void look_at_keys(Workbench&, std::vector<RevokeItem>&);
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from team import Team
+from team import Team, forge_operation
 
 FAR = int(time.time() + 30 * 86400) * 1_000_000
 
@@ -139,13 +139,7 @@ def begun(team):
 
     def begin(member, target, inputs="{}", data="{}", kind="issue"):
         ids.append(f"req-20260101000000-{len(ids) + 1:012d}")
-        done(
-            member,
-            "INSERT INTO ymgr.operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, created_at, updated_at)"
-            f" VALUES ('{ids[-1]}', '{kind}', '{target}', 'open', '{inputs}', '', '{member.name}', 1, 0, 0);"
-            "INSERT INTO ymgr.operation_items (request_id, position, kind, target, status, state, data, updated_at)"
-            f" VALUES ('{ids[-1]}', 0, '{kind}', '{target}', 'open', 'planned', '{data}', 0)",
-        )
+        forge_operation(member, ids[-1], target, kind, inputs, data)
         return ids[-1]
 
     yield begin

@@ -200,3 +200,31 @@ class Team:
             **(env or {}),
         }
         return run(["bash", self.folder / "plan" / name, *words], env=env)
+
+
+def literal(value):
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+def insert(member, table, **columns):
+    """As a modified client writes it."""
+    values = ", ".join(map(literal, columns.values()))
+    worked, output = member.sql(f"INSERT INTO ymgr.{table} ({', '.join(columns)}) VALUES ({values})")
+    assert worked, output
+
+
+def forge_certificate(member, cert_id, name, **columns):
+    """A row of the member's own that no CA signed."""
+    row = {"cert_id": cert_id, "name": name, "subject": f"CN={name}", "sans": json.dumps([f"dns:{name}"]), "serial_number": cert_id}
+    row |= {"issuer": "CN=nobody", "ca_name": "nobody", "key_reference": "external", "key_algorithm": "ec-p256", "labels": "{}"}
+    row |= {"public_key_sha256": "00", "key_created_at": 0, "profile": "tls-client", "owner": member.name, "policy_version": "v1"}
+    row |= {"status": "active", "issued_at": 0, "not_before": 0, "expires_at": 4_000_000_000_000_000, "renew_at": 4_000_000_000_000_000}
+    row |= {"fingerprint": "00", "pem": "nothing", "request_id": "", "issued_by": member.name}
+    insert(member, "certificates", **(row | columns))
+
+
+def forge_operation(member, request_id, target, kind="issue", inputs="{}", data="{}", status="open", state="planned"):
+    """An operation of the member's own, with one item."""
+    row = {"request_id": request_id, "kind": kind, "target": target, "updated_at": 0}
+    insert(member, "operations", **row, state=status, inputs=inputs, inputs_sha256="", actor=member.name, item_count=1, created_at=0)
+    insert(member, "operation_items", **row, position=0, status=status, state=state, data=data)
