@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/key_names.hpp"
 
 namespace ymgr {
@@ -85,6 +86,7 @@ std::optional<Error> PlanJudge::against_form(const CertificateItem& item) const 
     return forged(item, common, common_name_of(item.name), "its common name is " + printable(common));
   if (op_.kind == "issue" && bench_.policy.profile(item.profile).name_is_san && !has_name(item))
     return forged(item, item.name, "a SAN", "that name is not among its SANs");
+  if (!item.renew_before.empty()) parse_renew_before(item.renew_before);
   if (!names_own_key(item))
     return forged(item, item.key_reference + item.key_name, "a key of its own",
                   "its key would be " + printable(item.key_reference.empty() ? item.key_name : item.key_reference));
@@ -107,15 +109,26 @@ std::optional<Error> PlanJudge::against_replacing(CertificateItem& item) const {
   if (!renews && requester_ && requester_->role == Role::user && row->owner != op_.actor)
     return differs("which is " + printable(row->owner) + "'s");
   if (!renews) return std::nullopt;
+  require_genuine(bench_, *row);
   if (row->owner != item.owner) return differs("which is " + printable(row->owner) + "'s");
   if (row->profile != item.profile) return differs("which has the profile " + printable(row->profile));
   if (as_journaled(row->sans) != item.plan.names.sans) return differs("which has other names");
   if (item.key_reused && item.key_place == KeyPlace::transit && item.key_reference != row->key_reference)
     return differs("which has another key");
+  if (item.key_reused && item.key_created_at != row->key_created_at) return differs("whose key is of another age");
   return std::nullopt;
 }
 
 std::optional<Error> PlanJudge::against(CertificateItem& item) {
+  try {
+    return against_all(item);
+  } catch (const Error& error) {  // what can't be judged is not signed, and can be denied
+    if (error.retryable() || error.code() == Code::interrupted) throw;
+    return error;
+  }
+}
+
+std::optional<Error> PlanJudge::against_all(CertificateItem& item) {
   if (auto error = against_people(item)) return error;
   if (auto error = read_request(item)) return error;
   if (auto error = against_form(item)) return error;

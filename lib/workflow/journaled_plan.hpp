@@ -18,11 +18,12 @@ class PlanJudge {
   const std::optional<User>& requester() const noexcept { return requester_; }
   /// Why nobody signs for whom it is: user-disabled.
   std::optional<Error> against_people(const CertificateItem&);
-  /// What ymgr would not have planned for that request: user-disabled · policy-violation · installation-invalid · and what reading its
-  /// request throws. The policy's own rules are asked elsewhere.
+  /// What ymgr would not have planned for that request: user-disabled · policy-violation · installation-invalid · certificate-state: what it
+  /// renews is not genuine · and what reading it throws. The policy's own rules are asked elsewhere.
   std::optional<Error> against(CertificateItem&);
 
  private:
+  std::optional<Error> against_all(CertificateItem&);
   std::optional<Error> against_form(const CertificateItem&) const;
   std::optional<Error> against_replacing(CertificateItem&) const;
   std::optional<Error> forged(const CertificateItem&, std::string value, std::string limit,

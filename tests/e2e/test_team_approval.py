@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
-from team import Team, signed
+from team import Team, count, forge_certificate, forge_operation, signed
 
 DAY = 86_400_000_000
 
@@ -122,6 +122,8 @@ FORGED = {
     "a key of no use": (lambda data, team: data.update(csr=request_of("x", team.denied)), "is denied"),
     "a weak key": (lambda data, team: data.update(csr=request_of("x", rsa.generate_private_key(65537, 2048))), "Key size 2048"),
     "a longer life": (lambda data, team: later(data), "above maximum 397d"),
+    "a profile that is none": (lambda data, team: data.update(profile="nope"), "nope"),
+    "no time to renew it": (lambda data, team: data.update(renew_before="soon"), "soon"),
     "no request": (lambda data, team: data.update(csr="x"), ""),
 }
 
@@ -142,13 +144,48 @@ def test_nothing_is_signed_that_ymgr_would_not_have_planned(plans, uma, oscar, t
     forged = Forgery(plans, uma, tmp_path, name)
     change(forged.data, plans)
     forged.write()
+    before = signed(plans)
     refused = oscar.json("operation", "approve", forged.reference, "--yes", exit=None)
     assert refused["success"] is False or refused["items"][0]["success"] is False, refused
     assert why in json.dumps(refused), refused
-    assert plans.pg.sql(f"SELECT count(*) FROM ymgr.certificates WHERE request_id = '{forged.reference}'").strip() == "0"
+    assert signed(plans) == before and count(plans, f"certificates WHERE request_id = '{forged.reference}'") == 0
     assert plans.pg.sql(f"SELECT status FROM ymgr.certificates WHERE cert_id = '{plans.prod}'").strip() == "active"
     if plans.pg.sql(f"SELECT state FROM ymgr.operations WHERE request_id = '{forged.reference}'").strip() in ("open", "waiting"):
         oscar("operation", "deny", forged.reference, "--yes")
+
+
+@pytest.mark.parametrize("pem", ["nothing", "another"])
+def test_the_renewal_of_a_row_that_no_ca_signed_is_not_approved(plans, uma, oscar, tmp_path, pem):
+    name, request_id, forged = f"vault-{pem}.corp.test", f"req-forged-{pem}", f"cert-forged-{pem}"
+    model = Forgery(plans, uma, tmp_path, f"model-{pem}.corp.test")
+    oscar("operation", "deny", model.reference, "--yes")
+    data = {**model.data, "name": name, "profile": "tls-client", "renewed_from": forged, "installation": "", "host": ""}
+    data |= {"key_place": "external", "csr_given": True, "csr": request_of(name, ec.generate_private_key(ec.SECP256R1()))}
+    data["plan"] |= {"common_name": name, "sans": [f"dns:{name}"]}
+    genuine = plans.pg.sql(f"SELECT pem FROM ymgr.certificates WHERE cert_id = '{plans.prod}'")
+    forge_certificate(model.member, forged, name, pem=pem if pem == "nothing" else genuine)
+    forge_operation(model.member, request_id, name, "renew", data=json.dumps(data), status="waiting", state="csr_created")
+    before = signed(plans)
+    for how in ("--dry-run", "--yes"):
+        refused = oscar.json("operation", "approve", request_id, how, exit=None)
+        assert (refused["success"], refused["code"]) == (False, "certificate-state"), refused
+    assert signed(plans) == before and count(plans, f"certificates WHERE name = '{name}'") == 1
+    assert oscar.json("operation", "deny", request_id, "--yes")["state"] == "refused"
+
+
+def test_a_renewal_makes_no_key_younger_that_it_uses_again(team, uma, oscar, tmp_path):
+    first = Forgery(team, uma, tmp_path, "aged.corp.test")
+    oscar("operation", "approve", first.reference, "--yes")
+    uma("resume", first.asked["resume_id"])
+    renewal = uma.json("renew", "aged.corp.test", "--force")["audit_reference"]
+    data = json.loads(team.pg.sql(f"SELECT data FROM ymgr.operation_items WHERE request_id = '{renewal}'"))
+    assert data["key_reused"] is True
+    text = json.dumps({**data, "key_created_at": data["key_created_at"] + 300 * DAY})
+    worked, output = first.member.sql(f"UPDATE ymgr.operation_items SET data = '{text}' WHERE request_id = '{renewal}'")
+    assert worked, output
+    refused = oscar.json("operation", "approve", renewal, "--yes", exit=5)
+    assert "of another age" in refused["error"] and count(team, "certificates WHERE name = 'aged.corp.test'") == 1
+    oscar("operation", "deny", renewal, "--yes")
 
 
 def test_the_approver_sees_the_key_that_is_signed_and_what_it_replaces(team, uma, oscar, tmp_path):
