@@ -64,12 +64,12 @@ void abandon(Workbench& bench, const OneItem& item, const OneItem& by) {
 
 }  // namespace
 
-Settled settle_collisions(Workbench& bench, sql::Connection& stand_in) {
+Settled settle_collisions(Workbench& bench, sql::Connection& stand_in, std::string_view kinds) {
   Settled settled;
   std::map<std::pair<std::string, std::string>, OneItem> open;
   for (auto& item : items_of(bench.db, " WHERE kind IN ('renew', 'revoke') AND status IN ('open', 'waiting')"))
     open.emplace(item.identity(), std::move(item));
-  for (const auto& item : items_of(stand_in, "")) {
+  for (const auto& item : items_of(stand_in, kinds)) {
     const auto found = open.find(item.identity());
     if (found == open.end()) continue;
     const OneItem& theirs = found->second;

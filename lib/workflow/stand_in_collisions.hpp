@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,8 @@ struct Settled {
 };
 /// Of each identity one item may be open. What the stand-in did ends what the database has still before it, unless a living process works
 /// on that; what is merely planned in the stand-in, too, gives way. In the caller's transaction.
+/// @param kinds  condition on what of the stand-in arrives
 /// @return what of the stand-in is to come as abandoned, and what the audit trail is to say
-Settled settle_collisions(Workbench&, sql::Connection& stand_in);
+Settled settle_collisions(Workbench&, sql::Connection& stand_in, std::string_view kinds);
 
 }  // namespace ymgr::stand_in

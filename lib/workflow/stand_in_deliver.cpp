@@ -286,9 +286,10 @@ bool is_delivered(Workbench& bench, const Source& from) {
 
 Delivery write(Workbench& bench, const Source& from) {
   Delivery done;
-  auto settled = settle_collisions(bench, from.db);
   const bool revokes = may_revoke(bench.db);
-  insert_operations(bench, from, settled, revokes ? "" : " WHERE kind <> 'revoke'");
+  const std::string_view kinds = revokes ? "" : " WHERE kind <> 'revoke'";
+  auto settled = settle_collisions(bench, from.db, kinds);
+  insert_operations(bench, from, settled, kinds);
   if (revokes) deny_keys(bench, from);
   const auto unwanted = unwanted_ones(bench, from);
   insert_certificates(bench, from, revokes ? std::vector<Unwanted>() : unwanted, revokes);

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 from harness import FAILPOINT, RELEASE, Box, Ymgr, openssl
-from team import Team, count
+from team import Team, count, forge_operation
 from vault_proxy import VaultProxy
 
 NOW = ["renew", "--due", "--renew-before", "89d23h59m58s", "--force"]
@@ -267,15 +267,21 @@ def renewer(team, host):
 def test_a_renewer_who_may_not_revoke_delivers_the_rest(team, host, renewer):
     renewer("issue", "tried.corp.test", "--out", renewer.box.work / "tried")
     renewer("issue", "ended.corp.test", "--out", renewer.box.work / "ended")
+    doubted = renewer.json("issue", "doubted.corp.test")["cert_id"]
     renewer("renew", "--due")
     host.away = True
     renewer(*NOW, *only("tried"))
     renewer(*NOW, *only("ended"))
-    renewer("revoke", "tried.corp.test", "--yes", exit=None)
+    for name in ("tried", "doubted"):
+        renewer("revoke", f"{name}.corp.test", "--yes", exit=None)
+    forge_operation(team.member("operator"), "req-colleague", doubted, "revoke")
     host.away = False
     team.person_box("ada")("revoke", "ended.corp.test", "--reason", "keyCompromise", "--yes")
     back = renewer("renew", "--due", exit=None)
     assert back.exit != 0 and "reconcile --revoke-orphans" in back.stderr and not list(renewer.state.glob("*.db-wal"))
+    assert count(team, "audit_events WHERE event = 'revoke.abandoned' AND request_id = 'req-colleague'") == 0
+    assert count(team, "operations WHERE request_id = 'req-colleague' AND state = 'open'") == 1
+    host("operation", "abandon", "req-colleague", "--yes")
     renewer("renew", "--due")
     assert count(team, "certificates WHERE name = 'tried.corp.test' AND status = 'active'") == 1
     assert count(team, "certificates WHERE name = 'ended.corp.test' AND status = 'active'") == 0
