@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "audit/audit.hpp"
+#include "base/ids.hpp"
 #include "base/text.hpp"
 #include "secrets/device_secrets.hpp"
 #include "workflow/device_item.hpp"
@@ -52,6 +54,17 @@ void give_up_pin(Workbench& bench, const std::string& serial, const Secret& pin)
   bench.ask_pin = [ask = std::move(bench.ask_pin), serial](const std::string& wanted) {
     return wanted == serial ? std::nullopt : ask(wanted);
   };
+}
+
+void note_refused_pin(Workbench& bench, const std::string& request_id, const std::string& serial) {
+  bench.db.transaction(sql::Access::write, [&] {
+    audit::append(bench.db, bench.session.identity().user, {{request_id, "device.pin_refused", serial, Json::object()}},
+                  bench.head_signer);
+  });
+}
+
+bool is_refusal_of_pin(const Error& error) noexcept {
+  return error.code() == Code::wrong_pin || error.code() == Code::pin_blocked;
 }
 
 }  // namespace
@@ -213,7 +226,7 @@ void use_pin(Workbench& bench, const std::string& serial, const Secret& pin, con
   try {
     use();
   } catch (const Error& error) {
-    if (error.code() == Code::wrong_pin || error.code() == Code::pin_blocked) give_up_pin(bench, serial, pin);
+    if (is_refusal_of_pin(error)) give_up_pin(bench, serial, pin);
     if (error.code() != Code::pin_blocked) throw;
     throw Error(error.code(), error.what(), unblock_hint(bench.agent(), serial), error.details());
   }
@@ -225,7 +238,15 @@ void require_pin(Workbench& bench, const CardPlace& place) {
   const auto& serial = place.serial;
   const auto at_least = kept_pin(bench, serial) ? std::optional(tries_for_kept) : std::nullopt;
   const Secret pin = need_pin(bench, serial);
-  use_pin(bench, serial, pin, [&] { bench.agent().verify_pin(serial, pin, at_least); });
+  // No operation has begun yet: what a team's Vault is told of a kept PIN that fails has a request of its own.
+  const std::string id = new_id("req", now());
+  if (at_least) bench.begins(id);
+  try {
+    use_pin(bench, serial, pin, [&] { bench.agent().verify_pin(serial, pin, at_least); });
+  } catch (const Error& error) {
+    if (at_least && is_refusal_of_pin(error)) note_refused_pin(bench, id, serial);
+    throw;
+  }
 }
 
 std::string check_attestation(Workbench& bench, const CardPlace& place, const agent::SlotCsr& made) {

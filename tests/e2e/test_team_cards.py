@@ -71,7 +71,7 @@ def counter(team):
 def unexplained(team, counter):
     """What reconciliation finds, beside OpenBao's own log."""
     answer = counter.ada("reconcile", "--vault-audit", team.bao.folder / "audit.log", exit=None)
-    assert answer["checked"]["vault_requests"] > 10
+    assert answer["checked"]["vault_requests"] > 0
     return [(item["kind"], item["subject"], item["message"]) for item in answer["items"]]
 
 
@@ -153,7 +153,7 @@ def test_certificates_of_a_yubikey_go_with_its_fate(team, counter):
     assert oscar("reconcile", "--device", "1001")["items"] == [] and unexplained(team, counter) == []
 
 
-@pytest.mark.parametrize("number", [8, 30, 52, 74])
+@pytest.mark.parametrize("number", [8, 40, 74])
 def test_an_enrollment_that_was_killed_is_finished_by_the_same_command(team, counter, number):
     counter.oscar("device", "reset", "1001", "--confirm", "1001")
     assert counter.oscar.killed(number, "enroll", "--device", "1001", "--owner", "uma") == -9
@@ -162,13 +162,24 @@ def test_an_enrollment_that_was_killed_is_finished_by_the_same_command(team, cou
     assert owned(team, "uma") == ["1001"] and [may_read(team, "uma", what) for what in ("pin", "secrets")] == [200, 403]
 
 
-@pytest.mark.parametrize("number", [4, 8, 12, 16])
+@pytest.mark.parametrize("number", [4, 10, 16])
 def test_a_pin_of_her_own_choice_is_set_although_the_first_try_was_killed(team, counter, number):
     enrolled_once(counter.oscar)
     words = ["set-pin", "--device", "1001", "--pin-file", counter.box.secret("next", f"27{number:04}")]
     assert counter.uma.killed(number, *words) == -9
     assert counter.uma(*words)["result"] == "changed" and reveal(counter.oscar, "pin") == f"27{number:04}"
     kept_pin_opens(counter.oscar)
+
+
+def test_a_kept_pin_that_fails_is_noted_in_the_name_of_a_request(team, counter):
+    ada, oscar = counter.ada, counter.oscar
+    enrolled_once(oscar)
+    with counter.keys[0].connect() as card:
+        assert card.select().send(apdu("00240080", padded(reveal(oscar, "pin")) + padded("27182818")))[1] == "9000"
+    assert ada("issue", "uma", "--device", "1001", "--slot", "9a", "--owner", "uma", "--another", exit=7)["code"] == "wrong-pin"
+    assert oscar("device", "show", "1001")["secrets"]["pin_stale"] is True
+    assert unexplained(team, counter) == []
+    assert oscar("device", "unblock", "1001")["result"] == "unblocked"
 
 
 def test_a_pin_that_was_written_past_ymgr_is_found(team, counter):
