@@ -21,7 +21,10 @@ stop_all() {
 # start_agent NAME: the agent beside that person's YubiKey.
 start_agent() {
   printf '%s$ ymgr agent start\n' "$1"
-  agents="$agents $(as "$1" ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')"
+  local pid
+  pid=$(as "$1" ymgr agent start --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+  [ -n "$pid" ] || fail "the agent of $1 does not start"
+  agents="$agents $pid"
   as "$1" ymgr login --user "$1" --password-file "$work/$1.password" >/dev/null
 }
 stop_agents() {

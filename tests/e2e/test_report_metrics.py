@@ -156,6 +156,8 @@ def test_alerts_fire_when_they_should(box):
         'ymgr_renewal_last_success_timestamp_seconds{host="web1"}': "0+600",
         'ymgr_ca_not_after_timestamp_seconds{kind="issuing",status="active"}': 1000 * DAY,
         'ymgr_crl_next_update_timestamp_seconds{kind="issuing"}': 20 * DAY,
+        'ymgr_crl_next_update_timestamp_seconds{kind="root"}': 90 * DAY,
+        "ymgr_notices_owed": 0,
         "ymgr_certificates_offending": 0,
         "ymgr_hooks_pending": 0,
     }
@@ -170,6 +172,8 @@ def test_alerts_fire_when_they_should(box):
         'ymgr_ca_not_after_timestamp_seconds{kind="issuing",status="active"}': 80 * DAY,
         'ymgr_ca_not_after_timestamp_seconds{kind="issuing",status="retired"}': 80 * DAY,
         'ymgr_crl_next_update_timestamp_seconds{kind="issuing"}': 4 * DAY,
+        'ymgr_crl_next_update_timestamp_seconds{kind="root"}': 20 * DAY,
+        "ymgr_notices_owed": 2,
         "ymgr_certificates_offending": 3,
         "ymgr_hooks_pending": 1,
     }
@@ -177,9 +181,11 @@ def test_alerts_fire_when_they_should(box):
         "CertificateExpired": 1,
         "CertificateExpiresSoon": 1,
         "RenewalOverdue": 1,
-        "ScheduledRenewalStopped": 2,
+        "ScheduledRenewalStopped": 1,  # renew.heartbeat says when, not the rule
         "CaExpires": 1,
         "CrlExpires": 1,
+        "RootCrlExpires": 1,
+        "NoticesOwed": 1,
         "PolicyViolated": 1,
         "DeployHooksOwed": 1,
         "MetricsOld": 1,
