@@ -85,6 +85,22 @@ def test_a_forged_row_fails_and_the_others_of_its_owner_are_revoked(team, forge,
     assert list(by_id(again)) == [forged]
 
 
+UNREADABLE = {
+    "sans": ["{", "{}", "[1]", '["nokind:x"]'],
+    "labels": ["[", "[]", '{"a": 1}', '{"a": "1", "a": "2"}'],
+    "violations": ["{", "{}", "[1]", '[{"a": 1e999}]', '[{"a": [[]]}]', '[{"a": "1", "a": "2"}]'],
+}
+
+
+@pytest.mark.parametrize("column", UNREADABLE)
+def test_a_row_that_can_not_be_read_is_refused(team, column):
+    """It would keep everybody from reading the others."""
+    for text in UNREADABLE[column]:
+        with pytest.raises(AssertionError, match="no row of a certificate|invalid input syntax|json_"):
+            forge_certificate(team.member("una"), "cert-unreadable", "una", **{column: text})
+    team.person_box("oscar")("cert", "list")
+
+
 def journaled(**changes):
     """What an item of issue keeps."""
     plan = {"serial": "", "common_name": "", "sans": [], "not_before": 0, "not_after": 0, "eku": [], "key_usage": []}

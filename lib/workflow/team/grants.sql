@@ -66,6 +66,24 @@ END $$;
 CREATE OR REPLACE TRIGGER check_certificate BEFORE UPDATE OF status, revoked_at, revocation_reason ON certificates
 FOR EACH ROW EXECUTE FUNCTION check_certificate();
 
+-- A row that can't be read would keep everybody from reading the others.
+CREATE OR REPLACE FUNCTION check_readable() RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF json_typeof(NEW.sans::json) <> 'array' OR json_typeof(NEW.labels::json) <> 'object'
+     OR EXISTS (SELECT FROM json_array_elements(NEW.sans::json) s
+                WHERE json_typeof(s) <> 'string' OR s #>> '{}' !~ '^(dns|ip|email|uri|upn):')
+     OR EXISTS (SELECT FROM json_each(NEW.labels::json) l WHERE json_typeof(l.value) <> 'string')
+     OR (SELECT count(*) <> count(DISTINCT l.key) FROM json_each(NEW.labels::json) l)
+     OR EXISTS (SELECT FROM json_array_elements(coalesce(nullif(NEW.violations, ''), '[]')::json) v
+                WHERE EXISTS (SELECT FROM json_each(v) m WHERE json_typeof(m.value) NOT IN ('string', 'boolean', 'null'))
+                   OR (SELECT count(*) <> count(DISTINCT m.key) FROM json_each(v) m)) THEN
+    RAISE EXCEPTION 'that is no row of a certificate' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER check_readable BEFORE INSERT OR UPDATE OF sans, labels, violations ON certificates
+FOR EACH ROW EXECUTE FUNCTION check_readable();
+
 -- Ids go into commands that people copy into a shell.
 CREATE OR REPLACE TRIGGER check_id BEFORE INSERT OR UPDATE OF request_id ON operations
 FOR EACH ROW WHEN (NEW.request_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$') EXECUTE FUNCTION refuse_change('that is no request id');
