@@ -105,7 +105,7 @@ def test_a_row_that_no_ca_signed_is_neither_renewed_nor_revoked(team):
         told = refused["items"][0] if "items" in refused else refused
         assert told["code"] == "certificate-state" and "no CA of ours signed" in told["error"], refused
     refused = team.person_box("oscar").json("revoke", "portal.corp.test", "--reason", "superseded", "--yes", exit=1, env={"YMGR_USER": "oscar"})
-    assert "no CA of ours signed" in refused["error"]
+    assert "no CA of ours signed" in refused["items"][0]["error"]
     assert team.pg.sql("SELECT count(*) FROM ymgr.certificates WHERE name = 'portal.corp.test'") == "1"
     team.pg.sql("UPDATE ymgr.certificates SET status = 'superseded' WHERE cert_id = 'planted'")
 
