@@ -130,11 +130,10 @@ Result delivered(Invocation& call, Json json, const std::string& text, Form form
 
 /// An authority that was adopted may be its own root, or may not tell what stands above it.
 const Certificate& root_above(const CaInfo& ca) {
-  if (!ca.chain.empty()) return ca.chain.back();
-  if (ca.certificate->issuer == ca.certificate->subject) return *ca.certificate;
+  const Certificate& top = ca.chain.empty() ? *ca.certificate : ca.chain.back();
+  if (top.issuer == top.subject) return top;
   throw Error(Code::certificate_not_found, "the root above " + printable(ca.name) + " is not known here",
-              "whoever runs " + printable(ca.certificate->issuer) +
-                  " has it; Vault serves it once it is imported beside the CA");
+              "whoever runs " + printable(top.issuer) + " has it; Vault serves it once it is imported beside the CA");
 }
 
 Result run_export(Invocation& call) {

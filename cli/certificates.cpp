@@ -56,13 +56,6 @@ std::int64_t count_result(const std::vector<Json>& items, std::string_view resul
   return n;
 }
 
-/// A renewal at night is a bad time to find that out.
-void warn_of_missing_program(Invocation& call, const std::vector<std::string>& hook) {
-  if (hook.empty() || is_program(hook.front(), split(environment("PATH").value_or(""), ':'))) return;
-  call.notices().warn("the hook's program " + printable(hook.front()) +
-                      " is not there, or may not be run: renewals will tell the same, with exit status 10");
-}
-
 }  // namespace
 
 Result flat_answer(const CertificateAnswer& answer) {
@@ -145,6 +138,15 @@ std::function<std::optional<Secret>(const std::string& serial)> pin_asker(Invoca
   };
 }
 
+void warn_of_missing_hooks(Invocation& call) {
+  for (const char* option : {"--pre-hook", "--deploy-hook", "--post-hook"}) {
+    const auto hook = split_words(call.text(option));
+    if (hook.empty() || is_program(hook.front(), split(environment("PATH").value_or(""), ':'))) continue;
+    call.notices().warn("the hook's program " + printable(hook.front()) +
+                        " is not there, or may not be run: renewals will tell the same, with exit status 10");
+  }
+}
+
 std::optional<Installation> installation_of(Invocation& call, const std::string& out) {
   Installation place;
   place.out = absolute_path(out);
@@ -155,7 +157,6 @@ std::optional<Installation> installation_of(Invocation& call, const std::string&
   place.pre_hook = split_words(call.text("--pre-hook"));
   place.deploy_hook = split_words(call.text("--deploy-hook"));
   place.post_hook = split_words(call.text("--post-hook"));
-  for (const auto* hook : {&place.pre_hook, &place.deploy_hook, &place.post_hook}) warn_of_missing_program(call, *hook);
   if (!place.file_mode.empty()) parse_key_mode(place.file_mode);
   if (!place.file_group.empty()) group_id(place.file_group);
   if (place == Installation{}) return std::nullopt;

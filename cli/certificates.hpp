@@ -26,6 +26,8 @@ inline constexpr Option out_option = {.name = "--out",
                                       .complete = "folder"};
 /// Reads them all but --out, which is `out`. nullopt: none of them was given.
 std::optional<Installation> installation_of(Invocation&, const std::string& out);
+/// A renewal at night is a bad time to find out that a hook's program is not there.
+void warn_of_missing_hooks(Invocation&);
 /// "a=b" pairs of a repeatable option. @throws Error usage
 std::map<std::string, std::string> pairs_of(Invocation&, std::string_view option);
 /// The file, or standard input for "-".

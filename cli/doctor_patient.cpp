@@ -118,6 +118,7 @@ void Examined::describe_servers() {
     patient_.is_team = wiring_->is_team();
     if (!patient_.is_team) return;
     patient_.servers = team_settings(config_);
+    patient_.login_certificate = config_.at("vault.certificate_file").value;
     patient_.stand_in_folder = stand_in_folder();
     patient_.stand_in_prefix = team::stand_in_prefix(patient_.servers);
   } catch (const Error& error) {

@@ -246,6 +246,7 @@ Wish named_wish(Invocation& call) {
 }
 
 Wish wish_of(Invocation& call) {
+  warn_of_missing_hooks(call);
   const auto file = call.maybe("--batch");
   Wish wish = file ? batch_wish(call, *file) : named_wish(call);
   if (wish.many && call.has("--pkcs12"))

@@ -123,8 +123,12 @@ void greet(Invocation& call, const SessionPlace& place, const Session& session, 
 void accept_clock_or_end(sql::Connection& db, const SessionPlace& place, const Session& session) {
   try {
     accept_clock(db, session);
-  } catch (const Error&) {
-    logout(db, place);
+  } catch (const Error& refusal) {
+    try {
+      logout(db, place);
+    } catch (const Error&) {
+      throw Error(refusal);  // the session ends by itself
+    }
     throw;
   }
 }

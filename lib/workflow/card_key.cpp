@@ -56,11 +56,16 @@ void give_up_pin(Workbench& bench, const std::string& serial, const Secret& pin)
   };
 }
 
+/// What the card said is told whatever becomes of the note.
 void note_refused_pin(Workbench& bench, const std::string& request_id, const std::string& serial) {
-  bench.db.transaction(sql::Access::write, [&] {
-    audit::append(bench.db, bench.session.identity().user, {{request_id, "device.pin_refused", serial, Json::object()}},
-                  bench.head_signer);
-  });
+  try {
+    bench.db.transaction(sql::Access::write, [&] {
+      audit::append(bench.db, bench.session.identity().user,
+                    {{request_id, "device.pin_refused", serial, Json::object()}}, bench.head_signer);
+    });
+  } catch (const Error& error) {
+    bench.notices.warn(std::string("that the PIN was refused is not on the audit trail: ") + error.what());
+  }
 }
 
 bool is_refusal_of_pin(const Error& error) noexcept {

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "workflow/device_steps.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/revoke.hpp"
 
 namespace ymgr {
@@ -16,6 +17,12 @@ std::vector<std::string> revocable_certificates(sql::Connection& db, const std::
 std::vector<std::string> revoke_certificates_of(Workbench& bench, const std::string& serial, Reason reason,
                                                 const std::string& note) {
   auto ids = revocable_certificates(bench.db, serial, reason);
+  // What somebody entered past ymgr keeps no YubiKey from its fate.
+  std::erase_if(ids, [&](const std::string& id) {
+    const auto why = against_signed(bench, inventory::by_id(bench.db, id).value());
+    if (why) bench.notices.warn(std::string(why->what()) + ": " + why->suggestion());
+    return why.has_value();
+  });
   if (ids.empty()) return ids;
   RevokeOptions options;
   options.reason = reason;

@@ -43,6 +43,7 @@ constexpr Check table[] = {
     {"hooks", "books", "no deploy hook is owed", look_at_hooks},
     {"operations", "books", "nothing waits to be finished", look_at_operations},
     {"login", "servers", "the login lives on", look_at_login, State::failed},
+    {"login-certificate", "servers", "the certificate that logs in lives on", look_at_login_certificate, State::failed},
     {"vault", "servers", "Vault answers and can serve", look_at_vault, State::failed},
     {"vault-clock", "servers", "Vault's clock and ours agree", look_at_vault_clock},
     {"vault-certificate", "servers", "Vault's certificate lives on", look_at_vault_certificate},

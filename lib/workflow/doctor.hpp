@@ -99,6 +99,8 @@ struct Patient {
   std::string config_folder;              // of this user: ~/.config
   std::string pcscd_socket, agent_socket;
 
+  std::string login_certificate;  // of a team: what an unattended login shows; or empty
+
   std::optional<Error> configuration;  // why it can't be used; then the rest is as if there were none
   std::vector<std::string> config_files, secret_files;
   bool is_team = false, has_profile = false;

@@ -95,9 +95,10 @@ std::int64_t number_of(sql::Connection& db, std::string_view text, std::initiali
 /// Certificates that a run on this host would have looked at: installed here, and in a profile all that stand nowhere.
 std::int64_t left_to_nobody(const Patient& patient) {
   const std::string here = patient.is_team ? "host = $1" : "(host = $1 OR installation IS NULL)";
-  return number_of(patient.database.get(),
-                   "SELECT count(*) FROM certificates WHERE status = 'active' AND issued_at < $2 AND " + here,
-                   {patient.host, to_micros(patient.at - patient.heartbeat)});
+  return number_of(
+      patient.database.get(),
+      "SELECT count(*) FROM certificates WHERE status = 'active' AND issued_at < $2 AND expires_at >= $3 AND " + here,
+      {patient.host, to_micros(patient.at - patient.heartbeat), to_micros(patient.at)});
 }
 
 }  // namespace

@@ -214,7 +214,7 @@ Finding look_at_agent(const Patient& patient) {
                        std::to_string(health.pid) + " and run: ymgr agent start");
   if (health.tcp == "taken")
     return warning(text + ", but another program has the TCP port that it serves other programs at",
-                   "ss -ltnp 'sport = 56123' shows which");
+                   "ss -ltnp 'sport = 56123' shows which; for good: sysctl -w net.ipv4.ip_local_reserved_ports=56123");
   return fine(text);
 }
 

@@ -68,6 +68,7 @@ Finding look_at_move(const Patient&);
 
 // servers and the login
 Finding look_at_login(const Patient&);
+Finding look_at_login_certificate(const Patient&);
 Finding look_at_vault(const Patient&);
 Finding look_at_vault_clock(const Patient&);
 Finding look_at_vault_certificate(const Patient&);

@@ -48,6 +48,14 @@ std::optional<Finding> fault_of(const std::string& path, mode_t forbidden, const
                 "chmod " + std::string(readable ? "go-rwx " : "go-w ") + shell_quote(path));
 }
 
+bool is_on_network(const std::string& folder) {
+  constexpr unsigned long kinds[] = {NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC,
+                                     SMB2_SUPER_MAGIC, V9FS_MAGIC,      AFS_SUPER_MAGIC};
+  struct statfs disk {};
+  return ::statfs(folder.c_str(), &disk) == 0 &&
+         std::ranges::find(kinds, static_cast<unsigned long>(disk.f_type)) != std::end(kinds);
+}
+
 void take(std::vector<Finding>& findings, std::optional<Finding> finding) {
   if (finding) findings.push_back(std::move(*finding));
 }
@@ -165,6 +173,9 @@ Finding look_at_profile(const Patient& patient) {
     take(findings, fault_of(patient.home + "/" + name, 0077, "the file"));
   for (const auto& path : {patient.policy_file, patient.home + "/ca"})
     take(findings, fault_of(path, 0022, "what stands at"));
+  if (is_on_network(patient.home))
+    findings.push_back(warning(patient.home + " is on another machine's disk, whose locks SQLite can't rely on",
+                               "move the profile to a disk of this machine: YMGR_HOME"));
   if (findings.empty()) patient.database.get();
   return sum_up(findings, "the profile at " + patient.home + " is this user's alone");
 }

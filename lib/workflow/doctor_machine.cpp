@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view renewal_timer = "ymgr-renew.timer", renewal_service = "ymgr-renew.service";
 
-bool is_program(const std::string& path) {
+bool can_be_run(const std::string& path) {
   struct stat found {};
   return ::stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & 0111) != 0;
 }
@@ -34,7 +34,7 @@ std::vector<std::string> programs_named(const std::string& name, const std::vect
   std::vector<std::string> found;
   for (const auto& folder : path) {
     const std::string candidate = folder + "/" + name;
-    if (folder.empty() || !is_program(candidate)) continue;
+    if (folder.empty() || !can_be_run(candidate)) continue;
     if (const auto real = real_path(candidate); std::ranges::find(found, real) == found.end()) found.push_back(real);
   }
   return found;

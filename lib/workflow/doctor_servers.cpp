@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "session/session_file.hpp"
 #include "session/session_vault.hpp"
@@ -103,6 +104,14 @@ Finding look_at_login(const Patient& patient) {
   if (!patient.has_profile) return skipped("there is no profile to log in to");
   const std::string* text = patient.session.if_there();
   return text ? look_at_session(patient, *text) : skipped("nobody is logged in", "ymgr login");
+}
+
+Finding look_at_login_certificate(const Patient& patient) {
+  if (patient.login_certificate.empty()) return skipped("no certificate logs in: vault.certificate_file is not set");
+  const auto shown = parse_certificate(read_file(patient.login_certificate));
+  return life("the certificate " + patient.login_certificate, shown.not_after, patient.at,
+              shown.not_after - default_due_at(shown.not_before, shown.not_after),
+              "renew it before nobody can log in with it any more");
 }
 
 Finding look_at_vault(const Patient& patient) {

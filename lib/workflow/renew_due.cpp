@@ -162,8 +162,9 @@ Json stuck_item(const StoredOperation& op, const Error& error) {
 /// false: somebody lives who does it, or it is somebody else's, or it waits.
 bool takes_over(Workbench& bench, const StoredOperation& op, PluggedIn& plugged, RenewAnswer& answer) {
   operations::require_readable(bench.db, op);
-  if (waits_for_card(bench, op.request_id, plugged) || belongs_elsewhere(bench, op.request_id)) {
-    answer.waiting.push_back({op.target, "", "", std::string(plugged.lacking())});
+  const bool card = waits_for_card(bench, op.request_id, plugged);
+  if (card || belongs_elsewhere(bench, op.request_id)) {
+    answer.waiting.push_back({op.target, "", "", card ? std::string(plugged.lacking()) : "device"});
     return false;
   }
   try {

@@ -67,16 +67,20 @@ struct Entry {
   Time not_after;
 };
 
+enum class Responder { answers, silent };
+
 /// Does the responder of a CA elsewhere say so? One that is switched off says nothing, which is no denial.
-void ask_responder(Workbench& bench, const Entry& entry, Wanted wanted, RevokeAnswer& answer) {
+Responder ask_responder(Workbench& bench, const Entry& entry, Wanted wanted, RevokeAnswer& answer) {
   try {
     const auto status = bench.authority.ocsp_status(entry.issuer, entry.serial);
-    if (!status) return;
-    const bool says_so = (*status == OcspStatus::revoked) == (wanted == Wanted::listed);
+    if (!status) return Responder::answers;
+    const bool says_so = *status == (wanted == Wanted::listed ? OcspStatus::revoked : OcspStatus::good);
     answer.ocsp_confirmed = answer.ocsp_confirmed.value_or(true) && says_so;
+    return Responder::answers;
   } catch (const Error& error) {
     if (error.code() == Code::interrupted) throw;
     bench.notices.detail(std::string("the CA's OCSP responder tells nothing: ") + error.what());
+    return Responder::silent;
   }
 }
 
@@ -85,12 +89,13 @@ void confirm(Workbench& bench, std::span<const Entry> entries, Wanted wanted, Re
   publish_ca_files(bench.db, bench.ca_folder);
   CrlCheck check(bench.authority);
   const Time at = now();
+  auto responder = Responder::answers;  // one that is silent is not waited for again
   for (const auto& entry : entries) {
     if (entry.not_after <= at) continue;
     const bool says_so =
         check.has_crl(entry.issuer) && check.lists(entry.issuer, entry.serial) == (wanted == Wanted::listed);
     answer.crl_confirmed = answer.crl_confirmed.value_or(true) && says_so;
-    ask_responder(bench, entry, wanted, answer);
+    if (responder == Responder::answers) responder = ask_responder(bench, entry, wanted, answer);
   }
   answer.crl_number = std::max(answer.crl_number, check.number());
 }
@@ -441,7 +446,10 @@ RevokeAnswer revoke(Workbench& bench, const RevokeTargets& targets, const Revoke
   }
   if (plan.earlier) {
     auto answer = resume_revoke(bench, plan.earlier->request_id);
-    if (!ends_here(answer, options)) join(answer, revoke(bench, targets, options));
+    if (ends_here(answer, options))
+      tell_refused(plan, answer);
+    else
+      join(answer, revoke(bench, targets, options));
     return answer;
   }
   RevokeAnswer answer;

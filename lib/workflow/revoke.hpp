@@ -43,8 +43,8 @@ bool stays_revoked(const CertificateRow&, Reason);
 /// @throws Error usage: a key is to be destroyed of a certificate that may come back · time-invalid: distrusted from a time
 /// in the future
 void check_options(const RevokeOptions&);
-/// A row that is not genuine fails by itself: certificate-state. Repeated, it is harmless, finishes what an earlier run left half done, and may raise the reason to keyCompromise or
-/// destroy the key after all.
+/// A row that is not genuine fails by itself: certificate-state. Repeated, it is harmless, finishes what an earlier run left half
+/// done, and may raise the reason to keyCompromise or destroy the key after all.
 /// @throws Error certificate-not-found · key-in-use: --destroy-key while another active certificate has the key · role-denied
 /// · operation-open, operation-running, request-id-used, and what check_options throws
 RevokeAnswer revoke(Workbench&, const RevokeTargets&, const RevokeOptions&);

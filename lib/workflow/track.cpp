@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "http/peer.hpp"
 #include "workflow/issue.hpp"
+#include "workflow/license.hpp"
 #include "workflow/operation.hpp"
 
 namespace ymgr {
@@ -144,7 +145,7 @@ bool is_there(const Json& item) {
 void replace(Workbench& bench, const TrackedRow& row, TrackedDue& done) {
   IssueOptions options;
   options.when_active = WhenActive::ensure;
-  options.licensed = true;  // it renews what is in use: a licence that has ended keeps nobody from that
+  options.licensed = true;  // asked when it was tracked
   const auto issued = issue(bench, {successor_of(bench, row)}, options);
   done.items.insert(done.items.end(), issued.items.begin(), issued.items.end());
   done.exits.push_back(issued.exit);
@@ -267,6 +268,8 @@ std::vector<Sighting> look_by_list(std::string_view text, const std::string& fol
 TrackAnswer track(Workbench& bench, const std::vector<Sighting>& found, const TrackOptions& options) {
   bench.session.require(Right::issue);
   if (!options.owner.empty()) bench.session.require_touch(options.owner, "what " + options.owner + " is told of");
+  if (options.place)  // what is watched already goes on, whatever becomes of the licence
+    require_license(bench, found.empty() ? "" : found.front().source, options.dry_run ? DryRun::yes : DryRun::no);
   save_place(bench, found, options);
   TrackAnswer answer;
   bench.db.transaction(sql::Access::write, [&] {

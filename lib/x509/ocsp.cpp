@@ -149,8 +149,11 @@ OcspStatus parse_ocsp_response(std::string_view der, const Certificate& issuer, 
   const auto id = ossl::from_der<CertId>(d2i_OCSP_CERTID, cert_id(issuer, serial));
   ossl::require(id != nullptr, "name a certificate");
   int status = V_OCSP_CERTSTATUS_UNKNOWN;
-  if (OCSP_resp_find_status(basic.get(), id.get(), &status, nullptr, nullptr, nullptr, nullptr) != 1)
+  ASN1_GENERALIZEDTIME *this_update = nullptr, *next_update = nullptr;
+  if (OCSP_resp_find_status(basic.get(), id.get(), &status, nullptr, nullptr, &this_update, &next_update) != 1)
     disbelieve("is about another certificate");
+  constexpr long tolerance = 300;  // seconds
+  if (OCSP_check_validity(this_update, next_update, tolerance, -1) != 1) disbelieve("is not of now");
   if (status == V_OCSP_CERTSTATUS_GOOD) return OcspStatus::good;
   return status == V_OCSP_CERTSTATUS_REVOKED ? OcspStatus::revoked : OcspStatus::unknown;
 }

@@ -88,7 +88,7 @@ def test_a_forged_row_fails_and_the_others_of_its_owner_are_revoked(team, forge,
 UNREADABLE = {
     "sans": ["{", "{}", "[1]", '["nokind:x"]'],
     "labels": ["[", "[]", '{"a": 1}', '{"a": "1", "a": "2"}'],
-    "violations": ["{", "{}", "[1]", '[{"a": 1e999}]', '[{"a": [[]]}]', '[{"a": "1", "a": "2"}]'],
+    "violations": ["", "{", "{}", "[1]", '[{"a": 1e999}]', '[{"message": true}]', '[{"a": [[]]}]', '[{"a": "1", "a": "2"}]'],
 }
 
 

@@ -171,5 +171,8 @@ def test_the_nightly_renewal_watches_its_own_login(host):
     (certificate,) = watched(host.ymgr("cert", **UNATTENDED["cert"])).values()
     assert certificate["kind"] == "login-certificate" and "ren" in certificate["name"]
     assert certificate["due"] is True and "vault.certificate_file" in certificate["next_step"]
+    (line,) = host.ymgr("cert", **UNATTENDED["cert"]).json("doctor", "--check", "login-certificate", exit=11)["checks"]
+    assert line["state"] == "warning" and "ren.pem expires on" in line["finding"]
+    assert host.ymgr().json("doctor", "--check", "login-certificate")["checks"][0]["state"] == "skipped"
     host.ymgr().json("login", "--method", "token", "--token-file", "token")
     assert set(watched(host.ymgr())) == {"session"}

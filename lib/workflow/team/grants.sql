@@ -69,13 +69,14 @@ FOR EACH ROW EXECUTE FUNCTION check_certificate();
 -- A row that can't be read would keep everybody from reading the others.
 CREATE OR REPLACE FUNCTION check_readable() RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF json_typeof(NEW.sans::json) <> 'array' OR json_typeof(NEW.labels::json) <> 'object'
+  IF octet_length(NEW.sans) > 1048576 OR octet_length(NEW.labels) > 1048576 OR octet_length(NEW.violations) > 1048576
+     OR json_typeof(NEW.sans::json) <> 'array' OR json_typeof(NEW.labels::json) <> 'object'
      OR EXISTS (SELECT FROM json_array_elements(NEW.sans::json) s
                 WHERE json_typeof(s) <> 'string' OR s #>> '{}' !~ '^(dns|ip|email|uri|upn):')
      OR EXISTS (SELECT FROM json_each(NEW.labels::json) l WHERE json_typeof(l.value) <> 'string')
      OR (SELECT count(*) <> count(DISTINCT l.key) FROM json_each(NEW.labels::json) l)
-     OR EXISTS (SELECT FROM json_array_elements(coalesce(nullif(NEW.violations, ''), '[]')::json) v
-                WHERE EXISTS (SELECT FROM json_each(v) m WHERE json_typeof(m.value) NOT IN ('string', 'boolean', 'null'))
+     OR EXISTS (SELECT FROM json_array_elements(coalesce(NEW.violations, '[]')::json) v
+                WHERE EXISTS (SELECT FROM json_each(v) m WHERE json_typeof(m.value) NOT IN ('string', 'null'))
                    OR (SELECT count(*) <> count(DISTINCT m.key) FROM json_each(v) m)) THEN
     RAISE EXCEPTION 'that is no row of a certificate' USING ERRCODE = 'check_violation';
   END IF;
@@ -83,7 +84,7 @@ BEGIN
 END $$;
 -- Most rows are seen to be readable at a glance.
 CREATE OR REPLACE TRIGGER check_readable BEFORE INSERT OR UPDATE OF sans, labels, violations ON certificates
-FOR EACH ROW WHEN (NOT (NEW.sans ~ '^\["(dns|ip|email|uri|upn):[^"\\[:cntrl:]]*"(,"(dns|ip|email|uri|upn):[^"\\[:cntrl:]]*")*\]$'
+FOR EACH ROW WHEN (NOT (octet_length(NEW.sans) <= 65536 AND NEW.sans ~ '^\["(dns|ip|email|uri|upn):[^"\\[:cntrl:]]*"(,"(dns|ip|email|uri|upn):[^"\\[:cntrl:]]*")*\]$'
                         AND NEW.labels = '{}' AND NEW.violations IS NULL) IS TRUE)
 EXECUTE FUNCTION check_readable();
 

@@ -201,7 +201,8 @@ TEST_CASE("every figure of a report comes from an index") {
   make_report(explaining, default_window(at), 10);
   CHECK(explaining.take_indexes() ==
         "certificates_expiry certificates_expiry certificates_expiry certificates_revoked certificates_offending "
-        "certificates_due certificates_due tracked_certificates_due certificates_hooks operations_open "
+        "certificates_due certificates_due tracked_certificates_due certificates_hooks notifications_owed "
+        "operations_open "
         "certificates_expiry certificates_revoked certificates_offending");
 }
 
