@@ -99,7 +99,7 @@ SCENES = [
         "adopt-its-puk", [*ENROLL, "--adopt", "--puk-file", "@first"], is_adopted, stride=5,
         by_hand=[["change-puk", "-p", FACTORY_PUK, "-n", PINS["@first"]], [*PROTECT, FACTORY_PIN]],
     ),
-    Scene("enroll", ENROLL, is_enrolled, firmware="4.3.5", guesses=1),
+    Scene("enroll", ENROLL, is_enrolled, firmware="4.3.5", guesses=1, stride=2),
     Scene("set-pin", ["set-pin"], is_enrolled, [ENROLL]),
     Scene("unblock", ["device", "unblock", SERIAL], is_enrolled, [ENROLL]),
     Scene("set-puk", ["device", "set-puk", SERIAL], is_enrolled, [ENROLL], guesses=1),
@@ -115,9 +115,9 @@ SCENES = [
     Scene("rotate", ["device", "rotate-secrets", SERIAL], is_enrolled, [ENROLL], guesses=1),
     Scene("issue", ISSUE, is_issued, [ENROLL]),
     Scene("renew", ["renew", "alice", "--force"], is_renewed, [ENROLL, ISSUE]),
-    Scene("renew-new-key", ["renew", "alice", "--force", "--new-key"], is_renewed, [ENROLL, ISSUE]),
+    Scene("renew-new-key", ["renew", "alice", "--force", "--new-key"], is_renewed, [ENROLL, ISSUE], stride=2),
     Scene("compromise", ["revoke", "alice", "--reason", "keyCompromise", "--yes"], is_destroyed, [ENROLL, ISSUE]),
-    Scene("reset", RESET, is_reset, [ENROLL, ISSUE], guesses=20),  # it blocks both on purpose
+    Scene("reset", RESET, is_reset, [ENROLL, ISSUE], guesses=20, stride=2),  # it blocks both on purpose
 ]
 
 

@@ -208,7 +208,7 @@ def test_explain_tells_why(ymgr, box):
     assert "hook.failed" in text and "(due)" in text
 
     issue(ymgr, "files.example.com", "--out", "files")
-    issue(ymgr, "files.example.com", "--out", "more", "--another")
+    issue(ymgr, "files.example.com", "--another")
     (box.work / "files/cert.pem").unlink()
     for row in ymgr.json("cert", "list", "--select", "name=files.example.com")["certificates"]:
         told = ymgr.json("cert", "explain", row["cert_id"])
