@@ -57,8 +57,8 @@ constexpr Allowed allowed[] = {
     {"policy simulate", "--select --limit"},
     {"ca show", ""},
 };
-constexpr std::string_view for_a_person[] = {"revoke",        "device lost",       "device retire", "device reset",
-                                             "user offboard", "operation approve", "operation deny"};
+constexpr std::string_view for_a_person[] = {"revoke",        "device lost",  "device retire",     "device reset",
+                                             "user offboard", "user disable", "operation approve", "operation deny"};
 
 [[noreturn]] void refuse(std::string why) {
   throw Error(Code::usage, std::move(why), "Type the command yourself: 'ymgr help' lists them");

@@ -66,12 +66,15 @@ std::string tile(std::string_view kind, std::string_view label, const std::strin
 std::string tiles(const Report& report) {
   const auto& window = report.window;
   const auto kind = [](std::int64_t count, std::string_view bad) { return count > 0 ? bad : std::string_view("fine"); };
-  const auto hooks = report.hooks_pending == 0 ? std::string("no hook is owed")
-                                               : grouped(report.hooks_pending) + " deploy hooks are owed";
+  const auto hooks = (report.hooks_pending == 0 ? std::string("no hook is owed")
+                                                : grouped(report.hooks_pending) + " deploy hooks are owed") +
+                     (report.due_on_devices == 0 ? "" : "; " + grouped(report.due_on_devices) + " on YubiKeys");
+  const auto elsewhere =
+      report.tracked == 0 ? std::string() : "; " + grouped(report.tracked) + " from elsewhere are watched";
   const auto offenders = report.offending == 0 ? std::string("every active certificate complies")
                                                : grouped(report.offending) + " against the policy";
   return element("dl", {{"class", "tiles"}},
-                 tile("plain", "Active", grouped(report.active), "neither expired nor replaced") +
+                 tile("plain", "Active", grouped(report.active), "neither expired nor replaced" + elsewhere) +
                      tile(kind(report.expiring, "plain"), "Expiring", grouped(report.expiring),
                           day(window.expiring_from) + " to " + day(window.expiring_to)) +
                      tile(kind(report.due, "warn"), "Due for renewal", grouped(report.due), hooks) +

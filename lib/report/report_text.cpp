@@ -81,6 +81,9 @@ std::string report_text(const Report& report) {
          line("expired", grouped(report.expired), report.expired > 0 ? "not replaced" : "") +
          line("due for renewal", grouped(report.due), waiting(report)) +
          line("expiring", grouped(report.expiring), expiring) + line("revoked", grouped(report.revoked), revoked) +
+         (report.tracked > 0
+              ? line("from elsewhere", grouped(report.tracked), "watched: cert list --select status=tracked")
+              : "") +
          line("policy compliance", percent_text(report.compliance_percent()), offenders(report)) +
          line("hooks pending", grouped(report.hooks_pending), "") +
          (report.notices_owed > 0 ? line("notices owed", grouped(report.notices_owed), "") : "") +

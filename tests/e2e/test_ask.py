@@ -97,6 +97,7 @@ def test_without_a_terminal_a_yes_must_be_given(ymgr):
         ("retire yubikey 12345678", "ymgr device retire 12345678"),
         ("reset yubikey 12345678", "ymgr device reset 12345678"),
         ("take web-1 off hold", "ymgr revoke web-1 --unhold"),
+        ("disable user bob", "ymgr user disable bob"),
         ("approve req-1234", "ymgr operation approve req-1234"),
         ("deny req-1234", "ymgr operation deny req-1234"),
     ],

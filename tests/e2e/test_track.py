@@ -93,6 +93,7 @@ def test_what_is_tracked_alerts_and_is_never_touched(ymgr, box):
     assert due["next_expiry_hours"] in (23, 24) and due["waiting"] == 1 and due["items"] == []
     assert due["waits"][0]["name"] == "short.test" and due["waits"][0]["needs"] == "elsewhere"
     assert later.json("report")["tracked"] == 1 and later.json("report")["active"] == 0
+    assert "from elsewhere" in later("report").stdout
     later.json("revoke", "short.test", "--yes", exit=3)
     assert "only watched" in later.json("renew", "short.test", exit=3)["error"]
     (watch,) = later.json("doctor", "--check", "watched", exit=11)["checks"]
