@@ -19,7 +19,7 @@ int main(int words, char** word) {
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 5; i < words; ++i) {
     PGresult* const result = PQexec(session, word[i]);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+    if (const auto status = PQresultStatus(result); status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
       std::fprintf(stderr, "bare_sql: %s\n", PQerrorMessage(session));
       return 1;
     }
