@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,16 +35,25 @@ sigset_t ending_signals() {
   return set;
 }
 
-/// The socket file goes when the agent does.
+/// The socket file goes when the agent does, unless another agent's stands there by now.
 class SocketFile {
  public:
-  explicit SocketFile(std::string path) : path_(std::move(path)) {}
-  ~SocketFile() { ::unlink(path_.c_str()); }
+  explicit SocketFile(std::string path) : path_(std::move(path)), made_(look()) {}
+  ~SocketFile() {
+    const struct stat now = look();
+    if (now.st_dev == made_.st_dev && now.st_ino == made_.st_ino) ::unlink(path_.c_str());
+  }
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
 
  private:
+  struct stat look() const {
+    struct stat status {};
+    ::lstat(path_.c_str(), &status);
+    return status;
+  }
   std::string path_;
+  struct stat made_;
 };
 
 struct Listeners {
@@ -152,12 +162,11 @@ void wait_for_end(Sessions& sessions, http::Server& server, const Bell& changed)
 }
 
 /// What was begun on a card is finished and answered; what was not is answered too.
-void end_cards(Agent& agent, std::unique_ptr<http::Server> server, Listeners& listeners) {
+void end_cards(Agent& agent, std::unique_ptr<http::Server> server) {
   if (agent.cards().stop(end_limit)) return;
   log::warning("an operation on a card did not end in time: it is left alone");
   server.reset();  // sends the answers
-  listeners.file.reset();
-  std::_Exit(0);  // its thread can't be waited for
+  std::_Exit(0);   // its thread can't be waited for
 }
 
 }  // namespace
@@ -180,7 +189,10 @@ void serve(const Options& options) {
   wait_for_end(agent.sessions(), *server, changed);
   systemd::notify("STOPPING=1");
   log::info("stopping");
-  end_cards(agent, std::move(server), listeners);
+  // Another agent may be started from here on, and finds nothing of this one in its way.
+  listeners.file.reset();
+  server->stop_listening();
+  end_cards(agent, std::move(server));
 }
 
 }  // namespace ymgr::agentd

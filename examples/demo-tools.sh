@@ -19,8 +19,8 @@ expect() {
   "$@" || status=$?
   [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted: $*"
 }
-free_port() { # one that nobody has just now
-  port=$(($$ % 20000 + 20000))
+free_port() { # one that nobody has just now, and that no outgoing connection is given
+  port=$((RANDOM % 20000 + 12000))
   while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
   echo "$port"
 }

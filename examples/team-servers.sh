@@ -48,7 +48,7 @@ json_text() { sed -n "s/.*\"$1\": *\[*\"\([^\"]*\)\".*/\1/p"; }
 start_bao() {
   local port cluster
   port=$(free_port)
-  cluster=$((port + 1))
+  cluster=$(free_port)
   bao_address=https://127.0.0.1:$port
   mkdir -p "$servers/bao/data"
   cat >"$servers/bao/bao.hcl" <<END
@@ -93,8 +93,7 @@ END
 }
 
 start_postgres() {
-  pg_port=$(($(free_port) + 100))
-  while (exec 3<>"/dev/tcp/127.0.0.1/$pg_port") 2>/dev/null; do pg_port=$((pg_port + 1)); done
+  pg_port=$(free_port)
   mkdir -m 0700 "$servers/pg" "$servers/socket" # whoever reaches the socket is its superuser
   [ ${#pg_user[@]} -eq 0 ] || chown nobody:nogroup "$servers/pg" "$servers/socket" "$servers/pg.key"
   chmod 600 "$servers/pg.key"

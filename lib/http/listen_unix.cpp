@@ -1,5 +1,7 @@
 // Unix sockets, and who is at the other end of a connection.
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -7,8 +9,10 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -29,6 +33,18 @@ sockaddr_un unix_address(const std::string& path) {
 
 const sockaddr* generic(const sockaddr_un& to) {
   return reinterpret_cast<const sockaddr*>(&to);
+}
+
+/// Held while a place is looked at and taken: of processes that start together, one finds it free. No file is left, and
+/// where others can lock the folder, too, they can hold a start up for a second only.
+Fd lock_folder(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int tries = 0; fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && tries < 100; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return fd;
 }
 
 /// What a process that is gone has left at `path` goes away.
@@ -104,6 +120,7 @@ std::optional<uid_t> tcp_peer(int socket, SocketTables& tables) {
 
 Fd open_unix_listener(const std::string& path) {
   const sockaddr_un to = unix_address(path);
+  const Fd lock = lock_folder(path);
   clear_place(path, to);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // The mode of the socket itself is the mode of the file that bind makes: never open to others, not even for a moment.

@@ -112,7 +112,7 @@ struct Server::State {
   LateHandler handler;
   std::shared_ptr<Desk> desk;
   std::uint16_t port = 0;
-  std::atomic<bool> stopping = false;
+  std::atomic<bool> stopping = false, deaf = false, listening = true;
   std::atomic<std::uint64_t> rounds = 0;
   std::optional<std::uint64_t> seen_round;  // by alive()
   // Of the server's thread, once it runs:
@@ -120,7 +120,6 @@ struct Server::State {
   std::list<Connection> connections;
   std::size_t suspended = 0;
   Clock::time_point next_look{};  // at who holds the connections
-  bool listening = true;
   std::thread thread;
 };
 
@@ -159,7 +158,7 @@ void Server::State::loop() {
   while (!stopping || suspended > 0) {
     ::poll(watched.data(), watched.size(), next_wait());
     ++rounds;
-    if (stopping && listening) stop_listening();
+    if ((stopping || deaf) && listening) stop_listening();
     take_answers();
     cut_late_connections();
     run_daemons();
@@ -195,10 +194,11 @@ void Server::State::take_answers() {
 }
 
 void Server::State::stop_listening() {
-  listening = false;
   for (MHD_Daemon* daemon : daemons) {
     if (const int socket = microhttpd().quiesce_daemon(daemon); socket >= 0) ::close(socket);
   }
+  listening = false;
+  listening.notify_all();
 }
 
 /// Milliseconds until libmicrohttpd or a deadline wants the thread; -1: until something arrives.
@@ -355,6 +355,11 @@ bool Server::alive() noexcept {
   const bool came_round = std::exchange(state_->seen_round, round) != round;
   state_->desk->ring();
   return came_round;
+}
+void Server::stop_listening() noexcept {
+  state_->deaf = true;
+  state_->desk->ring();
+  state_->listening.wait(true);
 }
 
 }  // namespace ymgr::http

@@ -70,6 +70,8 @@ class Server {
   std::uint16_t port() const noexcept;  // of the first listener
   /// For a watchdog: whether the server's thread has come round since the last call asked it to, and asks anew.
   bool alive() noexcept;
+  /// Takes no new connection from now on: its places are free for another server. What is connected is still served.
+  void stop_listening() noexcept;
 
  private:
   struct State;

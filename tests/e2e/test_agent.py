@@ -280,6 +280,24 @@ def test_a_second_agent_does_not_take_the_place_of_the_first(agent, empty_box):
     assert agent.get("/health").status == 200
 
 
+def test_of_many_that_start_at_once_one_serves(agent):
+    """All of them find what a killed agent has left."""
+    agent.process.kill()
+    agent.process.wait()
+    for _ in range(10):
+        started = [subprocess.Popen(agent.argv, env=agent.env, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+        ended = []
+        deadline = time.monotonic() + 30
+        while len(ended) < 5 and time.monotonic() < deadline:
+            ended = [one for one in started if one.poll() is not None]
+        (serving,) = [one for one in started if one not in ended]
+        for one in ended:
+            assert "another process serves" in one.communicate()[1]
+        assert agent.get("/health", over="unix").status == 200
+        serving.kill()
+        serving.communicate()
+
+
 def test_what_a_killed_agent_leaves_is_no_obstacle_and_a_taken_port_only_a_warning(agent):
     agent.process.kill()
     agent.process.wait()

@@ -379,6 +379,24 @@ def test_the_end_waits_for_what_runs_and_answers_what_waits(empty_box, built):
         assert caller.agent.process.wait(20) == 0
 
 
+def test_the_next_agent_has_its_place_while_the_last_one_ends(empty_box):
+    with plugged(empty_box, "5.7.4") as (caller, (key,)), ThreadPoolExecutor(1) as pool:
+        last = caller.agent
+        key.control("fault hold ins=24")
+        running = pool.submit(caller.post, "/piv/set-pin", {}, pin="11223344", current_pin=PIN)
+        key.wait_waiting("hold")
+        last.process.terminate()
+        wait_for(lambda: not last.socket.exists(), "the free place")
+        following = Agent(empty_box)
+        following.argv = last.argv
+        with following:
+            assert "is taken" not in following.log()
+            key.control("release")
+            assert running.result().json == {"success": True}
+            assert last.process.wait(20) == 0
+            assert following.get("/health").status == 200
+
+
 def test_threads_never_race(empty_box):
     """The agent with ThreadSanitizer, which ends it at the first race: two keys at work, discovery, plugging, touch, the end."""
     empty_box.env["TSAN_OPTIONS"] = "halt_on_error=1:second_deadlock_stack=1"

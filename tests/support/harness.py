@@ -1,9 +1,11 @@
 """What end-to-end tests are written with: a box to run ymgr in, and the real tools that judge what it made."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -169,9 +171,12 @@ def pkilint(kind, path):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody has just now, and that no outgoing connection is given before it is listened on."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(condition, what, seconds=60):
