@@ -181,7 +181,10 @@ IssueRequest request_of(Invocation& call, const IssueRequest& common, const Batc
   if (!row.validity.empty()) request.validity = parse_duration(row.validity);
   if (!row.owner.empty()) request.owner = row.owner;
   if (!row.csr_file.empty()) request.csr = read_file(row.csr_file);
-  if (row.name.empty()) request.name = requested_name("", parse_csr(request.csr));
+  if (row.name.empty()) {
+    const Csr csr = parse_csr(request.csr);
+    request.name = requested_name("", &csr);
+  }
   for (const auto& [name, value] : row.labels) request.labels[name] = value;
   const std::string out = call.text("--out");
   request.place = installation_of(call, !row.out.empty() || out.empty() ? row.out : out + "/" + request.name);

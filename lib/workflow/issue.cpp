@@ -16,7 +16,7 @@ struct Wanted {
   IssueRequest request;
   CertificateItem item;
   Duration validity{};
-  std::optional<Csr> csr;
+  std::shared_ptr<const Csr> csr;
   bool key_name_taken = false;    // in transit, by whomever
   std::optional<SlotState> slot;  // what it holds now; not read for a run that was begun before
   std::optional<CertificateRow> unchanged;
@@ -41,12 +41,12 @@ void take_card(Workbench& bench, CertificateItem& item, const IssueRequest& requ
   item.key_reference = item.card->reference();
 }
 
-Wanted fill_in(Workbench& bench, IssueRequest request) {
+Wanted fill_in(Workbench& bench, IssueRequest request, std::shared_ptr<const Csr> csr) {
   Wanted wanted;
-  if (!request.csr.empty()) wanted.csr = parse_csr(request.csr);
+  wanted.csr = std::move(csr);
   const auto& rules = bench.policy.profile(request.profile);
   auto& item = wanted.item;
-  item.name = requested_name(request.name, wanted.csr);
+  item.name = requested_name(request.name, wanted.csr.get());
   item.target = item.name;
   item.profile = rules.name;
   item.owner = request.owner.empty() ? bench.session.identity().user : request.owner;
@@ -55,11 +55,11 @@ Wanted fill_in(Workbench& bench, IssueRequest request) {
   item.policy_version = bench.policy.version();
   item.needs_approval = needs_approval(rules, to_string(bench.session.identity().role));
   item.algorithm = request.key.value_or(rules.default_key);
-  item.plan.names = requested_names(rules, item.name, wanted.csr, request.sans);
+  item.plan.names = requested_names(rules, item.name, wanted.csr.get(), request.sans);
   if (wanted.csr) {
     item.key_place = KeyPlace::external;
     item.csr = to_pem(wanted.csr->der, "CERTIFICATE REQUEST");
-    item.request = std::make_shared<const Csr>(*wanted.csr);
+    item.request = wanted.csr;
     item.csr_given = true;
     item.key_reference = "external";
   } else if (!request.card) {
@@ -376,10 +376,19 @@ void require_single(std::set<std::string>& seen, const std::string& what, const 
 }
 
 std::vector<Wanted> fill_in_all(Workbench& bench, std::vector<IssueRequest> requests) {
+  std::vector<std::string_view> given;
+  for (const auto& request : requests) {
+    if (!request.csr.empty()) given.push_back(request.csr);
+  }
+  auto csrs = parse_csrs(given);
+  auto csr = csrs.begin();
   std::vector<Wanted> all;
+  all.reserve(requests.size());
   std::set<std::string> seen;
   for (auto& request : requests) {
-    all.push_back(fill_in(bench, std::move(request)));
+    const bool has_csr = !request.csr.empty();
+    all.push_back(
+        fill_in(bench, std::move(request), has_csr ? std::make_shared<const Csr>(std::move(*csr++)) : nullptr));
     const auto& item = all.back().item;
     require_single(seen, "the name ", item.name);
     if (item.card) require_single(seen, "the slot ", item.key_reference);

@@ -51,10 +51,9 @@ CertificateAnswer issue_to_slot(Workbench&, const CardPlace&, std::string name, 
 std::string default_profile_of(piv::Slot);
 
 /// NAME, else the common name or first SAN of the request. @throws Error usage: none of them; name-invalid
-std::string requested_name(const std::string& name, const std::optional<Csr>&);
+std::string requested_name(const std::string& name, const Csr*);
 /// Common name and SANs of a certificate of that name: those that the profile adds, the request's own, then `more`.
-RequestedNames requested_names(const ProfileRules&, const std::string& name, const std::optional<Csr>&,
-                               const std::vector<San>& more);
+RequestedNames requested_names(const ProfileRules&, const std::string& name, const Csr*, const std::vector<San>& more);
 
 /// The one policy gate for a planned certificate: issue, renew, resume and check ask through it.
 PolicyRequest policy_request(sql::Connection&, inventory::DeniedKeys&, const Identity& actor, const CertificateItem&,

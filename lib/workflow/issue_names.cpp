@@ -11,7 +11,7 @@ void add_san(std::vector<San>& sans, const San& san) {
 
 }  // namespace
 
-std::string requested_name(const std::string& name, const std::optional<Csr>& csr) {
+std::string requested_name(const std::string& name, const Csr* csr) {
   if (!name.empty()) return check_certificate_name(name);
   if (csr && !csr->common_name.empty()) return check_certificate_name(csr->common_name);
   if (csr && !csr->sans.empty()) return check_certificate_name(csr->sans.front().value);
@@ -23,7 +23,7 @@ std::string common_name_of(const std::string& name) {
   return name.size() <= room ? name : std::string();
 }
 
-RequestedNames requested_names(const ProfileRules& rules, const std::string& name, const std::optional<Csr>& csr,
+RequestedNames requested_names(const ProfileRules& rules, const std::string& name, const Csr* csr,
                                const std::vector<San>& more) {
   RequestedNames names;
   names.common_name = common_name_of(name);

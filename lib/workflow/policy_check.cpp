@@ -10,11 +10,11 @@ PolicyVerdict check_policy(sql::Connection& db, const Policy& policy, const Iden
   std::optional<Csr> csr;
   if (!question.csr.empty()) csr = parse_csr(question.csr);
   CertificateItem item;
-  item.name = requested_name(question.name, csr);
+  item.name = requested_name(question.name, csr ? &*csr : nullptr);
   item.profile = rules.name;
   item.owner = question.owner.empty() ? actor.user : question.owner;
   item.algorithm = question.key.value_or(rules.default_key);
-  item.plan.names = requested_names(rules, item.name, csr, question.sans);
+  item.plan.names = requested_names(rules, item.name, csr ? &*csr : nullptr, question.sans);
   item.csr_given = csr.has_value();
   if (csr) item.csr = to_pem(csr->der, "CERTIFICATE REQUEST");
   inventory::DeniedKeys denied_keys(db);

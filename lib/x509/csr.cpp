@@ -1,6 +1,10 @@
 #include <openssl/core_names.h>
 
+#include <algorithm>
+#include <exception>
+
 #include "base/text.hpp"
+#include "base/workers.hpp"
 #include "x509/certificate.hpp"
 #include "x509/der.hpp"
 #include "x509/extensions.hpp"
@@ -128,6 +132,25 @@ Csr parse_csr(std::string_view pem_or_der) {
   csr.subject = ossl::name_text(subject);
   csr.sans = requested_sans(request.get());
   return csr;
+}
+
+std::vector<Csr> parse_csrs(const std::vector<std::string_view>& pems_or_ders) {
+  constexpr std::size_t enough_for_a_thread = 16;
+  std::vector<Csr> out(pems_or_ders.size());
+  const std::size_t workers = std::clamp<std::size_t>(out.size() / enough_for_a_thread, 1, processor_count());
+  std::vector<std::pair<std::size_t, std::exception_ptr>> failures(workers, {out.size(), nullptr});
+  const auto work = [&](std::size_t worker) {
+    std::size_t at = worker;
+    try {
+      for (; at < out.size(); at += workers) out[at] = parse_csr(pems_or_ders[at]);
+    } catch (...) {
+      failures[worker] = {at, std::current_exception()};
+    }
+  };
+  run_workers(workers - 1, work, [&] { work(workers - 1); });
+  const auto& first = *std::ranges::min_element(failures, {}, &std::pair<std::size_t, std::exception_ptr>::first);
+  if (first.second) std::rethrow_exception(first.second);
+  return out;
 }
 
 }  // namespace ymgr

@@ -123,6 +123,23 @@ TEST_CASE("a request that was changed or cut is refused") {
   CHECK_CODE(parse_csr("hello"), Code::csr_invalid);
 }
 
+TEST_CASE("many requests stay in their order, and the first wrong one is told of") {
+  const auto key = PrivateKey::generate(KeyAlgorithm::ec_p256);
+  std::vector<std::string> ders;
+  for (int i = 0; i < 100; ++i) ders.push_back(make_csr(key, {"n" + std::to_string(i) + ".example", {}}).bytes);
+  std::vector<std::string_view> given(ders.begin(), ders.end());
+  const auto csrs = parse_csrs(given);
+  REQUIRE(csrs.size() == 100);
+  for (std::size_t i = 0; i < 100; ++i) CHECK(csrs[i].common_name == "n" + std::to_string(i) + ".example");
+  CHECK(parse_csrs({}).empty());
+  ders[71].back() = static_cast<char>(ders[71].back() ^ 1);
+  CHECK_CODE(parse_csrs(given), Code::csr_bad_signature);
+  for (const std::size_t worse : {98U, 70U}) given[worse] = "no request";
+  CHECK_CODE(parse_csrs(given), Code::csr_invalid);
+  given[70] = ders[70];
+  CHECK_CODE(parse_csrs(given), Code::csr_bad_signature);
+}
+
 TEST_CASE("a common name of more than 64 characters is refused") {
   const auto key = PrivateKey::generate(KeyAlgorithm::ed25519);
   const auto with_name = [&](std::size_t length) {
