@@ -189,36 +189,42 @@ Finding look_at_served_lists(const Patient& patient) {
   return sum_up(findings, {});
 }
 
-Finding look_at_certificates(const Patient& patient) {
+/// What should have been renewed by now.
+struct Behind {
   std::vector<std::string> late, over;
+
+  void look_at(const Patient& patient, const std::string& name, Time expires_at, Time renew_at) {
+    if (expires_at < patient.at)
+      over.push_back(patient.named(name));
+    else if (renew_at + day < patient.at)
+      late.push_back(patient.named(name));
+  }
+  Finding finding(std::string hint, std::string if_none) const {
+    if (!over.empty())
+      return {State::failed, "expired and not replaced: " + some_of(over), std::move(hint), Expiry::over};
+    if (!late.empty())
+      return {State::warning, "due for more than a day: " + some_of(late), std::move(hint), Expiry::due};
+    return fine(std::move(if_none));
+  }
+};
+
+Finding look_at_certificates(const Patient& patient) {
+  Behind behind;
   inventory::due(
       patient.database.get(),
       {.at = patient.at, .selection = {}, .renew_before = {}, .host = patient.host, .only_host = true, .limit = 1000},
-      [&](const CertificateRow& row) {
-        if (row.expires_at < patient.at)
-          over.push_back(patient.named(row.name));
-        else if (row.renew_at + day < patient.at)
-          late.push_back(patient.named(row.name));
-      });
-  const std::string hint = "ymgr renew --due; ymgr cert explain NAME tells why one was not renewed";
-  if (!over.empty()) return {State::failed, "expired and not replaced: " + some_of(over), hint, Expiry::over};
-  if (!late.empty()) return {State::warning, "due for more than a day: " + some_of(late), hint, Expiry::due};
-  return fine("none is due for more than a day on this host");
+      [&](const CertificateRow& row) { behind.look_at(patient, row.name, row.expires_at, row.renew_at); });
+  return behind.finding("ymgr renew --due; ymgr cert explain NAME tells why one was not renewed",
+                        "none is due for more than a day on this host");
 }
 
 Finding look_at_watched(const Patient& patient) {
-  std::vector<std::string> late, over;
-  for (const auto& row : tracked::list(patient.database.get(), {})) {
-    if (row.expires_at < patient.at)
-      over.push_back(patient.named(row.name));
-    else if (row.renew_at + day < patient.at)
-      late.push_back(patient.named(row.name));
-  }
-  const std::string hint =
-      "renew them where they are from and look again with ymgr cert track, or give them up: ymgr cert untrack NAME";
-  if (!over.empty()) return {State::failed, "expired and not replaced: " + some_of(over), hint, Expiry::over};
-  if (!late.empty()) return {State::warning, "due for more than a day: " + some_of(late), hint, Expiry::due};
-  return fine("none from elsewhere is due for more than a day");
+  Behind behind;
+  for (const auto& row : tracked::list(patient.database.get(), {}))
+    behind.look_at(patient, row.name, row.expires_at, row.renew_at);
+  return behind.finding(
+      "renew them where they are from and look again with ymgr cert track, or give them up: ymgr cert untrack NAME",
+      "none from elsewhere is due for more than a day");
 }
 
 Finding look_at_undelivered(const Patient& patient) {
