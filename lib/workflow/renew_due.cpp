@@ -37,9 +37,15 @@ struct DueCards {
   }
 };
 
+/// A certificate that is due beside another of its name, which has one open renewal at a time.
+struct Behind {
+  std::string name, cert_id;
+};
+
 struct DuePlan {
   std::vector<CertificateItem> items;
   std::set<std::string> names;  // of the items: each is in the plan once
+  std::vector<Behind> behind;   // the others of these names: the next plan's
   std::vector<Json> failed;     // could not be planned
   std::vector<int> exits;
   std::int64_t elsewhere = 0;
@@ -49,7 +55,8 @@ struct DuePlan {
 void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, const DueCards& cards,
                   Time at, DuePlan& plan) {
   if (!bench.session.may_touch(row.owner) || (!options.force && renewed_recently(bench, row, at))) return;
-  if (plan.names.contains(row.name) || operations::find_open(bench.db, "renew", row.name)) {
+  if (plan.names.contains(row.name)) return plan.behind.push_back({row.name, row.cert_id});
+  if (operations::find_open(bench.db, "renew", row.name)) {
     ++plan.elsewhere;  // of the same name as one that is being renewed: the next run takes it
     return;
   }
@@ -107,6 +114,20 @@ DuePlan plan_due(Workbench& bench, const DueOptions& due, const RenewOptions& op
   DuePlan plan;
   const auto rows = due_rows(bench, due, at);
   for (const auto& row : rows) plan_due_row(bench, row, options, cards, at, plan);
+  return plan;
+}
+
+DuePlan plan_behind(Workbench& bench, const std::vector<Behind>& behind, const RenewOptions& options,
+                    const DueCards& cards, Time at) {
+  DuePlan plan;
+  for (const auto& one : behind) {
+    if (plan.names.contains(one.name)) {
+      plan.behind.push_back(one);
+      continue;
+    }
+    const auto row = inventory::by_id(bench.db, one.cert_id);
+    if (row && row->status == CertificateStatus::active) plan_due_row(bench, *row, options, cards, at, plan);
+  }
   return plan;
 }
 
@@ -216,13 +237,13 @@ struct DueRun {
 
 /// In one transaction, so that several processes at the same time share the work out.
 void try_begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards,
-                   DueRun& run) {
+                   const std::vector<Behind>* behind, DueRun& run) {
   bench.db.transaction(sql::Access::write, [&] {
     const Time at = now();
     run = DueRun();
     run.op = operation_of({}, options, inputs_of(due, options), at);
     if (!options.request_id.empty() && (run.earlier = operations::find_earlier(bench, run.op))) return;
-    run.plan = plan_due(bench, due, options, cards, at);
+    run.plan = behind ? plan_behind(bench, *behind, options, cards, at) : plan_due(bench, due, options, cards, at);
     std::vector<audit::Event> events;
     drop_refused(bench, run.plan, run.op.request_id, events);
     add_items(run.op, run.plan.items);
@@ -260,12 +281,13 @@ std::optional<Error> refusal_of(Workbench& bench, const CertificateItem& item, c
   return refusal;
 }
 
-/// One name that the database refuses must not keep the others from being renewed.
-DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, DueCards cards) {
+/// One name that the database refuses must not keep the others from being renewed. `behind`: these alone.
+DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, DueCards cards,
+                 const std::vector<Behind>* behind = nullptr) {
   DueRun run;
   for (;;) {
     try {
-      try_begin_due(bench, due, options, cards, run);
+      try_begin_due(bench, due, options, cards, behind, run);
       return run;
     } catch (const Error& error) {
       const auto known = cards.failed.size();
@@ -287,11 +309,55 @@ void take_tracked(Workbench& bench, const DueOptions& due, Rehearsal rehearsal, 
   for (const auto& row : found.elsewhere) answer.waiting.push_back({row.name, row.track_id, "", "elsewhere"});
 }
 
+void add_behind(RenewAnswer& answer, RenewAnswer part, DuePlan plan) {
+  answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
+  answer.exits.insert(answer.exits.end(), plan.exits.begin(), plan.exits.end());
+  answer.items.insert(answer.items.end(), part.items.begin(), part.items.end());
+  answer.exits.insert(answer.exits.end(), part.exits.begin(), part.exits.end());
+  answer.hooks += part.hooks;
+  answer.changed = answer.changed || part.changed;
+  answer.elsewhere += plan.elsewhere;
+  std::ranges::move(plan.waiting, std::back_inserter(answer.waiting));
+  if (part.request_id.empty() || answer.resumable) return;
+  if (!answer.request_id.empty() && !part.resumable) return;
+  answer.request_id = part.request_id;
+  answer.state = part.state;
+  answer.resumable = part.resumable;
+}
+
+/// Those of one name, one after the other; each has an operation of its own.
+void renew_behind(Workbench& bench, const DueOptions& due, RenewOptions options, const DueCards& cards,
+                  std::vector<Behind> behind, RenewAnswer& answer) {
+  options.request_id.clear();
+  while (!behind.empty()) {
+    DueRun run = begin_due(bench, due, options, cards, &behind);
+    behind = std::move(run.plan.behind);
+    RenewAnswer part;
+    if (!run.plan.items.empty()) run_with_hooks(bench, run.op, std::move(run.plan.items), part);
+    add_behind(answer, std::move(part), std::move(run.plan));
+  }
+}
+
+/// What --dry-run tells.
+DuePlan plan_all(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards) {
+  DuePlan all = plan_due(bench, due, options, cards, now());
+  for (auto behind = std::move(all.behind); !behind.empty();) {
+    auto plan = plan_behind(bench, behind, options, cards, now());
+    std::ranges::move(plan.items, std::back_inserter(all.items));
+    std::ranges::move(plan.failed, std::back_inserter(all.failed));
+    std::ranges::move(plan.exits, std::back_inserter(all.exits));
+    std::ranges::move(plan.waiting, std::back_inserter(all.waiting));
+    all.elsewhere += plan.elsewhere;
+    behind = std::move(plan.behind);
+  }
+  return all;
+}
+
 RenewAnswer plan_only(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   RenewAnswer answer;
   std::vector<audit::Event> unused;
   PluggedIn plugged(bench);
-  auto plan = plan_due(bench, due, options, look_at_cards(bench, due, options, plugged), now());
+  auto plan = plan_all(bench, due, options, look_at_cards(bench, due, options, plugged));
   drop_refused(bench, plan, "", unused);
   planned(answer, plan.items);
   answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
@@ -317,7 +383,8 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
   PluggedIn plugged(bench);
   finish_orphans(bench, options.request_id, plugged, orphans);
   take_tracked(bench, due, Rehearsal::no, orphans);
-  auto run = begin_due(bench, due, options, look_at_cards(bench, due, options, plugged));
+  const auto cards = look_at_cards(bench, due, options, plugged);
+  auto run = begin_due(bench, due, options, cards);
   if (run.earlier)
     repeat_renewal(bench, *run.earlier, answer);
   else if (!run.plan.items.empty())
@@ -328,17 +395,18 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
     answer.items.insert(answer.items.begin(), items.begin(), items.end());
     answer.exits.insert(answer.exits.begin(), exits.begin(), exits.end());
   };
+  renew_behind(bench, due, options, cards, std::move(run.plan.behind), answer);
   prepend(run.plan.failed, run.plan.exits);
   prepend(orphans.items, orphans.exits);
+  answer.elsewhere += run.plan.elsewhere;
+  std::ranges::move(orphans.waiting, std::back_inserter(answer.waiting));
+  std::ranges::move(run.plan.waiting, std::back_inserter(answer.waiting));
   answer.hooks += orphans.hooks;
   answer.changed = answer.changed || orphans.changed;
   answer.upkeep = look_after_ca(bench, run.op.request_id);
   auto exits = answer.exits;
   for (const auto& failure : answer.upkeep.failures) exits.push_back(exit_status(failure.kind()));
   answer.exit = batch_exit(exits);
-  answer.elsewhere = run.plan.elsewhere;
-  answer.waiting = std::move(orphans.waiting);
-  std::ranges::move(run.plan.waiting, std::back_inserter(answer.waiting));
   answer.next_expiry = next_expiry(bench.db);
   answer.watched = watch(bench, due.logins ? due.logins() : std::vector<Watched>());
   set_exit(answer);

@@ -80,13 +80,35 @@ def test_what_was_renewed_is_said_and_told_by_the_exit_status(timer):
     later("renew", "--due", "--detailed-exitcode", exit=0)
 
 
-def test_two_of_the_same_name_are_renewed_one_after_the_other(timer):
+def test_all_of_the_same_name_are_renewed_in_one_run_one_after_the_other(timer):
+    for _ in range(2):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    planned = later.json("renew", "--due", "--dry-run")
+    assert (planned["due"], planned["elsewhere"], planned["summary"]["planned"]) == (4, 0, 4)
+    done = later.json("renew", "--due", "--request-id", "night-70")
+    assert (done["due"], done["elsewhere"], done["summary"]["renewed"], done["audit_reference"]) == (4, 0, 4, "night-70"), done
+    former = [item["renewed_from"] for item in done["items"]]
+    assert sorted(former) == sorted(item["renewed_from"] for item in planned["items"]) and len(set(former)) == 4
+    assert later.json("renew", "--due")["due"] == 0
+    with sqlite3.connect(timer.box.profile / "ymgr.db") as db:
+        assert sorted(db.execute("SELECT item_count FROM operations WHERE kind = 'renew'")) == [(1,), (1,), (2,)]
+
+
+def test_of_the_same_name_no_more_are_renewed_than_a_limit_takes(timer):
+    for _ in range(2):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    for due in (2, 1, 0):
+        assert later.json("renew", "--due", "--select", "name=www.corp.test", "--limit", "2")["due"] == due
+
+
+def test_behind_one_that_stays_open_no_other_of_its_name_is_begun(timer):
     timer("issue", "www.corp.test", "--another", "--validity", "90d")
-    first = after(timer, 70).json("renew", "--due")
-    assert (first["due"], first["elsewhere"]) == (2, 1), first
-    assert {item["result"] for item in first["items"]} == {"renewed"}
-    second = after(timer, 70).json("renew", "--due")
-    assert [item["name"] for item in second["items"]] == ["www.corp.test"], second
+    later = after(timer, 70)
+    left = later.armed("error@8").json("renew", "--due", "--select", "name=www.corp.test", exit=None)
+    assert (left["due"], left["elsewhere"]) == (1, 1), left
+    assert later.json("renew", "--due", "--select", "name=www.corp.test")["summary"] == {"total": 2, "renewed": 2, "failed": 0}
 
 
 def test_hours_to_the_first_expiry_stand_in_every_answer(timer):
