@@ -1,5 +1,7 @@
 #include "workflow/team_apply.hpp"
 
+#include <algorithm>
+
 #include "authority/authority_vault.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -32,6 +34,17 @@ Json issuer_body(std::string_view name, int key_bits, std::string_view life) {
   return Json::object({{"common_name", name}, {"key_type", "ec"}, {"key_bits", key_bits}, {"ttl", life}});
 }
 
+/// Of the issuing CA: a set-up that was cut short before that stood finds its key again.
+constexpr std::string_view issuing_key = "ymgr-issuing";
+
+bool has_issuing_key(Client& client, const std::string& pki) {
+  const auto answer = client.call({.method = "LIST", .path = Path(pki) / "keys", .missing = vault::Missing::answers});
+  const Json* keys = answer.status == 404 ? nullptr : answer.data().find("key_info");
+  return keys != nullptr && std::ranges::any_of(keys->members(), [](const auto& key) {
+           return key.second.text_or("key_name", "") == issuing_key;
+         });
+}
+
 /// A root of 15 years in a mount of its own, and an issuing CA of 5 years below it. A root that stands there already serves: two
 /// would be of one name, and the first signs.
 void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Applied& applied) {
@@ -54,7 +67,11 @@ void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Appli
   };
   if (vault::list(client, Path(root) / "issuers").empty())
     ask(root + "/root/generate/internal", issuer_body(plan.name + " root", 384, "131400h"));
-  const Json request = ask(settings.pki + "/intermediate/generate/internal", issuer_body(plan.name, 256, "43800h"));
+  const std::string generate = settings.pki + "/intermediate/generate/";
+  const Json request =
+      has_issuing_key(client, settings.pki)
+          ? ask(generate + "existing", Json::object({{"common_name", plan.name}, {"key_ref", issuing_key}}))
+          : ask(generate + "internal", issuer_body(plan.name, 256, "43800h").set("key_name", issuing_key));
   const Json made =
       ask(root + "/root/sign-intermediate",
           Json::object(

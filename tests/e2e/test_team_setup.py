@@ -117,6 +117,7 @@ ENDS = [
     ("pki/config/crl", REFUSED),
     ("sys/mounts/pki/tune", REFUSED),
     ("pki-root/root/generate/internal", "lost"),
+    ("pki/intermediate/generate/internal", "lost"),
     ("pki-root/root/sign-intermediate", REFUSED),
     ("pki/intermediate/set-signed", REFUSED),
     ("database/config/ymgr-postgres", REFUSED),
@@ -149,8 +150,9 @@ def test_a_set_up_that_was_cut_short_is_finished_by_the_next(place, way, path, h
 
 
 def check_ca(place):
-    """One root, and one CA below it whose chain is whole."""
+    """One root, and one CA below it whose chain is whole; no key but theirs."""
     assert len(place.vault("LIST", "pki-root/issuers")["data"]["keys"]) == 1
+    assert [len(place.vault("LIST", f"{mount}/keys")["data"]["keys"]) for mount in ("pki-root", "pki")] == [1, 1]
     chain = [x509.load_pem_x509_certificate(pem.encode()) for pem in place.read("pki/issuer/default")["ca_chain"]]
     root = x509.load_pem_x509_certificate(place.read("pki-root/issuer/default")["certificate"].encode())
     assert len(chain) == 2 and chain[1] == root
