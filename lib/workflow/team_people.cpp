@@ -246,6 +246,18 @@ bool makes_logins_of(const PeopleAdmin& admin, const VaultCall& role) {
   return there != nullptr && *there == role.body.at("creation_statements");
 }
 
+/// As the database has them, which lets nobody else keep such a name.
+std::string told_names(const Person& person) {
+  return lower(join(person.names, " "));
+}
+
+bool has_told_names(sql::Connection& db, const Person& person) {
+  bool same = false;
+  db.run("SELECT certificate_names FROM users WHERE name = $1", {person.user},
+         [&](const sql::Row& row) { same = !row.is_null(0) && row.text(0) == told_names(person); });
+  return same;
+}
+
 /// Where certificates have them from.
 void read_names(const PeopleAdmin& admin, const std::string& entity_id, PersonView& view) {
   const auto answer = admin.vault.call(
@@ -347,10 +359,13 @@ bool set_person_names(const PeopleAdmin& admin, const NewPerson& who) {
   const Person person = person_of(who, require_entity(admin, who.name).id);
   PersonView present;
   read_names(admin, person.entity_id, present);
-  if (present.names == person.names && present.upn == person.upn) return false;
+  const bool told = has_told_names(admin.rows.db, person);
+  if (present.names == person.names && present.upn == person.upn && told) return false;
   const auto calls = own_roles(admin.settings, person);
   for (std::size_t i = 1; i < calls.size(); ++i) send(admin.vault, calls[i]);
-  write_rows(admin, event_of("user.names_set", who.name, Json::object({{"mail", who.mail}, {"upn", who.upn}})), [] {});
+  write_rows(admin, event_of("user.names_set", who.name, Json::object({{"mail", who.mail}, {"upn", who.upn}})), [&] {
+    admin.rows.db.run("UPDATE users SET certificate_names = $2 WHERE name = $1", {who.name, told_names(person)});
+  });
   send(admin.vault, calls.front());  // the one that is looked at: doing it again finishes what was interrupted
   return true;
 }

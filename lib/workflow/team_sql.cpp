@@ -78,7 +78,10 @@ std::string make_grants_sql(const Settings& settings, std::vector<Privilege>& pr
 }
 
 std::string person_sql(const Person& person) {
-  const Words words = {{"user", person.user}, {"role", person.role}, {"entity_id", person.entity_id}};
+  const Words words = {{"user", person.user},
+                       {"role", person.role},
+                       {"entity_id", person.entity_id},
+                       {"names", join(split(join(person.names, " "), '\''), "''")}};
   return fill(text_named("person_rows"), words);
 }
 

@@ -1,5 +1,7 @@
 """A team's commands, against its real servers."""
 
+import itertools
+
 import pytest
 from harness import RELEASE, Box, Ymgr
 from team import Team
@@ -121,12 +123,16 @@ def entered(id, name, owner, by, host=None, profile="tls-client"):
     )
 
 
+ENTERED = itertools.count(1)
+
+
 @pytest.fixture
 def enter(team):
     """enter(who, id, name, …): it stands there until the test ends. `who` None: as the set-up."""
     ids = []
 
     def enter(who, id, name, owner, **more):
+        id = f"{id}-{next(ENTERED)}"
         text = entered(id, name, owner, who or owner, **more)
         ids.append(id)
         if who is None:
@@ -159,7 +165,27 @@ def opens(team, who, name, opened=True):
     return worked or "row-level security" not in said
 
 
-def test_whose_a_name_is_does_not_depend_on_what_others_enter(team, enter):
+@pytest.fixture
+def told(team):
+    """told(who, name…): by these Vault signs for them, as far as the database knows, until the test ends. No names: nobody told."""
+    before = dict(line.split("|") for line in team.pg.sql("SELECT name, certificate_names FROM ymgr.users").splitlines())
+
+    def tell(who, *names):
+        team.pg.sql(f"UPDATE ymgr.users SET certificate_names = nullif('{' '.join(names)}', '') WHERE name = '{who}'")
+
+    yield tell
+    for who, names in before.items():
+        tell(who, *names.split())
+
+
+def test_the_script_of_a_plan_tells_the_names_of_a_person(team):
+    assert team.pg.sql("SELECT certificate_names FROM ymgr.users WHERE name = 'una'") == "una una@corp.test"
+
+
+@pytest.mark.parametrize("are_told", [True, False], ids=["told", "not told"])
+def test_whose_a_name_is_does_not_depend_on_what_others_enter(team, enter, told, are_told):
+    for who in ("una", "uma") if not are_told else ():
+        told(who)
     enter("una", "own-1", "una@corp.test", "una")
     enter("oscar", "own-2", "vpn.corp.test", "oscar")
     for id, name in [("forged-2", "una@corp.test"), ("forged-3", "vpn.corp.test"), ("forged-4", "uma")]:
@@ -171,6 +197,28 @@ def test_whose_a_name_is_does_not_depend_on_what_others_enter(team, enter):
     enter(None, "demoted", "old.corp.test", "una", profile="tls-server")
     enter("uma", "forged-6", "old.corp.test", "uma")
     assert not opens(team, "uma", "old.corp.test")
+
+
+def test_a_name_that_was_told_is_that_persons_whatever_others_enter(team, enter, told):
+    mail = "una.smith@corp.test"
+    enter("una", "own-1", mail, "una")
+    enter("uma", "forged-1", mail, "uma")
+    enter("uma", "forged-2", mail.title(), "uma")
+    assert opens(team, "uma", mail)
+    told("una", "una", mail)
+    assert opens(team, "una", mail) and not opens(team, "uma", mail) and not opens(team, "uma", mail.title())
+    told("uma", "uma", mail)  # a mailbox of both
+    assert opens(team, "una", mail) and opens(team, "uma", mail)
+    enter("oscar", "own-2", mail, "oscar")
+    assert not opens(team, "una", mail)
+
+
+def test_an_address_that_was_told_does_not_belong_to_the_account_before_its_at(team, enter, told):
+    told("una", "una", "uma@corp.test")
+    told("uma", "uma", "uma.smith@corp.test")
+    enter("una", "own-1", "uma@corp.test", "una")
+    enter("uma", "forged-1", "uma@corp.test", "uma")
+    assert opens(team, "una", "uma@corp.test") and not opens(team, "uma", "uma@corp.test")
 
 
 def beats(team, who, host):

@@ -85,17 +85,33 @@ def test_adding_again_makes_what_is_missing_and_nothing_else(team, admin):
     assert add(admin, "cleo", "--role", "auditor", exit=1)["code"] == "user-exists"
 
 
+def told(team, name):
+    """The names of certificates by which the database knows whose they are."""
+    return team.pg.sql(f"SELECT certificate_names FROM ymgr.users WHERE name = '{name}'")
+
+
 def test_names_of_certificates_are_changed_and_what_is_not_named_stays(team, admin):
-    add(admin, "cora", "--mail", "cora@corp.test", "--upn", "cora@ad.corp.test")
+    add(admin, "cora", "--mail", "Cora.O'Hara@corp.test", "--upn", "cora@ad.corp.test")
+    assert told(team, "cora") == "cora cora.o'hara@corp.test"
     assert admin.json("user", "set-names", "cora", "--mail", "c@corp.test")["changed"] is True
     shown = admin.json("user", "show", "cora")["vault"]
     assert (shown["names"], shown["upn"]) == (["cora", "c@corp.test"], "cora@ad.corp.test")
     assert admin.json("user", "set-names", "cora", "--mail", "c@corp.test")["changed"] is False
+    assert told(team, "cora") == "cora c@corp.test"
     admin("user", "set-names", "cora", "--mail", "-", "--upn", "-")
     for role in ("piv", "email"):
         kept = team.bao.api("GET", f"pki/roles/{role}-{shown['entity_id']}")["data"]
         assert (kept["allowed_domains"], kept["allowed_other_sans"]) == (["cora"], [])
+    assert told(team, "cora") == "cora"
     assert [line.split()[0] for line in trail(team, "user.names_set", "cora")] == ["ada", "ada"]
+
+
+def test_the_database_is_told_the_names_of_somebody_who_was_added_before_it_could_know(team, admin):
+    add(admin, "clio", "--mail", "clio.smith@corp.test")
+    team.pg.sql("UPDATE ymgr.users SET certificate_names = NULL WHERE name = 'clio'")
+    assert admin.json("user", "set-names", "clio")["changed"] is True
+    assert told(team, "clio") == "clio clio.smith@corp.test"
+    assert admin.json("user", "set-names", "clio")["changed"] is False
 
 
 def test_an_account_that_stands_there_keeps_its_password(team, admin):

@@ -187,6 +187,8 @@ SQL = {
         ("another's trail", "SELECT seq FROM ymgr.audit_events WHERE actor <> 'uma'", NOTHING),
         ("who there is", "SELECT name FROM ymgr.users WHERE name <> 'uma'", NOTHING),
         ("passwords", "SELECT password_verifier FROM ymgr.users", NO_RIGHT),
+        ("names of certificates", "SELECT certificate_names FROM ymgr.users", NO_RIGHT),
+        ("another name for certificates", "UPDATE ymgr.users SET certificate_names = 'una' WHERE name = 'uma'", NO_RIGHT),
         ("sealed rows", "SELECT box FROM ymgr.secrets", NO_RIGHT),
         ("a certificate for another", certificate("c1", "una", "uma"), NO_ROW),
         ("a certificate by another", certificate("c2", "uma", "ada"), NO_ROW),

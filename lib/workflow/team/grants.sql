@@ -36,13 +36,16 @@ SET search_path = pg_catalog, pg_temp AS $$
     AND EXISTS (SELECT FROM ymgr.users u WHERE u.name = c.issued_by AND u.role = 'user')
 $$;
 
--- Active certificates have this name, and all that count are those of whoever asks. What people entered counts against others where its
--- name is theirs: Vault signs no other for them.
+-- Active certificates have this name, and all that count are those of whoever asks. A name that an admin told of somebody is that person's,
+-- whatever others enter. Of a name that nobody told, what people entered counts against others where the account stands before the @.
 CREATE OR REPLACE FUNCTION is_own_alone(name TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) FROM ymgr.certificates c
+  WITH told AS (SELECT bool_or(u.name = ymgr.actor()) AS is_own FROM ymgr.users u
+                WHERE lower(is_own_alone.name COLLATE "C") = ANY (string_to_array(u.certificate_names, ' ')))
+  SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) AND (SELECT is_own IS NOT FALSE FROM told) FROM ymgr.certificates c
   WHERE c.name = is_own_alone.name AND c.status = 'active'
-    AND (c.owner = ymgr.actor() OR split_part(c.name, '@', 1) = c.owner OR NOT ymgr.is_persons_word(c))
+    AND (c.owner = ymgr.actor() OR NOT ymgr.is_persons_word(c)
+      OR (split_part(c.name, '@', 1) = c.owner AND (SELECT is_own IS NULL FROM told)))
 $$;
 
 -- A lease ends, whatever its holder writes.
@@ -257,8 +260,8 @@ CREATE POLICY {{policy}} ON users FOR SELECT TO {{to}} USING (name = (SELECT act
 -- [admin auditor] see whose the database roles are
 GRANT SELECT ON database_roles TO {{to}};
 CREATE POLICY {{policy}} ON database_roles FOR SELECT TO {{to}} USING (true);
--- [admin] add people, give roles, disable them
-GRANT INSERT, UPDATE ON users TO {{to}};
+-- [admin] add people, give roles and names of certificates, disable them
+GRANT SELECT (certificate_names), INSERT, UPDATE ON users TO {{to}};
 CREATE POLICY {{policy}} ON users FOR ALL TO {{to}} USING (true) WITH CHECK (true);
 GRANT INSERT, UPDATE, DELETE ON database_roles TO {{to}};
 CREATE POLICY {{policy}} ON database_roles FOR ALL TO {{to}} USING (true) WITH CHECK (true);

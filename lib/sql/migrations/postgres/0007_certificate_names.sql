@@ -1,0 +1,3 @@
+-- By which names a team's Vault signs for somebody, in small letters and with blanks between; NULL: nobody told.
+-- min_client: 1
+ALTER TABLE users ADD COLUMN certificate_names TEXT COLLATE "C";
