@@ -12,7 +12,7 @@ constexpr auto text = Column::Type::text;
 /// Which text a version of the policy names.
 constexpr Column settings[] = {{"name", key}, {"value", living}, {"updated_at", living, number}};
 
-/// A password opens nothing in a team: salts, verifiers and boxes stay where they are.
+/// A password opens nothing in a team: salts, verifiers and boxes stay where they are. Names of certificates are told when Vault is.
 constexpr Column users[] = {{"name", key},
                             {"role", living},
                             {"status", living},
