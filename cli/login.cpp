@@ -47,6 +47,10 @@ constexpr Option login_options[] = {
      .help = "the token of --method token, - for standard input, else BAO_TOKEN or VAULT_TOKEN",
      .complete = "file"},
     {.name = "--wrapped", .value = "", .help = "secret id or token is a wrapping token's, to be opened first"},
+    {.name = "--listen",
+     .value = "ADDRESS:PORT",
+     .help = "where the browser of oidc comes back to, 127.0.0.1:8250 at first; the role allows "
+             "http://localhost:PORT/oidc/callback"},
     {.name = "--accept-clock",
      .value = "",
      .help = "an admin says that this clock is right, and was wrong when events of a later time were recorded"},
@@ -84,7 +88,7 @@ constexpr Example whoami_examples[] = {
 };
 
 constexpr const char* team_login_options[] = {"--method",         "--role",       "--jwt-file", "--role-id-file",
-                                              "--secret-id-file", "--token-file", "--wrapped"};
+                                              "--secret-id-file", "--token-file", "--wrapped",  "--listen"};
 
 /// Login and logout do not wait longer for an agent than that.
 constexpr Duration agent_patience = std::chrono::seconds(5);
@@ -221,6 +225,9 @@ constinit const Command login_command = {
         "session "
         "ends with its token, which `ymgr logout` revokes, and with it the login that Vault made at the database. "
         "Locking out is Vault's.\n\n"
+        "With `--method oidc` it tells an address, waits until somebody has logged in there with a browser of this "
+        "host, "
+        "and gives up after five minutes, or after the `--timeout` of the command.\n\n"
         "Unattended commands need no session: with `YMGR_USER` and `YMGR_PASSWORD_FILE` a command logs in for itself, "
         "in "
         "a team also with `BAO_TOKEN` or `VAULT_TOKEN`, which live on, or by the files that `vault.jwt_file`, "

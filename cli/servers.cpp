@@ -1,12 +1,14 @@
 #include "cli/servers.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/environment.hpp"
 #include "cli/invocation.hpp"
+#include "http/server.hpp"
 
 namespace ymgr::cli {
 
@@ -44,12 +46,23 @@ Secret credential(Invocation& call, std::string_view flag, std::string_view key,
   return call.secret(flag, prompt);
 }
 
+/// A person takes longer than a server: `--timeout` counts when it was meant for this command.
+vault::OidcLogin asked_browser(Invocation& call) {
+  vault::OidcLogin browser;
+  browser.show = [&call](const std::string& url) { call.notices().warn("open this address in a browser: " + url); };
+  if (const auto place = call.maybe("--listen")) std::tie(browser.address, browser.port) = http::parse_listen(*place);
+  const Config& config = call.wiring().config();
+  if (config.at("timeout").origin == "flag --timeout") browser.patience = config.timeout();
+  return browser;
+}
+
 /// What another method takes would be ignored.
 void refuse_other_credentials(const Invocation& call, std::string_view method) {
   constexpr std::pair<std::string_view, std::string_view> takers[] = {
-      {"--user", "userpass ldap"},    {"--password-file", "userpass ldap"}, {"--jwt-file", "jwt kubernetes"},
-      {"--role-id-file", "approle"},  {"--secret-id-file", "approle"},      {"--token-file", "token"},
-      {"--wrapped", "approle token"},
+      {"--user", "userpass ldap"},      {"--password-file", "userpass ldap"},
+      {"--jwt-file", "jwt kubernetes"}, {"--role-id-file", "approle"},
+      {"--secret-id-file", "approle"},  {"--token-file", "token"},
+      {"--wrapped", "approle token"},   {"--listen", "oidc"},
   };
   for (const auto& [option, methods] : takers) {
     const auto takes = split(methods, ' ');
@@ -208,7 +221,7 @@ team::LoginRequest asked_login(Invocation& call) {
     auto given = call.has("--token-file") ? std::nullopt : environment_token();
     request.token = given ? std::move(*given) : call.secret("--token-file", "Token of Vault:");
   } else if (method == "oidc") {
-    request.show = [&call](const std::string& url) { call.notices().warn("open this address in a browser: " + url); };
+    request.browser = asked_browser(call);
   }
   return request;
 }

@@ -48,8 +48,8 @@ http::Response page(int status, const std::string& text) {
 /// Waits for the browser.
 class Listener {
  public:
-  explicit Listener(std::uint16_t port)
-      : server_({.address = "127.0.0.1", .port = port},
+  explicit Listener(const OidcLogin& login)
+      : server_({.address = login.address, .port = login.port},
                 [this](const http::Request& request) { return answer(request); }) {}
   std::string redirect_uri() const {
     return "http://localhost:" + std::to_string(server_.port()) + std::string(callback_path);
@@ -135,7 +135,7 @@ std::optional<OidcCallback> read_oidc_callback(std::string_view query, std::stri
 
 Token login_oidc(Client& client, const OidcLogin& login) {
   constexpr std::size_t nonce_size = 18;
-  Listener listener(login.port);
+  Listener listener(login);
   const std::string nonce = to_base64url(random_bytes(nonce_size));
   const std::string url = ask_for_address(client, login, listener.redirect_uri(), nonce);
   const auto state = query_value(url.substr(std::min(url.find('?') + 1, url.size())), "state");

@@ -13,6 +13,7 @@ namespace ymgr::vault {
 struct OidcLogin {
   std::string role = {};  // empty: the mount's default
   std::string mount = "oidc";
+  std::string address = "127.0.0.1";  // to listen on
   /// Of http://localhost:PORT/oidc/callback, which the role has among its allowed_redirect_uris; 0: any free one.
   std::uint16_t port = 8250;
   Duration patience = std::chrono::minutes(5);  // with the person

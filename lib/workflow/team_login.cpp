@@ -9,7 +9,6 @@
 #include "base/text.hpp"
 #include "base/workers.hpp"
 #include "session/session_vault.hpp"
-#include "vault/auth_oidc.hpp"
 #include "workflow/login.hpp"
 #include "workflow/stand_in_link.hpp"
 
@@ -22,6 +21,13 @@ vault::Token log_in_by_token(vault::Client& client, const LoginRequest& request)
   std::vector<std::string> made_by = {"auth/token/create", "auth/token/create-orphan"};
   if (!request.role.empty()) made_by.push_back("auth/token/create/" + request.role);
   return vault::unwrap_token(client, request.token, made_by);
+}
+
+vault::Token log_in_by_browser(vault::Client& client, const LoginRequest& request) {
+  vault::OidcLogin login = request.browser;
+  login.role = request.role;
+  login.mount = request.mount;
+  return vault::login_oidc(client, login);
 }
 
 vault::Token log_in_by_approle(vault::Client& client, const LoginRequest& request) {
@@ -83,8 +89,7 @@ vault::Token log_in(vault::Client& client, const LoginRequest& request) {
   if (method == "jwt") return vault::login_jwt(client, request.role, request.jwt, request.mount);
   if (method == "kubernetes") return vault::login_kubernetes(client, request.role, request.jwt, request.mount);
   if (method == "cert") return vault::login_certificate(client, request.role, request.mount);
-  if (method == "oidc")
-    return vault::login_oidc(client, {.role = request.role, .mount = request.mount, .show = request.show});
+  if (method == "oidc") return log_in_by_browser(client, request);
   if (method == "token") return log_in_by_token(client, request);
   throw Error(Code::config_invalid, "there is no way to log in called '" + printable(method) + "'",
               "It is one of userpass, ldap, oidc, cert, jwt, kubernetes, approle and token");

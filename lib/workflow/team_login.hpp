@@ -8,6 +8,7 @@
 #include "session/session.hpp"
 #include "sql/connection.hpp"
 #include "vault/auth.hpp"
+#include "vault/auth_oidc.hpp"
 #include "vault/client.hpp"
 #include "workflow/team_plan.hpp"
 
@@ -23,8 +24,8 @@ struct LoginRequest {
   Secret jwt = {};
   Secret role_id = {}, secret_id = {};
   Secret token = {};
-  bool wrapped = false;                                   // secret_id or token is a wrapping token, to be opened first
-  std::function<void(const std::string& url)> show = {};  // oidc: what a browser is to open
+  bool wrapped = false;           // secret_id or token is a wrapping token, to be opened first
+  vault::OidcLogin browser = {};  // oidc; role and mount are those above
 };
 /// @throws Error config-invalid: no such method; what the logins of vault/auth.hpp throw
 vault::Token log_in(vault::Client&, const LoginRequest&);
