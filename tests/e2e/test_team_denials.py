@@ -4,11 +4,12 @@ has about Vault is told where it is missing, and has a command here or a reason 
 import contextlib
 import json
 import re
+import time
 
 import pytest
 from agent import agent_of_login
 from harness import Ymgr
-from team import ROLES, Team
+from team import ROLES, Team, count
 from test_team_people import DEVICE
 from vault_proxy import VaultProxy
 from vendor import Vendor
@@ -57,6 +58,9 @@ DENIALS = [
     ),
 ]
 
+# What a long run has to renew, and the line of the session's file that has its time.
+LONG_RUNS = {"auth/token/renew-self": "token-term", "sys/leases/renew": "lease-term"}
+
 # Lines of REVIEW.md that no row denies. Each of them is told by `init --team --check` where it is missing.
 NO_ROW = {
     r"pki/sign/ymgr-.*": "as those of ymgr-tls-server: one for each profile and kind of key",
@@ -71,7 +75,7 @@ NO_ROW = {
     r"pki/issuers|pki/cert/\+": "asked for when a CA is adopted, and of one certificate by people",
     r"identity/entity/id.*": "whose YubiKeys are whose: asked for beside a YubiKey",
     r"auth/token/(lookup|revoke)-self": "test_a_token_that_can_t_end_itself_is_told_of",
-    r"auth/token/renew-self|sys/leases/(renew|revoke)": "in long runs and of other people's tokens alone; nothing fails before their end",
+    r"sys/leases/revoke": "of other people's tokens alone: what they borrowed ends by its time",
     r"auth/token/(accessors|lookup-accessor|revoke-accessor)|sys/leases/lookup": "what an admin does by hand",
     r"sys/locked-users": "what an admin looks at by hand",
     r"sys/wrapping/.*": "asked with the wrapping token, which has a policy of its own",
@@ -132,11 +136,38 @@ def test_a_denial_names_path_capability_and_line(team, name, path, command):
         agent = agent_of_login(ymgr.box, tcp=False)
     with agent, denied(team, ROLE_OF[name], path):
         refused = ymgr.json(*words_of(team, command), exit=4)
+    assert_told(team, name, path, refused)
+
+
+def assert_told(team, name, path, refused):
     capability, where = re.fullmatch(r"Vault denies (\w+) on (\S+)", refused["error"]).groups()
     assert refused["code"] == "vault-denied" and pattern_of(path).fullmatch(where), refused
-    assert refused["suggestion"] == f'the policy needs: path "{where}" {{ capabilities = ["{capability}"] }}'
+    line = f'the policy needs: path "{where}" {{ capabilities = ["{capability}"] }}'
+    assert refused["suggestion"].removesuffix(f"; then ymgr resume {refused.get('resume_id')}") == line
     mine = {"token": team.members[name].token, "paths": [where]}
     assert capability in team.bao.api("POST", "sys/capabilities", mine)["data"]["capabilities"], "the policy as planned grants it"
+
+
+def make_due(ymgr, line):
+    """As if three quarters of its time were over."""
+    [path] = [path for path in (ymgr.box.runtime / "ymgr").iterdir() if path.name.startswith("team-") and path.suffix == ""]
+    term = lambda: re.search(rf"^{line} (\d+) (\d+) 1$", path.read_text(), flags=re.M)
+    ends = int(term()[2])
+    path.write_text(path.read_text().replace(term()[0], f"{line} {ends - 4 * (ends - int(time.time()))} {ends} 1"))
+    due = term()[0]
+    return lambda: term()[0] != due
+
+
+@pytest.mark.parametrize("path, line", LONG_RUNS.items(), ids=LONG_RUNS)
+def test_a_run_that_may_not_renew_what_it_borrowed_tells_so_and_is_resumed(team, path, line):
+    oscar, name = team.person_box("oscar"), f"{line}.corp.test"
+    is_renewed = make_due(oscar, line)
+    with denied(team, "operator", path):
+        refused = oscar.json("issue", name, exit=4)
+    assert_told(team, "oscar", path, refused)
+    assert not is_renewed() and refused["resume_id"] in refused["suggestion"]
+    assert oscar.json("resume", refused["resume_id"])["success"] and is_renewed()
+    assert count(team, f"certificates WHERE name = '{name}' AND status = 'active'") == 1
 
 
 def test_a_key_that_stays_is_noted(team):
@@ -187,7 +218,7 @@ def planned(team):
 
 
 def test_each_line_of_the_review_has_a_row_or_a_reason(team):
-    rows = [path for _, path, _ in DENIALS]
+    rows = [*LONG_RUNS, *(path for _, path, _ in DENIALS)]
     paths = {path for _, _, path, _ in planned(team)}
     bare = {path for path in paths if not any(path == row or pattern_of(path).fullmatch(row) for row in rows)}
     assert [path for path in sorted(bare) if not any(re.fullmatch(reason, path) for reason in NO_ROW)] == []
