@@ -31,9 +31,9 @@ Duration session_life(Role role) noexcept {
   return role == Role::admin ? std::chrono::hours(1) : std::chrono::hours(8);
 }
 
-Authenticated authenticate(sql::Connection& db, const Credentials& credentials) {
+Authenticated authenticate(sql::Connection& db, Authenticator& authenticator, const Credentials& credentials) {
   try {
-    return open_local_authenticator(db)->authenticate(credentials);
+    return authenticator.authenticate(credentials);
   } catch (const Error& error) {
     if (error.kind() == Kind::denied) {
       record(db, credentials.user,
@@ -43,8 +43,13 @@ Authenticated authenticate(sql::Connection& db, const Credentials& credentials) 
   }
 }
 
-Session login(sql::Connection& db, const SessionPlace& place, const Credentials& credentials) {
-  Authenticated who = authenticate(db, credentials);
+Authenticated authenticate(sql::Connection& db, const Credentials& credentials) {
+  return authenticate(db, *open_local_authenticator(db), credentials);
+}
+
+Session login(sql::Connection& db, Authenticator& authenticator, const SessionPlace& place,
+              const Credentials& credentials) {
+  Authenticated who = authenticate(db, authenticator, credentials);
   const Duration life = session_life(who.identity.role);
   std::optional<audit::HeadSigner> signer;
   if (who.data_key) signer = audit::HeadSigner::open(db, *who.data_key);
@@ -52,6 +57,10 @@ Session login(sql::Connection& db, const SessionPlace& place, const Credentials&
     const auto what = event("login", credentials.user, Json::object({{"expires_at", format_time(expires_at)}}));
     audit::append(db, credentials.user, {what}, signer ? &*signer : nullptr);
   });
+}
+
+Session login(sql::Connection& db, const SessionPlace& place, const Credentials& credentials) {
+  return login(db, *open_local_authenticator(db), place, credentials);
 }
 
 bool logout(sql::Connection& db, const SessionPlace& place) {

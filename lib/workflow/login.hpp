@@ -13,8 +13,11 @@ namespace ymgr {
 Duration session_life(Role) noexcept;
 
 /// For one command. @throws Error wrong-password, locked-out, user-disabled, which are audited too
+Authenticated authenticate(sql::Connection&, Authenticator&, const Credentials&);
+/// By the local users.
 Authenticated authenticate(sql::Connection&, const Credentials&);
 /// @throws Error as authenticate
+Session login(sql::Connection&, Authenticator&, const SessionPlace&, const Credentials&);
 Session login(sql::Connection&, const SessionPlace&, const Credentials&);
 
 /// @return false: there was no session

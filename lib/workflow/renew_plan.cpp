@@ -32,6 +32,8 @@ bool leave_foreign_place(Workbench& bench, CertificateItem& item) {
 }
 
 void name_new_key(Workbench& bench, CertificateItem& item) {
+  if (item.key_place == KeyPlace::sealed || item.key_place == KeyPlace::transit)
+    item.key_reference.clear();  // the former key's; this one has none before it is made
   if (item.key_place == KeyPlace::sealed) item.key_name = free_key_name(bench, item);
   // The former key keeps its name: its certificate stays revocable, and nobody is asked within the plan's transaction.
   if (item.key_place == KeyPlace::transit) item.key_name = own_key_name(item);

@@ -7,6 +7,7 @@
 
 #include "session/session.hpp"
 #include "support/database.hpp"
+#include "support/faults.hpp"
 #include "support/thrown.hpp"
 
 namespace {
@@ -92,14 +93,26 @@ class Clock {
   ~Clock() { set_clock(nullptr); }
 };
 
-TEST_CASE("authenticator contract: local users") {
+using Wrap = std::function<std::unique_ptr<Authenticator>(std::unique_ptr<Authenticator>)>;
+
+void local_users_keep_the_contract(const Wrap& wrap) {
   const Clock clock;
   const test::TestDatabase db;
   users::add(*db, "alice", Role::operator_, users::hash_password("alice", Secret(right)), test::test_data_key(),
              "setup");
   users::add(*db, "dora", Role::auditor, users::hash_password("dora", Secret(right)), test::test_data_key(), "setup");
   authenticator_contract(
-      {open_local_authenticator(*db), [&](const char* user) { users::set_enabled(*db, user, false); }});
+      {wrap(open_local_authenticator(*db)), [&](const char* user) { users::set_enabled(*db, user, false); }});
+}
+
+TEST_CASE("authenticator contract: local users") {
+  local_users_keep_the_contract([](auto real) { return real; });
+}
+
+TEST_CASE("authenticator contract: one that may fail, and does not") {
+  test::Faults faults(Code::database_unreachable);
+  local_users_keep_the_contract(
+      [&](auto real) { return std::make_unique<test::FaultyAuthenticator>(std::move(real), faults); });
 }
 
 TEST_CASE("a lock doubles up to an hour") {

@@ -11,6 +11,7 @@
 #include "base/files.hpp"
 #include "base/workers.hpp"
 #include "http/server.hpp"
+#include "support/faults.hpp"
 #include "support/local_ca.hpp"
 #include "support/shell.hpp"
 #include "support/thrown.hpp"
@@ -316,6 +317,19 @@ class VaultBackend : public Backend {
 
 TEST_CASE("Vault's CA keeps the contract of a certificate authority") {
   authority_contract([] { return std::make_unique<VaultBackend>(); });
+}
+
+class FaultyBackend final : public VaultBackend {
+ public:
+  Authority& authority() override { return authority_; }
+
+ private:
+  test::Faults faults_{Code::vault_unreachable};
+  test::FaultyAuthority authority_{VaultBackend::authority(), faults_};
+};
+
+TEST_CASE("a certificate authority that may fail, and does not, keeps the contract") {
+  authority_contract([] { return std::make_unique<FaultyBackend>(); });
 }
 
 TEST_CASE("what Vault signed and did not get to say is found again") {

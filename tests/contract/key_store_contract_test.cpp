@@ -11,6 +11,7 @@
 #include "keys/keys_pending.hpp"
 #include "keys/keys_transit.hpp"
 #include "support/database.hpp"
+#include "support/faults.hpp"
 #include "support/thrown.hpp"
 #include "support/vault.hpp"
 
@@ -205,7 +206,7 @@ TEST_CASE("a key that waits in a file is its owner's alone, and none of another 
   CHECK_CODE(store->ensure(path, KeyAlgorithm::ed25519, {}), Code::key_exists);
 }
 
-struct TransitBackend final : KeyBackend {
+struct TransitBackend : KeyBackend {
   TransitBackend() {
     static int mounts = 0;
     mount_ = "transit" + std::to_string(++mounts);
@@ -227,6 +228,19 @@ struct TransitBackend final : KeyBackend {
 
 TEST_CASE("Vault's transit engine keeps the contract of a key store") {
   key_store_contract([] { return std::make_unique<TransitBackend>(); });
+}
+
+struct FaultyBackend final : TransitBackend {
+  std::unique_ptr<KeyStore> open() override {
+    return std::make_unique<test::FaultyKeys>(TransitBackend::open(), faults_);
+  }
+
+ private:
+  test::Faults faults_{Code::vault_unreachable};
+};
+
+TEST_CASE("a key store that may fail, and does not, keeps the contract") {
+  key_store_contract([] { return std::make_unique<FaultyBackend>(); });
 }
 
 TEST_CASE("a store destroys only the key that is meant, by its public half") {

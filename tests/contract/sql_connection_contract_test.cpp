@@ -12,6 +12,7 @@
 
 #include "sql/statements.hpp"
 #include "support/database.hpp"
+#include "support/faults.hpp"
 #include "support/thrown.hpp"
 
 namespace {
@@ -370,6 +371,15 @@ TEST_CASE("SQLite keeps the contract of a connection") {
 
 TEST_CASE("PostgreSQL keeps the contract of a connection") {
   connection_contract(fresh_of(sql::Dialect::postgres));
+}
+
+TEST_CASE("a connection that may fail, and does not, keeps the contract") {
+  test::Faults faults(Code::database_unreachable);
+  connection_contract([&]() -> Connect {
+    return [&, connect = fresh_of(sql::Dialect::sqlite)()] {
+      return std::make_unique<test::FaultyConnection>(connect(), faults);
+    };
+  });
 }
 
 }  // namespace
