@@ -244,7 +244,8 @@ class Bench:
             bench.prepare_for_crowd()
         self.team.pg.sql(
             "INSERT INTO ymgr.users (name, role, status, password_salt, password_cost, password_verifier, box_public, box_private, created_at,"
-            " created_by) SELECT 'p' || n, 'user', 'active', '', '{}', '', '', '', 0, 'bench' FROM generate_series(1, 10000) n;"
+            " created_by, certificate_names) SELECT 'p' || n, 'user', 'active', '', '{}', '', '', '', 0, 'bench',"
+            " 'p' || n || ' p' || n || '@corp.test' FROM generate_series(1, 10000) n;"
             "INSERT INTO ymgr.devices (serial, owner, status, firmware, form_factor, fips, pin_mode, created_at, updated_at)"
             " SELECT (5000000 + n)::text, 'p' || n, 'enrolled', '5.7.4', '', 0, 'escrow', 0, 0 FROM generate_series(1, 10000) n"
         )

@@ -41,7 +41,7 @@ $$;
 CREATE OR REPLACE FUNCTION is_own_alone(name TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
   WITH told AS (SELECT bool_or(u.name = ymgr.actor()) AS is_own FROM ymgr.users u
-                WHERE lower(is_own_alone.name COLLATE "C") = ANY (string_to_array(u.certificate_names, ' ')))
+                WHERE string_to_array(u.certificate_names, ' ') @> ARRAY[lower(is_own_alone.name COLLATE "C")])
   SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) AND (SELECT is_own IS NOT FALSE FROM told) FROM ymgr.certificates c
   WHERE c.name = is_own_alone.name AND c.status = 'active'
     AND (c.owner = ymgr.actor() OR NOT ymgr.is_persons_word(c)
