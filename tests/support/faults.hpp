@@ -27,8 +27,14 @@ class Faults {
   explicit Faults(Code code) : code_(code) {}
   /// Calls are counted anew; the one of that number, from 1, fails.
   void arm(int call, Fault fault) {
-    calls_ = 0;
     has_struck_ = false;
+    arm_again(call, fault);
+    is_again_ = false;
+  }
+  /// For the recovery: has_struck stays what it is.
+  void arm_again(int call, Fault fault) {
+    calls_ = 0;
+    is_again_ = true;
     fault_ = fault;
     call_ = call;
   }
@@ -39,7 +45,7 @@ class Faults {
   template <class Effect>
   std::invoke_result_t<Effect> pass(const Effect& effect) {
     const bool strikes = ++calls_ == call_;
-    if (strikes) has_struck_ = true;
+    if (strikes && !is_again_) has_struck_ = true;
     if (strikes && fault_ == Fault::before) throw Error(code_, "injected: nobody answers");
     if constexpr (std::is_void_v<std::invoke_result_t<Effect>>) {
       effect();
@@ -56,6 +62,7 @@ class Faults {
 
   Code code_;
   Fault fault_ = Fault::before;
+  bool is_again_ = false;
   std::atomic<int> calls_ = 0, call_ = 0;
   std::atomic<bool> has_struck_ = false;
 };
