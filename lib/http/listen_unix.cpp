@@ -1,8 +1,5 @@
 // Unix sockets, and who is at the other end of a connection.
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,11 +11,14 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/folder_lock.hpp"
 #include "base/text.hpp"
 #include "http/listen.hpp"
 
 namespace ymgr::http {
 namespace {
+
+constexpr std::chrono::seconds lock_patience{10};
 
 sockaddr_un unix_address(const std::string& path) {
   sockaddr_un to{};
@@ -34,25 +34,13 @@ const sockaddr* generic(const sockaddr_un& to) {
   return reinterpret_cast<const sockaddr*>(&to);
 }
 
-/// Held while a place is looked at and taken: of processes that start together, one finds it free. No file is left, and
-/// where others can lock the folder, too, they can hold a start up for a second only.
-Fd lock_folder(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  for (int tries = 0; fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && tries < 100; ++tries) {
-    ::poll(nullptr, 0, 10);
-  }
-  return fd;
-}
-
 /// What a process that is gone has left at `path` goes away.
 void clear_place(const std::string& path, const sockaddr_un& to) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return;
   if (!S_ISSOCK(status.st_mode)) throw Error(Code::file_unsafe, path + " is no socket", "Remove it.");
   const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (::connect(probe.get(), generic(to), sizeof to) == 0 || errno != ECONNREFUSED) {
+  if (::connect(probe.get(), generic(to), sizeof to) == 0 || (errno != ECONNREFUSED && errno != ENOENT)) {
     throw Error(Code::address_in_use, "another process serves " + path, "End it, or choose another path.");
   }
   ::unlink(path.c_str());
@@ -119,7 +107,9 @@ std::optional<uid_t> tcp_peer(int socket, SocketTables& tables) {
 
 Fd open_unix_listener(const std::string& path) {
   const sockaddr_un to = unix_address(path);
-  const Fd lock = lock_folder(path);
+  // Of processes that start together, one finds the place free.
+  const auto slash = path.rfind('/');
+  const Fd lock = lock_folder(slash == std::string::npos ? "." : path.substr(0, slash + 1), lock_patience);
   clear_place(path, to);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // The mode of the socket itself is the mode of the file that bind makes: never open to others, not even for a moment.

@@ -5,6 +5,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "base/workers.hpp"
 #include "workflow/key_names.hpp"
 #include "workflow/license.hpp"
 
@@ -380,7 +381,7 @@ std::vector<Wanted> fill_in_all(Workbench& bench, std::vector<IssueRequest> requ
   for (const auto& request : requests) {
     if (!request.csr.empty()) given.push_back(request.csr);
   }
-  auto csrs = parse_csrs(given);
+  auto csrs = parse_csrs(given, std::min(bench.jobs, processor_count()));
   auto csr = csrs.begin();
   std::vector<Wanted> all;
   all.reserve(requests.size());

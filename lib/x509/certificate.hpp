@@ -26,8 +26,8 @@ Der make_csr(const PrivateKey&, const RequestedNames&);
 /// PEM or DER, at most 64 KiB; the signature is checked. SAN types other than those of SanKind are refused.
 /// @throws Error csr-invalid, csr-bad-signature, name-invalid
 Csr parse_csr(std::string_view pem_or_der);
-/// Many, on all processors. @throws Error of the first that parse_csr() refuses
-std::vector<Csr> parse_csrs(const std::vector<std::string_view>& pems_or_ders);
+/// Many, by so many threads at most. @throws Error of the first that parse_csr() refuses
+std::vector<Csr> parse_csrs(const std::vector<std::string_view>& pems_or_ders, std::size_t threads);
 
 /// Everything that is fixed before the CA signs.
 struct PlannedCertificate {

@@ -134,10 +134,11 @@ Csr parse_csr(std::string_view pem_or_der) {
   return csr;
 }
 
-std::vector<Csr> parse_csrs(const std::vector<std::string_view>& pems_or_ders) {
+std::vector<Csr> parse_csrs(const std::vector<std::string_view>& pems_or_ders, std::size_t threads) {
   constexpr std::size_t enough_for_a_thread = 16;
   std::vector<Csr> out(pems_or_ders.size());
-  const std::size_t workers = std::clamp<std::size_t>(out.size() / enough_for_a_thread, 1, processor_count());
+  const std::size_t workers =
+      std::clamp<std::size_t>(out.size() / enough_for_a_thread, 1, std::max<std::size_t>(threads, 1));
   std::vector<std::pair<std::size_t, std::exception_ptr>> failures(workers, {out.size(), nullptr});
   const auto work = [&](std::size_t worker) {
     std::size_t at = worker;

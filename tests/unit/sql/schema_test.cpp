@@ -37,7 +37,7 @@ constexpr auto postgres_columns =
     "AND d.adnum = a.attnum WHERE t.relnamespace = 'ymgr'::regnamespace AND t.relkind = 'r' AND t.relname <> "
     "'database_roles' ORDER BY t.relname COLLATE \"C\", a.attnum";
 
-/// "index unique table.column ...", but for those that a key brings.
+/// "index unique table.column ...", but for those that a key brings, and a team's own (of lists within a column).
 constexpr auto sqlite_indexes =
     "SELECT i.name || CASE WHEN i.\"unique\" THEN ' unique ' ELSE ' ' END || t.name || ' ' || (SELECT "
     "group_concat(name, ',') "
@@ -48,7 +48,8 @@ constexpr auto postgres_indexes =
     "string_agg(a.attname, ',' ORDER BY k.place) FROM unnest(i.indkey::int[]) WITH ORDINALITY AS k(number, place) JOIN "
     "pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number) || CASE WHEN i.indpred IS NULL THEN '' ELSE ' "
     "partial' "
-    "END FROM pg_index i JOIN pg_class n ON n.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid WHERE "
+    "END FROM pg_index i JOIN pg_class n ON n.oid = i.indexrelid AND n.relam = (SELECT oid FROM pg_am WHERE amname = "
+    "'btree') JOIN pg_class t ON t.oid = i.indrelid WHERE "
     "t.relnamespace "
     "= 'ymgr'::regnamespace AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid AND "
     "c.contype IN "

@@ -128,16 +128,16 @@ TEST_CASE("many requests stay in their order, and the first wrong one is told of
   std::vector<std::string> ders;
   for (int i = 0; i < 100; ++i) ders.push_back(make_csr(key, {"n" + std::to_string(i) + ".example", {}}).bytes);
   std::vector<std::string_view> given(ders.begin(), ders.end());
-  const auto csrs = parse_csrs(given);
+  const auto csrs = parse_csrs(given, 3);
   REQUIRE(csrs.size() == 100);
   for (std::size_t i = 0; i < 100; ++i) CHECK(csrs[i].common_name == "n" + std::to_string(i) + ".example");
-  CHECK(parse_csrs({}).empty());
+  CHECK(parse_csrs({}, 3).empty());
   ders[71].back() = static_cast<char>(ders[71].back() ^ 1);
-  CHECK_CODE(parse_csrs(given), Code::csr_bad_signature);
+  CHECK_CODE(parse_csrs(given, 3), Code::csr_bad_signature);
   for (const std::size_t worse : {98U, 70U}) given[worse] = "no request";
-  CHECK_CODE(parse_csrs(given), Code::csr_invalid);
+  CHECK_CODE(parse_csrs(given, 3), Code::csr_invalid);
   given[70] = ders[70];
-  CHECK_CODE(parse_csrs(given), Code::csr_bad_signature);
+  CHECK_CODE(parse_csrs(given, 3), Code::csr_bad_signature);
 }
 
 TEST_CASE("a common name of more than 64 characters is refused") {
