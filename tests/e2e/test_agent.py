@@ -1,5 +1,6 @@
 """ymgr-agentd through its sockets: who is served, and everything that it refuses."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -280,22 +281,28 @@ def test_a_second_agent_does_not_take_the_place_of_the_first(agent, empty_box):
     assert agent.get("/health").status == 200
 
 
+@contextlib.contextmanager
+def killed_at_last(agent):
+    with subprocess.Popen(agent.argv, env=agent.env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_of_many_that_start_at_once_one_serves(agent):
     """All of them find what a killed agent has left."""
     agent.process.kill()
     agent.process.wait()
     for _ in range(10):
-        started = [subprocess.Popen(agent.argv, env=agent.env, stderr=subprocess.PIPE, text=True) for _ in range(6)]
-        ended = []
-        deadline = time.monotonic() + 30
-        while len(ended) < 5 and time.monotonic() < deadline:
-            ended = [one for one in started if one.poll() is not None]
-        (serving,) = [one for one in started if one not in ended]
-        for one in ended:
-            assert "another process serves" in one.communicate()[1]
-        assert agent.get("/health", over="unix").status == 200
-        serving.kill()
-        serving.communicate()
+        with contextlib.ExitStack() as stack:
+            started = [stack.enter_context(killed_at_last(agent)) for _ in range(6)]
+            ended = lambda: [one for one in started if one.poll() is not None]
+            wait_for(lambda: len(ended()) >= 5, "five that end")
+            for one in ended():
+                assert "another process serves" in one.communicate()[1]
+            assert len(ended()) == 5
+            assert agent.get("/health", over="unix").status == 200
 
 
 def test_what_a_killed_agent_leaves_is_no_obstacle_and_a_taken_port_only_a_warning(agent):

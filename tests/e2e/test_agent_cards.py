@@ -15,7 +15,7 @@ import pytest
 
 from agent import AGENT, SANITIZED_AGENT, THREAD_AGENT, Agent, Caller, Issuer
 from card import MANAGEMENT_KEY, PIN, PUK, Readers
-from harness import openssl, wait_for
+from harness import listening, openssl, wait_for
 from test_agent_session import DOCUMENT, check_answer, check_asleep
 
 NEW_KEY = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -386,9 +386,9 @@ def test_the_next_agent_has_its_place_while_the_last_one_ends(empty_box):
         running = pool.submit(caller.post, "/piv/set-pin", {}, pin="11223344", current_pin=PIN)
         key.wait_waiting("hold")
         last.process.terminate()
-        wait_for(lambda: not last.socket.exists(), "the free place")
+        wait_for(lambda: not last.socket.exists() and not listening(last.port), "the free place")
         following = Agent(empty_box)
-        following.argv = last.argv
+        following.argv, following.log_path = last.argv, empty_box.root / "following.log"
         with following:
             assert "is taken" not in following.log()
             key.control("release")
