@@ -84,7 +84,8 @@ Result set_names(Invocation& call, const TeamServers& servers) {
   };
   team::NewPerson who;
   who.name = call.text("NAME");
-  who.mail = wanted("--mail", present.names.size() > 1 ? present.names.back() : std::string());
+  const bool has_mail = !present.names.empty() && present.names.back() != who.name;
+  who.mail = wanted("--mail", has_mail ? present.names.back() : std::string());
   who.upn = wanted("--upn", present.upn);
   who = team::checked(servers.settings, std::move(who));
   const bool changed = !call.globals().dry_run && team::set_person_names(admin, who);

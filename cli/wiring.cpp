@@ -26,6 +26,7 @@
 #include "workflow/init.hpp"
 #include "workflow/login.hpp"
 #include "workflow/migrate_profile.hpp"
+#include "workflow/team_people.hpp"
 #include "workflow/team_roles.hpp"
 #include "workflow/trail_clock.hpp"
 
@@ -404,6 +405,14 @@ std::shared_ptr<DeviceOwners> Wiring::owners() {
   return servers ? std::make_shared<DeviceOwners>(servers->vault, database()) : nullptr;
 }
 
+std::function<std::optional<std::string>(std::string_view)> Wiring::certificate_names() {
+  const TeamServers* servers = team();
+  if (!servers || !allows(session().identity().role, Right::manage_users)) return {};
+  return [servers](std::string_view entity_id) {
+    return team::names_in_vault(servers->settings, servers->vault, entity_id);
+  };
+}
+
 std::shared_ptr<vault::WorkerClients> Wiring::workers() {
   if (!state_->workers) state_->workers = std::make_shared<vault::WorkerClients>(team()->vault);
   return state_->workers;
@@ -442,6 +451,7 @@ Workbench& Wiring::workbench() {
                                               },
                                           .attestation_trust = [this] { return attestation_trust(); },
                                           .owners = owners(),
+                                          .certificate_names = certificate_names(),
                                           .vendor_keys = [this] { return state_->config.vendor_keys(); }});
   }
   return *state_->workbench;

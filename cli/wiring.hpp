@@ -97,6 +97,7 @@ class Wiring {
  private:
   team::Link& link();
   std::shared_ptr<DeviceOwners> owners();
+  std::function<std::optional<std::string>(std::string_view entity_id)> certificate_names();
   std::size_t jobs() const;
   const Session& team_session();
   std::shared_ptr<vault::WorkerClients> workers();

@@ -60,6 +60,7 @@ void DeviceOwners::require_room(const std::string& owner, const std::string& ser
 
 DeviceOwners::Difference DeviceOwners::difference(const vault::Entity& entity, const std::string& owner) {
   Difference found;
+  found.entity_id = entity.id;
   found.owned = owned_by(owner);
   for (auto& serial : serials_in(entity)) {
     const bool has_row = devices::find(db_, serial).has_value();
@@ -70,7 +71,7 @@ DeviceOwners::Difference DeviceOwners::difference(const vault::Entity& entity, c
 
 DeviceOwners::Difference DeviceOwners::compare(const std::string& owner) {
   if (const auto entity = vault::entity_by_name(client_, owner)) return difference(*entity, owner);
-  return {.is_known = false, .told = {}, .owned = owned_by(owner), .foreign = {}};
+  return {.is_known = false, .entity_id = {}, .told = {}, .owned = owned_by(owner), .foreign = {}};
 }
 
 bool DeviceOwners::tell(const std::string& owner) {

@@ -24,6 +24,7 @@ class DeviceOwners {
   /// What Vault has and the rows do not say, or the other way round.
   struct Difference {
     bool is_known = true;  // Vault knows the person
+    std::string entity_id;
     std::vector<std::string> told, owned;
     std::vector<std::string> foreign;  // told, too, but no row tells of such a YubiKey: no run of ours wrote it
     bool differs() const { return told != owned; }

@@ -9,6 +9,29 @@ std::string list_of(const std::vector<std::string>& serials) {
   return serials.empty() ? "none" : join(serials, ", ");
 }
 
+std::optional<std::string> recorded_names(sql::Connection& db, std::string_view user) {
+  std::optional<std::string> names;
+  db.run("SELECT certificate_names FROM users WHERE name = $1", {user}, [&](const sql::Row& row) {
+    if (!row.is_null(0)) names = row.text(0);
+  });
+  return names;
+}
+
+/// Vault is the truth: an older program changes them there alone, and people who move here bring none.
+void compare_names(Reconciliation& run, const std::string& user, const std::string& entity_id) {
+  auto& db = run.bench.db;
+  const auto recorded = recorded_names(db, user);
+  const auto told = run.bench.certificate_names(entity_id);
+  if (!told || told == recorded) return;
+  run.repair(
+      "names_differ", user,
+      "Vault signs for these names: " + *told + "; the database had: " + (recorded ? *recorded : "none"),
+      [&] {
+        db.run("UPDATE users SET certificate_names = $2 WHERE name = $1", {user, *told});
+      },
+      [&] { return recorded_names(db, user) == recorded; });
+}
+
 }  // namespace
 
 void compare_owners(Reconciliation& run) {
@@ -31,6 +54,8 @@ void compare_owners(Reconciliation& run) {
             "Vault took these YubiKeys for theirs: " + list_of(found.told) + "; the rows say: " + list_of(found.owned),
             [&] { owners.tell(user.name); });
       });
+    if (found.is_known && run.bench.certificate_names)
+      run.examine("names_differ", user.name, [&] { compare_names(run, user.name, found.entity_id); });
   }
 }
 

@@ -65,7 +65,7 @@ std::string vault_script(const Settings& settings, const CaPlan& ca, const Plan&
 }
 
 std::string person_script(const Settings& settings) {
-  const Person person{"@USER@", "@ROLE@", "@ENTITY@", {"@USER@", "@MAIL@"}, "@UPN@"};
+  const Person person{"@USER@", "@ROLE@", "@ENTITY@", {"@NAMES@"}, "@UPN@"};
   std::string text = fill(text_named("script_head"), script_words(settings));
   Words words = script_words(settings);
   words.emplace_back("account",
@@ -73,7 +73,7 @@ std::string person_script(const Settings& settings) {
   text += fill(text_named("person_head"), words);
   for (const VaultCall& call : person_calls(settings, person)) {
     const std::string path = call.path.substr(0, call.path.find('@')) + "$entity";
-    text += "\n# " + call.why + "\nnames <<'JSON' | call " + call.method + " \"" + path + "\"\n" +
+    text += "\n# " + call.why + "\nnames '\", \"' <<'JSON' | call " + call.method + " \"" + path + "\"\n" +
             dump_json_pretty(call.body) + "JSON\n";
   }
   return text + "\nrows <<'SQL'\n" + person_sql(person) + "SQL\n";

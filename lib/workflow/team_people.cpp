@@ -145,7 +145,7 @@ void ensure_alias(const PeopleAdmin& admin, const vault::Entity& entity, const s
 
 Person person_of(const NewPerson& who, std::string entity_id) {
   Person person{who.name, who.role, std::move(entity_id), {who.name}, who.upn};
-  if (!who.mail.empty()) person.names.push_back(who.mail);
+  if (!who.mail.empty() && who.mail != who.name) person.names.push_back(who.mail);
   return person;
 }
 
@@ -246,22 +246,21 @@ bool makes_logins_of(const PeopleAdmin& admin, const VaultCall& role) {
   return there != nullptr && *there == role.body.at("creation_statements");
 }
 
-/// As the database has them, which lets nobody else keep such a name.
-std::string told_names(const Person& person) {
-  return lower(join(person.names, " "));
-}
-
 bool has_told_names(sql::Connection& db, const Person& person) {
   bool same = false;
   db.run("SELECT certificate_names FROM users WHERE name = $1", {person.user},
-         [&](const sql::Row& row) { same = !row.is_null(0) && row.text(0) == told_names(person); });
+         [&](const sql::Row& row) { same = !row.is_null(0) && row.text(0) == told_names(person.names); });
   return same;
 }
 
-/// Where certificates have them from.
+/// Where certificates have their names from.
+vault::Answer read_own_role(const Settings& settings, Client& client, std::string_view entity_id) {
+  return client.call(
+      {.path = Path(settings.pki) / "roles" / ("piv-" + std::string(entity_id)), .missing = vault::Missing::answers});
+}
+
 void read_names(const PeopleAdmin& admin, const std::string& entity_id, PersonView& view) {
-  const auto answer = admin.vault.call(
-      {.path = Path(admin.settings.pki) / "roles" / ("piv-" + entity_id), .missing = vault::Missing::answers});
+  const auto answer = read_own_role(admin.settings, admin.vault, entity_id);
   if (answer.status == 404) return;
   view.names = answer.data().texts_or_empty("allowed_domains");
   for (const auto& other : answer.data().texts_or_empty("allowed_other_sans"))
@@ -364,7 +363,7 @@ bool set_person_names(const PeopleAdmin& admin, const NewPerson& who) {
   const auto calls = own_roles(admin.settings, person);
   for (std::size_t i = 1; i < calls.size(); ++i) send(admin.vault, calls[i]);
   write_rows(admin, event_of("user.names_set", who.name, Json::object({{"mail", who.mail}, {"upn", who.upn}})), [&] {
-    admin.rows.db.run("UPDATE users SET certificate_names = $2 WHERE name = $1", {who.name, told_names(person)});
+    admin.rows.db.run("UPDATE users SET certificate_names = $2 WHERE name = $1", {who.name, told_names(person.names)});
   });
   send(admin.vault, calls.front());  // the one that is looked at: doing it again finishes what was interrupted
   return true;
@@ -433,6 +432,18 @@ PersonView view_person(const PeopleAdmin& admin, std::string_view name) {
     if (key.starts_with("serial") && !value.empty()) view.serials.push_back(value);
   read_names(admin, entity->id, view);
   return view;
+}
+
+std::string told_names(std::vector<std::string> names) {
+  for (auto& name : names) name = lower(name);
+  if (names.size() > 1 && names.back() == names.front()) names.pop_back();  // the one, where there was no mail
+  return join(names, " ");
+}
+
+std::optional<std::string> names_in_vault(const Settings& settings, Client& client, std::string_view entity_id) {
+  const auto answer = read_own_role(settings, client, entity_id);
+  if (answer.status == 404) return std::nullopt;
+  return told_names(answer.data().texts_or_empty("allowed_domains"));
 }
 
 std::string person_of_entity(sql::Connection& db, std::string_view entity_id) {

@@ -71,6 +71,11 @@ struct PersonView {
 };
 PersonView view_person(const PeopleAdmin&, std::string_view name);
 
+/// As the database has names of certificates, by which it knows that a name is somebody's whatever other users enter.
+std::string told_names(std::vector<std::string> names);
+/// The same, by the roles of an entity; nullopt: it has none. Admins and auditors may read them.
+std::optional<std::string> names_in_vault(const Settings&, vault::Client&, std::string_view entity_id);
+
 /// Whose database logins belong to an entity of Vault; empty: nobody's.
 std::string person_of_entity(sql::Connection&, std::string_view entity_id);
 /// Who has a login at the database.

@@ -61,6 +61,9 @@ struct Workbench {
   std::function<void(const std::string& request_id)> name_operation = {};
   std::function<AttestationTrust()> attestation_trust = {};  // asked when needed; empty: Yubico's alone
   std::shared_ptr<DeviceOwners> owners = {};                 // nullptr: no Vault is to know whose YubiKeys are
+  /// By which names a team's Vault signs for an entity, as the database has them; nullopt: for none. Empty: there is no Vault, or whoever
+  /// runs this may not read it.
+  std::function<std::optional<std::string>(std::string_view entity_id)> certificate_names = {};
   /// Asks whoever gave the command for the PIN of that YubiKey. Empty, or nullopt: there is nobody to ask.
   std::function<std::optional<Secret>(const std::string& serial)> ask_pin = {};
   /// Of the configuration, read when the licence is asked for. Empty, or none: nothing is limited.

@@ -114,6 +114,45 @@ def test_the_database_is_told_the_names_of_somebody_who_was_added_before_it_coul
     assert admin.json("user", "set-names", "clio")["changed"] is False
 
 
+def sign_for(team, who, *names):
+    """Vault's role of that person allows these, past ymgr."""
+    role = f"pki/roles/piv-{entity(team, who)['id']}"
+    team.bao.api("POST", role, {**team.bao.api("GET", role)["data"], "allowed_domains": names})
+
+
+def test_somebody_without_mail_whom_the_script_added_has_the_one_name_and_is_told(team, admin):
+    team.script("person.sh", "cory", "user", "cory", "-", "-")
+    assert admin.json("user", "show", "cory")["vault"]["names"] == ["cory"] and told(team, "cory") == "cory"
+    sign_for(team, "cory", "cory", "cory")  # as earlier scripts wrote it
+    team.pg.sql("UPDATE ymgr.users SET certificate_names = NULL WHERE name = 'cory'")
+    assert admin.json("user", "set-names", "cory")["changed"] is True
+    assert told(team, "cory") == "cory" and admin.json("user", "show", "cory")["vault"]["names"] == ["cory"]
+
+
+def names_repaired(ymgr, *words):
+    answer = ymgr.json("reconcile", *words, exit=None)  # whatever else it finds
+    return {one["subject"]: (one["action"], one["message"]) for one in answer["items"] if one["kind"] == "names_differ"}
+
+
+def test_names_that_the_database_was_not_told_of_are_repaired_by_an_admin(team, admin, operator):
+    for name in ("cleo", "clem", "clay"):
+        add(admin, f"{name}.n", "--mail", f"{name}.Smith@corp.test")
+    names_repaired(admin)
+    team.pg.sql("UPDATE ymgr.users SET certificate_names = NULL WHERE name = 'cleo.n'")  # as one who moved here
+    sign_for(team, "clem.n", "clem.n", "Clem@corp.test")  # as an older program changes them
+    before = {name: told(team, name) for name in ("cleo.n", "clem.n")}
+    assert names_repaired(operator) == {}
+    planned = names_repaired(admin, "--dry-run")
+    assert {name: action for name, (action, _) in planned.items()} == {"cleo.n": "planned", "clem.n": "planned"}
+    assert {name: told(team, name) for name in before} == before
+    assert set(names_repaired(admin)) == set(before)
+    assert told(team, "cleo.n") == "cleo.n cleo.smith@corp.test"
+    assert told(team, "clem.n") == "clem.n clem@corp.test"
+    assert told(team, "clay.n") == "clay.n clay.smith@corp.test"
+    assert "clem@corp.test" in trail(team, "reconcile.repaired", "clem.n")[0]
+    assert names_repaired(admin) == {}
+
+
 def test_an_account_that_stands_there_keeps_its_password(team, admin):
     team.bao.api("POST", "auth/userpass/users/dora", {"password": PASSWORD})
     team.bao.api("POST", "auth/userpass/login/dora", {"password": PASSWORD})  # which makes an entity of its own
