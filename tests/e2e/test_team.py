@@ -178,6 +178,20 @@ def told(team):
         tell(who, *names.split())
 
 
+@pytest.fixture
+def role_of(team):
+    """role_of(who, role): in the table of users, until the test ends."""
+    before = []
+
+    def change(who, role):
+        before.append((team.pg.sql(f"SELECT role FROM ymgr.users WHERE name = '{who}'"), who))
+        team.pg.sql(f"UPDATE ymgr.users SET role = '{role}' WHERE name = '{who}'")
+
+    yield change
+    for role, who in reversed(before):
+        team.pg.sql(f"UPDATE ymgr.users SET role = '{role}' WHERE name = '{who}'")
+
+
 def test_the_script_of_a_plan_tells_the_names_of_a_person(team):
     assert team.pg.sql("SELECT certificate_names FROM ymgr.users WHERE name = 'una'") == "una una@corp.test"
 
@@ -209,7 +223,18 @@ def test_a_name_that_was_told_is_that_persons_whatever_others_enter(team, enter,
     assert opens(team, "una", mail) and not opens(team, "uma", mail) and not opens(team, "uma", mail.title())
     told("uma", "uma", mail)  # a mailbox of both
     assert opens(team, "una", mail) and opens(team, "uma", mail)
-    enter("oscar", "own-2", mail, "oscar")
+    enter("oscar", "own-2", mail, "oscar", profile="tls-server")  # a service's certificate is no person's word
+    assert not opens(team, "una", mail)
+
+
+def test_a_name_that_was_told_is_not_taken_by_somebody_who_is_promoted_later(team, enter, told, role_of):
+    mail = "una.smith@corp.test"
+    told("una", "una", mail)
+    enter("una", "own-1", mail, "una")
+    enter("uma", "forged-1", mail, "uma")
+    role_of("uma", "operator")
+    assert opens(team, "una", mail)
+    told("uma", "uma", mail)  # a mailbox of both, of which an operator's certificates count
     assert not opens(team, "una", mail)
 
 
@@ -244,6 +269,6 @@ def test_a_name_that_the_database_refuses_ends_no_scheduled_run(team, enter):
     team.person_box("ada")("login", "--user", "ada")
     una, how = team.person_box("una"), {"env": {"YMGR_USER": "una"}}
     una("issue", "una", "--profile", "tls-client", "--ensure", "--out", una.box.work / "una", **how)
-    enter("oscar", "others", "una", "oscar")
+    enter("oscar", "others", "una", "oscar", profile="tls-server")
     answer = una.json("renew", "--due", "--renew-before", "89d23h59m58s", "--force", exit=None, **how)
     assert [(item["name"], item["success"], item["code"]) for item in answer["items"]] == [("una", False, "database-denied")]

@@ -30,22 +30,30 @@ CREATE OR REPLACE TRIGGER check_session BEFORE INSERT OR UPDATE ON user_sessions
 FOR EACH ROW EXECUTE FUNCTION check_session();
 
 -- Whoever has the role user may enter certificates of any name and host as the own ones. They say nothing about what is another's.
+CREATE OR REPLACE FUNCTION is_for_people(profile TEXT) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$ SELECT profile IN ('piv-auth', 'email', 'tls-client', 'card-auth') $$;
 CREATE OR REPLACE FUNCTION is_persons_word(c certificates) RETURNS BOOLEAN LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-  SELECT c.profile IN ('piv-auth', 'email', 'tls-client', 'card-auth')
+  SELECT ymgr.is_for_people(c.profile)
     AND EXISTS (SELECT FROM ymgr.users u WHERE u.name = c.issued_by AND u.role = 'user')
 $$;
 
--- Active certificates have this name, and all that count are those of whoever asks. A name that an admin told of somebody is that person's,
--- whatever others enter. Of a name that nobody told, what people entered counts against others where the account stands before the @.
+-- Active certificates have this name, and all that count are those of whoever asks: this binds the role user alone. A name that an admin told
+-- of somebody is no other user's, and no row of a people's profile counts against that person whose owner was not told the name: who entered
+-- it as a user may have another role by now. Of a name that nobody told, what people entered counts against other users where the account
+-- stands before the @.
 CREATE OR REPLACE FUNCTION is_own_alone(name TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
-  WITH told AS (SELECT bool_or(u.name = ymgr.actor()) AS is_own FROM ymgr.users u
+  WITH told AS (SELECT array_agg(u.name) AS people FROM ymgr.users u
                 WHERE string_to_array(u.certificate_names, ' ') @> ARRAY[lower(is_own_alone.name COLLATE "C")])
-  SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) AND (SELECT is_own IS NOT FALSE FROM told) FROM ymgr.certificates c
+  SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) AND (SELECT people IS NULL OR ymgr.actor() = ANY (people) FROM told)
+  FROM ymgr.certificates c
   WHERE c.name = is_own_alone.name AND c.status = 'active'
-    AND (c.owner = ymgr.actor() OR NOT ymgr.is_persons_word(c)
-      OR (split_part(c.name, '@', 1) = c.owner AND (SELECT is_own IS NULL FROM told)))
+    AND (c.owner = ymgr.actor()
+      OR CASE (SELECT c.owner = ANY (people) FROM told)
+         WHEN true THEN NOT ymgr.is_persons_word(c)
+         WHEN false THEN NOT ymgr.is_for_people(c.profile)
+         ELSE NOT ymgr.is_persons_word(c) OR split_part(c.name, '@', 1) = c.owner END)
 $$;
 
 -- A lease ends, whatever its holder writes.
