@@ -51,6 +51,8 @@ vault::OidcLogin asked_browser(Invocation& call) {
   vault::OidcLogin browser;
   browser.show = [&call](const std::string& url) { call.notices().warn("open this address in a browser: " + url); };
   if (const auto place = call.maybe("--listen")) std::tie(browser.address, browser.port) = http::parse_listen(*place);
+  if (!browser.address.starts_with("127.") && browser.address != "::1")
+    call.notices().warn("others reach " + printable(browser.address) + ", too, and may keep the browser from it");
   const Config& config = call.wiring().config();
   if (config.at("timeout").origin == "flag --timeout") browser.patience = config.timeout();
   return browser;

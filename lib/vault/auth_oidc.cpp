@@ -49,7 +49,7 @@ http::Response page(int status, const std::string& text) {
 class Listener {
  public:
   explicit Listener(const OidcLogin& login)
-      : server_({.address = login.address, .port = login.port},
+      : server_({.address = login.address, .port = login.port, .timeout_seconds = 5, .identify_peers = true},
                 [this](const http::Request& request) { return answer(request); }) {}
   std::string redirect_uri() const {
     return "http://localhost:" + std::to_string(server_.port()) + std::string(callback_path);

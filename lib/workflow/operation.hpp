@@ -63,6 +63,12 @@ inline constexpr Duration lease_time = std::chrono::seconds(60);
 inline constexpr Duration longest_lease = std::chrono::minutes(15);  // an RSA key on a YubiKey, and fingers
 /// A live process other than this one holds it: the lease runs, is none that nobody gives, and its holder is not known to be dead.
 bool is_held(const StoredOperation&, const LeaseHolder& self);
+/// In a team, where servers know whose rights are used: somebody else's operation may ask for what its actor may not do.
+/// @throws Error role-denied
+void require_same_rights(Workbench&, const StoredOperation&);
+/// In a team: it is a user's, who may ask for any name and hold it by a lease for good, and this session's role is another. It need not
+/// wait for the lease to give that up.
+bool outranks(Workbench&, const StoredOperation&);
 
 /// `id`: req-… or resume-…. @throws Error operation-not-found
 StoredOperation get(sql::Connection&, std::string_view id);

@@ -1,7 +1,5 @@
 #include "workflow/team_apply.hpp"
 
-#include <algorithm>
-
 #include "authority/authority_vault.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -34,17 +32,6 @@ Json issuer_body(std::string_view name, int key_bits, std::string_view life) {
   return Json::object({{"common_name", name}, {"key_type", "ec"}, {"key_bits", key_bits}, {"ttl", life}});
 }
 
-/// Of the issuing CA: a set-up that was cut short before that stood finds its key again.
-constexpr std::string_view issuing_key = "ymgr-issuing";
-
-bool has_issuing_key(Client& client, const std::string& pki) {
-  const auto answer = client.call({.method = "LIST", .path = Path(pki) / "keys", .missing = vault::Missing::answers});
-  const Json* keys = answer.status == 404 ? nullptr : answer.data().find("key_info");
-  return keys != nullptr && std::ranges::any_of(keys->members(), [](const auto& key) {
-           return key.second.text_or("key_name", "") == issuing_key;
-         });
-}
-
 /// A root of 15 years in a mount of its own, and an issuing CA of 5 years below it. A root that stands there already serves: two
 /// would be of one name, and the first signs.
 void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Applied& applied) {
@@ -67,17 +54,18 @@ void make_ca(const Settings& settings, const CaPlan& plan, Client& client, Appli
   };
   if (vault::list(client, Path(root) / "issuers").empty())
     ask(root + "/root/generate/internal", issuer_body(plan.name + " root", 384, "131400h"));
-  const std::string generate = settings.pki + "/intermediate/generate/";
-  const Json request =
-      has_issuing_key(client, settings.pki)
-          ? ask(generate + "existing", Json::object({{"common_name", plan.name}, {"key_ref", issuing_key}}))
-          : ask(generate + "internal", issuer_body(plan.name, 256, "43800h").set("key_name", issuing_key));
+  // What a set-up that was cut short has left goes: whoever made it may know it.
+  const std::string key = settings.pki + "/key/" + std::string(unfinished_key);
+  client.call({.method = "DELETE", .path = Path(key), .effect = http::Effect::changes});
+  const Json request = ask(settings.pki + "/intermediate/generate/internal",
+                           issuer_body(plan.name, 256, "43800h").set("key_name", unfinished_key));
   const Json made =
       ask(root + "/root/sign-intermediate",
           Json::object(
               {{"csr", request.at("csr")}, {"common_name", plan.name}, {"ttl", "43800h"}, {"max_path_length", 0}}));
   ask(settings.pki + "/intermediate/set-signed",
       Json::object({{"certificate", made.at("certificate").text() + "\n" + made.at("issuing_ca").text()}}));
+  ask(key, Json::object({{"key_name", ""}}));
   applied.made.emplace_back("CA");
 }
 

@@ -28,7 +28,9 @@ std::string mount_text(const VaultMount& mount) {
 /// The CA of a mount that was just made: a root in a mount of its own, and the issuing CA below it.
 std::string ca_text(const Settings& settings, const CaPlan& plan) {
   return "\n# a root of 15 years in a mount of its own, and an issuing CA of 5 years below it\nif [ -z \"$(issuers " +
-         settings.pki + ")\" ]; then\n" + fill(text_named("ca_calls"), {{"pki", settings.pki}, {"ca", plan.name}}) +
+         settings.pki + ")\" ]; then\n" +
+         fill(text_named("ca_calls"),
+              {{"pki", settings.pki}, {"ca", plan.name}, {"unfinished", std::string(unfinished_key)}}) +
          "fi\n";
 }
 

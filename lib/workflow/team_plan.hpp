@@ -40,6 +40,8 @@ struct VaultCall {
 };
 /// The description of a mount of ours until everything is set in it; nobody else's has it.
 inline constexpr std::string_view half_made = "ymgr sets this up";
+/// The name of an issuing CA's key, until its CA stands.
+inline constexpr std::string_view unfinished_key = "ymgr-unfinished";
 /// A mount that is made when it is absent, with what is then set in it. One that stands there already is left as it is, unless it
 /// is ours and half made.
 struct VaultMount {

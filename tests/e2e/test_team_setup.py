@@ -149,6 +149,17 @@ def test_a_set_up_that_was_cut_short_is_finished_by_the_next(place, way, path, h
     check_ca(place)
 
 
+@pytest.mark.parametrize("way", [Apply, Script])
+def test_a_key_that_somebody_planted_becomes_no_ca(place, way):
+    place.vault("POST", "sys/mounts/pki", {"type": "pki"})
+    planted = place.vault("POST", "pki/keys/generate/exported", {"key_type": "ec", "key_bits": 256, "key_name": "ymgr-unfinished"})
+    way(place)(place.bao.address, works=True)
+    known = serialization.load_pem_private_key(planted["data"]["private_key"].encode(), None)
+    ca = x509.load_pem_x509_certificate(place.read("pki/issuer/default")["certificate"].encode())
+    assert ca.public_key() != known.public_key()
+    check_ca(place)
+
+
 def check_ca(place):
     """One root, and one CA below it whose chain is whole; no key but theirs."""
     assert len(place.vault("LIST", "pki-root/issuers")["data"]["keys"]) == 1
