@@ -90,7 +90,9 @@ constexpr Field fields[] = {
     {"suggestion", "?string", "what a certificate waits for, and who can go on"},
     {"resume_id", "?string", "set when something is left to do"},
     {"due", "?integer", "with --due: how many were due"},
-    {"elsewhere", "?integer", "being renewed by another process just now"},
+    {"elsewhere", "?integer",
+     "with --due: how many were left: a renewal of the same name is open, by another process just now, or stopped or "
+     "waiting"},
     {"waiting", "?integer", "with --due: how many need somebody"},
     {"waits", "?array of object", "which of them, and for what"},
     {"waits.name", "string", "name of the lineage"},

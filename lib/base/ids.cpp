@@ -43,9 +43,16 @@ std::string request_id(std::string_view resume_or_request_id) {
   return swap_kind(resume_or_request_id, "resume", "req");
 }
 
+std::string numbered_id(std::string_view request_id, int number) {
+  const std::string end = "-" + std::to_string(number);
+  if (request_id.size() + end.size() <= longest_request_id) return std::string(request_id) + end;
+  const std::string own = "-" + hex(sha256(request_id)).substr(0, 16) + end;
+  return std::string(request_id.substr(0, longest_request_id - own.size())) + own;
+}
+
 bool is_id(std::string_view kind, std::string_view text) noexcept {
   if (kind != "req") return is_generated(kind, text);
-  return !text.empty() && text.size() <= 64 && (is_letter(text[0]) || is_digit(text[0])) &&
+  return !text.empty() && text.size() <= longest_request_id && (is_letter(text[0]) || is_digit(text[0])) &&
          std::ranges::all_of(text,
                              [](char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-'; });
 }

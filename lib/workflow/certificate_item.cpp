@@ -188,6 +188,7 @@ Json CertificateItem::journal() const {
   const bool issued = certificate.has_value();
   if (!key_box.empty() && !key_reused && !(issued && key_place == KeyPlace::sealed)) json.set("key_box", key_box);
   if (!csr.empty() && !issued) json.set("csr", csr);
+  if (!behind.empty()) json.set("behind", Json::texts(behind));
   if (card) json.set("card", card->journal());
   return json;
 }
@@ -219,6 +220,7 @@ CertificateItem CertificateItem::from(const StoredItem& stored) {
   if (const auto* needed = json.find("needs_approval")) item.needs_approval = needed->boolean();
   item.approved_by = json.text_or("approved_by", "");
   item.plan = plan_from(json.at("plan"));
+  item.behind = json.texts_or_empty("behind");
   if (const auto* card = json.find("card")) item.card = CardKey::from(*card);
   return item;
 }

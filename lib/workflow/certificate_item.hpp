@@ -31,7 +31,8 @@ struct CertificateItem : Item {
   bool csr_given = false;
   bool needs_approval = false;  // the policy wants a second person; until then it is not signed
   std::string approved_by;
-  std::optional<CardKey> card;  // of a key on a YubiKey
+  std::vector<std::string> behind;  // cert_ids that a run under this request id renews in later operations
+  std::optional<CardKey> card;      // of a key on a YubiKey
 
   std::optional<Installation> place;  // read from this host's installation file
   std::optional<Certificate> certificate;

@@ -190,7 +190,7 @@ Finding look_at_served_lists(const Patient& patient) {
 }
 
 /// What should have been renewed by now.
-struct Behind {
+struct Overdue {
   std::vector<std::string> late, over;
 
   void look_at(const Patient& patient, const std::string& name, Time expires_at, Time renew_at) {
@@ -209,20 +209,20 @@ struct Behind {
 };
 
 Finding look_at_certificates(const Patient& patient) {
-  Behind behind;
+  Overdue overdue;
   inventory::due(
       patient.database.get(),
       {.at = patient.at, .selection = {}, .renew_before = {}, .host = patient.host, .only_host = true, .limit = 1000},
-      [&](const CertificateRow& row) { behind.look_at(patient, row.name, row.expires_at, row.renew_at); });
-  return behind.finding("ymgr renew --due; ymgr cert explain NAME tells why one was not renewed",
-                        "none is due for more than a day on this host");
+      [&](const CertificateRow& row) { overdue.look_at(patient, row.name, row.expires_at, row.renew_at); });
+  return overdue.finding("ymgr renew --due; ymgr cert explain NAME tells why one was not renewed",
+                         "none is due for more than a day on this host");
 }
 
 Finding look_at_watched(const Patient& patient) {
-  Behind behind;
+  Overdue overdue;
   for (const auto& row : tracked::list(patient.database.get(), {}))
-    behind.look_at(patient, row.name, row.expires_at, row.renew_at);
-  return behind.finding(
+    overdue.look_at(patient, row.name, row.expires_at, row.renew_at);
+  return overdue.finding(
       "renew them where they are from and look again with ymgr cert track, or give them up: ymgr cert untrack NAME",
       "none from elsewhere is due for more than a day");
 }

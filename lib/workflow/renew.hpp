@@ -53,7 +53,8 @@ struct Waiting {
 
 struct RenewAnswer : CertificateAnswer {
   hooks::Outcome hooks;
-  std::int64_t elsewhere = 0;  // another process is renewing these just now
+  std::int64_t elsewhere =
+      0;  // left: a renewal of the same name is open, another process's or one that stopped or waits
   std::vector<Waiting> waiting;
   CaUpkeep upkeep;
   std::optional<Time> next_expiry;  // of any active certificate

@@ -1,177 +1,30 @@
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "base/crypto.hpp"
+#include "base/ids.hpp"
 #include "base/text.hpp"
 #include "workflow/device_replace.hpp"
-#include "workflow/genuine.hpp"
 #include "workflow/heartbeat.hpp"
 #include "workflow/issue.hpp"
-#include "workflow/renew_plan.hpp"
+#include "workflow/renew_due_plan.hpp"
 #include "workflow/renew_run.hpp"
 #include "workflow/track.hpp"
 
 namespace ymgr {
 namespace {
 
-Json inputs_of(const DueOptions& due, const RenewOptions& options) {
-  return Json::object({{"due", true},
-                       {"manner", manner_of(options)},
-                       {"force", options.force},
-                       {"select", Json::texts(texts_of(due.selection))},
-                       {"renew_before", due.renew_before ? Json(format_renew_before(*due.renew_before)) : Json()},
-                       {"scope", due.scope == Scope::all ? "all" : "host"},
-                       {"limit", due.limit}});
-}
-
-/// What is due and on cards: which of them are here, and what they hold. Read before the plan, whose transaction waits for nobody.
-struct DueCards {
-  std::map<std::string, CardLook> looks;  // by cert_id
-  std::map<std::string, Error> failed;    // could not be read; of any place: the database takes no renewal of it
-  std::set<std::string> without_pin;      // here, but nobody can be asked for the PIN
-  std::string_view lacking = "device";    // what all others wait for
-
-  std::string lacks(const CertificateRow& row) const {
-    return without_pin.contains(row.cert_id) ? "pin" : std::string(lacking);
-  }
-};
-
-/// A certificate that is due beside another of its name, which has one open renewal at a time.
-struct Behind {
-  std::string name, cert_id;
-};
-
-struct DuePlan {
-  std::vector<CertificateItem> items;
-  std::set<std::string> names;  // of the items: each is in the plan once
-  std::vector<Behind> behind;   // the others of these names: the next plan's
-  std::vector<Json> failed;     // could not be planned
-  std::vector<int> exits;
-  std::int64_t elsewhere = 0;
-  std::vector<Waiting> waiting;
-};
-
-void plan_due_row(Workbench& bench, const CertificateRow& row, const RenewOptions& options, const DueCards& cards,
-                  Time at, DuePlan& plan) {
-  if (!bench.session.may_touch(row.owner) || (!options.force && renewed_recently(bench, row, at))) return;
-  if (plan.names.contains(row.name)) return plan.behind.push_back({row.name, row.cert_id});
-  if (operations::find_open(bench.db, "renew", row.name)) {
-    ++plan.elsewhere;  // of the same name as one that is being renewed: the next run takes it
-    return;
-  }
-  auto item = renewal_of(row);
-  try {
-    require_genuine(bench, row);
-    find_place(bench, item, row);
-    if (const auto failed = cards.failed.find(row.cert_id); failed != cards.failed.end()) throw Error(failed->second);
-    const auto look = cards.looks.find(row.cert_id);
-    const bool absent = item.key_place == KeyPlace::card && look == cards.looks.end();
-    if (absent || needs_request(bench, item, options)) {
-      plan.waiting.push_back({row.name, row.cert_id, row.device, absent ? cards.lacks(row) : "request"});
-      return;
-    }
-    plan_item(bench, item, options, choice_for(bench, item, row, options, at),
-              look == cards.looks.end() ? nullptr : &look->second, at);
-  } catch (const Error& error) {  // one certificate that can't be planned must not keep the others from being renewed
-    plan.failed.push_back(failed_item(Json::object({{"name", row.name}, {"cert_id", row.cert_id}}), error));
-    plan.exits.push_back(exit_status(error.kind()));
-    return;
-  }
-  plan.names.insert(row.name);
-  plan.items.push_back(std::move(item));
-}
-
-inventory::DueQuery query_of(const Workbench& bench, const DueOptions& due, Time at) {
-  inventory::DueQuery query;
-  query.at = at;
-  query.selection = due.selection;
-  query.renew_before = due.renew_before;
-  query.host = bench.self.host;
-  query.only_host = due.scope == Scope::host;
-  query.limit = due.limit;
-  return query;
-}
-
-Time from_when(const Workbench& bench, const CertificateRow& row, const DueOptions& due) {
-  const Time due_at = due.renew_before ? due.renew_before->due_at(row.not_before, row.expires_at) : row.renew_at;
-  return due_at + jitter_of(bench.self.host, row, due.jitter);
-}
-
-/// What is due, each by its own stable offset later, so that a bulk does not come back at once.
-std::vector<CertificateRow> due_rows(Workbench& bench, const DueOptions& due, Time at) {
-  auto query = query_of(bench, due, at);
-  if (due.jitter > Duration::zero()) query.limit = 0;
-  std::vector<CertificateRow> rows;
-  const auto is_full = [&] { return due.limit > 0 && std::ssize(rows) >= due.limit; };
-  inventory::due(bench.db, query, [&](const CertificateRow& row) {
-    if (!is_full() && from_when(bench, row, due) <= at) rows.push_back(row);
-  });
-  return rows;
-}
-
-DuePlan plan_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards, Time at) {
-  DuePlan plan;
-  const auto rows = due_rows(bench, due, at);
-  for (const auto& row : rows) plan_due_row(bench, row, options, cards, at, plan);
-  return plan;
-}
-
-DuePlan plan_behind(Workbench& bench, const std::vector<Behind>& behind, const RenewOptions& options,
-                    const DueCards& cards, Time at) {
-  DuePlan plan;
-  for (const auto& one : behind) {
-    if (plan.names.contains(one.name)) {
-      plan.behind.push_back(one);
-      continue;
-    }
-    const auto row = inventory::by_id(bench.db, one.cert_id);
-    if (row && row->status == CertificateStatus::active) plan_due_row(bench, *row, options, cards, at, plan);
-  }
-  return plan;
-}
-
-DueCards look_at_cards(Workbench& bench, const DueOptions& due, const RenewOptions& options, PluggedIn& plugged) {
-  DueCards cards;
-  const Time at = now();
-  for (const auto& row : due_rows(bench, due, at)) {
-    if (row.device.empty() || !bench.session.may_touch(row.owner)) continue;
-    if (!plugged.has(row.device) || operations::find_open(bench.db, "renew", row.name)) continue;
-    try {
-      auto look = look_at_card(bench, row, choice_for(bench, renewal_of(row), row, options, at));
-      if (needs_pin(look.card.place) && !known_pin(bench, row.device)) {
-        cards.without_pin.insert(row.cert_id);
-        continue;
-      }
-      if (!options.dry_run) require_pin(bench, look.card.place);
-      cards.looks.emplace(row.cert_id, std::move(look));
-    } catch (const Error& error) {  // one card that can't be read must not keep the others from being renewed
-      if (error.code() == Code::interrupted) throw;
-      if (!is_absence(error)) cards.failed.emplace(row.cert_id, error);
-    }
-  }
-  cards.lacking = plugged.lacking();
-  return cards;
-}
-
-/// Each item alone before the policy: what it refuses fails, the rest goes on.
-void drop_refused(Workbench& bench, DuePlan& plan, const std::string& request_id, std::vector<audit::Event>& events) {
-  std::vector<CertificateItem> approved;
-  for (auto& item : plan.items) {
-    const auto refused = ask_policy(bench, {item}, PolicyRequest::Action::renew, request_id, events);
-    if (!refused) {
-      approved.push_back(std::move(item));
-      continue;
-    }
-    plan.failed.push_back(Json::object({{"name", item.name},
-                                        {"success", false},
-                                        {"error", refused->what()},
-                                        {"code", info(refused->code()).text},
-                                        {"suggestion", refused->hint()},
-                                        {"cert_id", item.renewed_from}}));
-    plan.exits.push_back(exit_status(refused->kind()));
-  }
-  plan.items = std::move(approved);
+/// `round_of`: the request id that the run was given, of an operation that is not its first.
+Json inputs_of(const DueOptions& due, const RenewOptions& options, const std::string& round_of) {
+  auto inputs =
+      Json::object({{"due", true},
+                    {"manner", manner_of(options)},
+                    {"force", options.force},
+                    {"select", Json::texts(texts_of(due.selection))},
+                    {"renew_before", due.renew_before ? Json(format_renew_before(*due.renew_before)) : Json()},
+                    {"scope", due.scope == Scope::all ? "all" : "host"},
+                    {"limit", due.limit}});
+  if (!round_of.empty()) inputs.set("round_of", round_of);
+  return inputs;
 }
 
 Json stuck_item(const StoredOperation& op, const Error& error) {
@@ -199,7 +52,7 @@ bool takes_over(Workbench& bench, const StoredOperation& op, PluggedIn& plugged,
   return true;
 }
 
-/// Renewals that a process began and did not live to end, all but the one of our own request id.
+/// Renewals that a process began and did not live to end, all but those of our own request id.
 void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged, RenewAnswer& answer) {
   const auto is_stuck = [&](const StoredOperation& op, const Error& error) {
     answer.items.push_back(stuck_item(op, error));
@@ -207,6 +60,7 @@ void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged
   };
   for (const auto& op : operations::list(bench.db, bench.session, true, 1000)) {
     if (op.kind != "renew" || op.request_id == but) continue;
+    if (!but.empty() && text_in(op.inputs, "round_of") == but) continue;
     try {
       if (!takes_over(bench, op, plugged, answer)) continue;
     } catch (const Error& error) {
@@ -229,23 +83,51 @@ void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged
   }
 }
 
+/// Of a run that renews certificates of one name one after the other, each round with an operation of its own.
+struct Rounds {
+  Behind behind;          // the next round's, and those after it
+  int operation = 1;      // which operation of the run the next one is
+  bool is_first = true;   // it takes everything that is due
+  bool repeated = false;  // the request id is that of an earlier run
+
+  std::string request_id(const std::string& given) const {
+    return given.empty() || operation == 1 ? given : numbered_id(given, operation);
+  }
+};
+
 struct DueRun {
   DuePlan plan;
   NewOperation op;
   std::optional<operations::Earlier> earlier;  // a repeated --request-id: nothing is planned
 };
 
+/// What the run takes up after this plan.
+std::vector<std::string> ids_after(const DuePlan& plan, const Rounds& rounds) {
+  std::vector<std::string> after;
+  for (const auto& [name, ids] : rounds.is_first ? plan.behind : rounds.behind) {
+    const auto taken = plan.taken.find(name);
+    const auto skipped = taken == plan.taken.end() ? 0 : taken->second;
+    after.insert(after.end(), ids.begin() + static_cast<std::ptrdiff_t>(skipped), ids.end());
+  }
+  return after;
+}
+
 /// In one transaction, so that several processes at the same time share the work out.
-void try_begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards,
-                   const std::vector<Behind>* behind, DueRun& run) {
+void try_begin_due(Workbench& bench, const DueGround& ground, const Rounds& rounds, DueRun& run) {
   bench.db.transaction(sql::Access::write, [&] {
     const Time at = now();
+    const std::string& given = ground.options.request_id;
+    RenewOptions options = ground.options;
+    options.request_id = rounds.request_id(given);
     run = DueRun();
-    run.op = operation_of({}, options, inputs_of(due, options), at);
-    if (!options.request_id.empty() && (run.earlier = operations::find_earlier(bench, run.op))) return;
-    run.plan = behind ? plan_behind(bench, *behind, options, cards, at) : plan_due(bench, due, options, cards, at);
+    run.op =
+        operation_of({}, options, inputs_of(ground.due, options, rounds.operation == 1 ? std::string() : given), at);
+    if (!given.empty() && (run.earlier = operations::find_earlier(bench, run.op))) return;
+    run.plan = rounds.is_first ? plan_due(bench, ground, at) : plan_behind(bench, rounds.behind, ground, at);
     std::vector<audit::Event> events;
     drop_refused(bench, run.plan, run.op.request_id, events);
+    if (!given.empty() && rounds.operation == 1 && !run.plan.items.empty())
+      run.plan.items.front().behind = ids_after(run.plan, rounds);
     add_items(run.op, run.plan.items);
     run.op.events.insert(run.op.events.end(), events.begin(), events.end());
     if (!run.plan.items.empty())
@@ -281,20 +163,19 @@ std::optional<Error> refusal_of(Workbench& bench, const CertificateItem& item, c
   return refusal;
 }
 
-/// One name that the database refuses must not keep the others from being renewed. `behind`: these alone.
-DueRun begin_due(Workbench& bench, const DueOptions& due, const RenewOptions& options, DueCards cards,
-                 const std::vector<Behind>* behind = nullptr) {
+/// One name that the database refuses must not keep the others from being renewed.
+DueRun begin_due(Workbench& bench, DueGround& ground, const Rounds& rounds) {
   DueRun run;
   for (;;) {
     try {
-      try_begin_due(bench, due, options, cards, behind, run);
+      try_begin_due(bench, ground, rounds, run);
       return run;
     } catch (const Error& error) {
-      const auto known = cards.failed.size();
+      const auto known = ground.refused.size();
       if (!is_of_a_name(error)) throw;
       for (const auto& item : run.plan.items)
-        if (auto refusal = refusal_of(bench, item, run)) cards.failed.emplace(item.renewed_from, std::move(*refusal));
-      if (cards.failed.size() == known) throw;
+        if (auto refusal = refusal_of(bench, item, run)) ground.refused.emplace(item.renewed_from, std::move(*refusal));
+      if (ground.refused.size() == known) throw;
     }
   }
 }
@@ -325,39 +206,85 @@ void add_behind(RenewAnswer& answer, RenewAnswer part, DuePlan plan) {
   answer.resumable = part.resumable;
 }
 
-/// Those of one name, one after the other; each has an operation of its own.
-void renew_behind(Workbench& bench, const DueOptions& due, RenewOptions options, const DueCards& cards,
-                  std::vector<Behind> behind, RenewAnswer& answer) {
-  options.request_id.clear();
-  while (!behind.empty()) {
-    DueRun run = begin_due(bench, due, options, cards, &behind);
-    behind = std::move(run.plan.behind);
-    RenewAnswer part;
-    if (!run.plan.items.empty()) run_with_hooks(bench, run.op, std::move(run.plan.items), part);
-    add_behind(answer, std::move(part), std::move(run.plan));
+/// What the first operation of an earlier run left to those that follow it.
+Behind behind_of(Workbench& bench, const std::string& request_id) {
+  Behind behind;
+  for (const auto& stored : operations::items(bench.db, request_id))
+    for (const auto& id : CertificateItem::from(stored).behind)
+      if (const auto row = inventory::by_id(bench.db, id)) behind[row->name].push_back(id);
+  return behind;
+}
+
+void drop_taken(Behind& behind, const std::map<std::string, std::size_t>& taken) {
+  for (const auto& [name, count] : taken) {
+    auto& ids = behind[name];
+    ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
+    if (ids.empty()) behind.erase(name);
   }
 }
 
-/// What --dry-run tells.
-DuePlan plan_all(Workbench& bench, const DueOptions& due, const RenewOptions& options, const DueCards& cards) {
-  DuePlan all = plan_due(bench, due, options, cards, now());
-  for (auto behind = std::move(all.behind); !behind.empty();) {
-    auto plan = plan_behind(bench, behind, options, cards, now());
-    std::ranges::move(plan.items, std::back_inserter(all.items));
-    std::ranges::move(plan.failed, std::back_inserter(all.failed));
-    std::ranges::move(plan.exits, std::back_inserter(all.exits));
-    std::ranges::move(plan.waiting, std::back_inserter(all.waiting));
-    all.elsewhere += plan.elsewhere;
-    behind = std::move(plan.behind);
+/// Those that an operation of an earlier run has renewed, or tried to.
+void drop_items_of(Workbench& bench, const std::string& request_id, Behind& behind) {
+  for (const auto& stored : operations::items(bench.db, request_id)) {
+    const auto item = CertificateItem::from(stored);
+    const auto ids = behind.find(item.name);
+    if (ids == behind.end()) continue;
+    if (const auto one = std::ranges::find(ids->second, item.renewed_from); one != ids->second.end())
+      ids->second.erase(one);
+    if (ids->second.empty()) behind.erase(ids);
   }
-  return all;
+}
+
+void take_round(Workbench& bench, DueGround& ground, Rounds& rounds, DueRun& run, RenewAnswer& part) {
+  run = begin_due(bench, ground, rounds);
+  drop_taken(rounds.behind, run.plan.taken);
+  if (run.earlier || !run.plan.items.empty()) ++rounds.operation;
+  if (run.earlier) {
+    repeat_renewal(bench, *run.earlier, part);
+    drop_items_of(bench, run.earlier->request_id, rounds.behind);
+  } else if (!run.plan.items.empty()) {
+    run_with_hooks(bench, run.op, std::move(run.plan.items), part);
+  }
+}
+
+/// Each that a round had begun or had yet to begin when something stopped it.
+void tell_stopped(const NewOperation& op, const Behind& behind, const Error& error, RenewAnswer& part) {
+  const auto tell = [&](Json who) {
+    part.items.push_back(failed_item(std::move(who), error));
+    part.exits.push_back(exit_status(error.kind()));
+  };
+  for (const auto& item : op.items)
+    tell(Json::object(
+        {{"name", item.target}, {"cert_id", item.data.at("renewed_from")}, {"request_id", op.request_id}}));
+  for (const auto& [name, ids] : behind)
+    for (const auto& id : ids) tell(Json::object({{"name", name}, {"cert_id", id}}));
+}
+
+/// What stops a round takes nothing from the answer of those before it.
+void renew_behind(Workbench& bench, DueGround& ground, PluggedIn& plugged, Rounds rounds, RenewAnswer& answer) {
+  while (!rounds.behind.empty()) {
+    DueRun run;
+    RenewAnswer part;
+    try {
+      if (rounds.repeated && !operations::find(bench.db, rounds.request_id(ground.options.request_id))) {
+        ground.cards = look_at_cards_behind(bench, rounds.behind, ground.options, plugged);
+        rounds.repeated = false;
+      }
+      take_round(bench, ground, rounds, run, part);
+    } catch (const Error& error) {
+      if (error.code() == Code::interrupted) throw;
+      tell_stopped(run.op, rounds.behind, error, part);
+      rounds.behind.clear();
+    }
+    add_behind(answer, std::move(part), std::move(run.plan));
+  }
 }
 
 RenewAnswer plan_only(Workbench& bench, const DueOptions& due, const RenewOptions& options) {
   RenewAnswer answer;
   std::vector<audit::Event> unused;
   PluggedIn plugged(bench);
-  auto plan = plan_all(bench, due, options, look_at_cards(bench, due, options, plugged));
+  auto plan = plan_all(bench, {due, options, look_at_due_cards(bench, due, options, plugged)}, now());
   drop_refused(bench, plan, "", unused);
   planned(answer, plan.items);
   answer.items.insert(answer.items.end(), plan.failed.begin(), plan.failed.end());
@@ -383,19 +310,24 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
   PluggedIn plugged(bench);
   finish_orphans(bench, options.request_id, plugged, orphans);
   take_tracked(bench, due, Rehearsal::no, orphans);
-  const auto cards = look_at_cards(bench, due, options, plugged);
-  auto run = begin_due(bench, due, options, cards);
+  DueGround ground{due, options, look_at_due_cards(bench, due, options, plugged)};
+  Rounds rounds;
+  auto run = begin_due(bench, ground, rounds);
+  if (run.earlier || !run.plan.items.empty()) ++rounds.operation;
   if (run.earlier)
     repeat_renewal(bench, *run.earlier, answer);
   else if (!run.plan.items.empty())
     run_with_hooks(bench, run.op, std::move(run.plan.items), answer);
   else
     answer.hooks += hooks::run_pending(bench);
+  rounds.is_first = false;
+  rounds.repeated = run.earlier.has_value();
+  rounds.behind = run.earlier ? behind_of(bench, run.earlier->request_id) : std::move(run.plan.behind);
+  renew_behind(bench, ground, plugged, std::move(rounds), answer);
   const auto prepend = [&](const std::vector<Json>& items, const std::vector<int>& exits) {
     answer.items.insert(answer.items.begin(), items.begin(), items.end());
     answer.exits.insert(answer.exits.begin(), exits.begin(), exits.end());
   };
-  renew_behind(bench, due, options, cards, std::move(run.plan.behind), answer);
   prepend(run.plan.failed, run.plan.exits);
   prepend(orphans.items, orphans.exits);
   answer.elsewhere += run.plan.elsewhere;

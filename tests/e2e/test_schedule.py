@@ -111,6 +111,75 @@ def test_behind_one_that_stays_open_no_other_of_its_name_is_begun(timer):
     assert later.json("renew", "--due", "--select", "name=www.corp.test")["summary"] == {"total": 2, "renewed": 2, "failed": 0}
 
 
+def renew_under(ymgr, night, **expected):
+    return ymgr.json("renew", "--due", "--request-id", night, **expected)
+
+
+def certificates_of(told):
+    return sorted(item["cert_id"] for item in told["items"])
+
+
+def test_a_request_id_given_twice_tells_the_same_of_all_of_one_name(timer):
+    for _ in range(2):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    for night in ("night-70", "n" * 64):
+        told = renew_under(later, night)
+        again = renew_under(later, night)
+        assert len(certificates_of(told)) == 4 and certificates_of(again) == certificates_of(told), again
+        assert (again["summary"], again["audit_reference"]) == (told["summary"], night)
+        later = after(timer, 150)
+
+
+def test_what_a_limit_left_out_stays_left_out_under_the_same_request_id(timer):
+    for _ in range(3):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    words = ["renew", "--due", "--select", "name=www.corp.test", "--limit", "2", "--request-id", "few"]
+    told = later.json(*words)
+    assert told["due"] == 2 and certificates_of(later.json(*words)) == certificates_of(told)
+
+
+@pytest.mark.parametrize("at", range(4, 68, 8))
+def test_a_run_that_was_killed_is_finished_under_its_request_id_with_all_of_one_name(timer, at):
+    for _ in range(2):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    killed = later.armed(f"kill@{at}")("renew", "--due", "--request-id", "night-70", exit=None)
+    assert killed.exit != 0, "the whole run has fewer points"
+    told = renew_under(later, "night-70")
+    assert (told["due"], told["elsewhere"], told["summary"]["renewed"]) == (4, 0, 4), told
+    assert certificates_of(renew_under(later, "night-70")) == certificates_of(told)
+    assert later.json("renew", "--due")["due"] == 0
+
+
+def test_a_request_id_is_not_taken_for_a_part_of_another_run(timer):
+    timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    assert renew_under(later, "night")["due"] == 3
+    assert renew_under(later, "night-2", exit=None)["code"] == "request-id-used"
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "BEFORE INSERT ON operations WHEN (SELECT count(*) FROM operations WHERE kind = 'renew') > 0 BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "AFTER UPDATE ON operations WHEN NEW.state = 'done' BEGIN UPDATE issuers SET status = 'retired' WHERE kind = 'issuing'; END",
+    ],
+)
+def test_what_keeps_the_others_of_a_name_from_being_renewed_takes_nothing_from_the_answer(timer, trigger):
+    for _ in range(2):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    with sqlite3.connect(timer.box.profile / "ymgr.db") as db:
+        db.execute(f"CREATE TRIGGER in_the_way {trigger}")
+    told = later.json("renew", "--due", exit=None)
+    assert told["summary"] == {"total": 4, "renewed": 2, "failed": 2}, told
+    failed = [item for item in told["items"] if not item["success"]]
+    assert {item["name"] for item in failed} == {"www.corp.test"} and len({item["cert_id"] for item in failed}) == 2
+    assert told["watched"] and told["next_expiry"] and later.json("renew", "--heartbeat", exit=11)
+
+
 def test_hours_to_the_first_expiry_stand_in_every_answer(timer):
     assert timer.json("renew", "--due")["next_expiry_hours"] == 90 * 24 - 1
     assert timer.json("renew", "--due", "--dry-run")["next_expiry_hours"] == 90 * 24 - 1
