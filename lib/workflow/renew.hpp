@@ -53,8 +53,7 @@ struct Waiting {
 
 struct RenewAnswer : CertificateAnswer {
   hooks::Outcome hooks;
-  std::int64_t elsewhere =
-      0;  // left: a renewal of the same name is open, another process's or one that stopped or waits
+  std::int64_t elsewhere = 0;  // left: a renewal of the same name is open, of another process, stopped or waiting
   std::vector<Waiting> waiting;
   CaUpkeep upkeep;
   std::optional<Time> next_expiry;  // of any active certificate
@@ -70,6 +69,8 @@ RenewAnswer renew(Workbench&, const std::string& argument, const RenewOptions&);
 RenewAnswer resume_renewal(Workbench&, const std::string& request_id);
 /// What is due now, by one plan; unfinished renewals of processes that died are finished first. What needs a card that is not
 /// plugged in, or a PIN that nobody can be asked for, is counted as waiting. Nothing due: an empty answer, exit 0.
+/// Certificates of one name follow one another, each in an operation of its own: ID, ID-2, ID-3, …, and ID given again tells or
+/// finishes all of them. What stops one of the later ones is told as failed of each that was left.
 /// Also retries hooks that are owed, and looks after the CA; what fails there counts like a certificate that failed.
 RenewAnswer renew_due(Workbench&, const DueOptions&, const RenewOptions&);
 
