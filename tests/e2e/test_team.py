@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 from harness import RELEASE, Box, Ymgr
-from team import Team
+from team import Team, forge_operation
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +154,12 @@ def test_what_people_enter_keeps_nobody_from_the_own_renewals(team, enter):
     una("renew", "--due", "--renew-before", "89d23h59m58s", "--force", **how)
 
 
-def opens(team, who, name, opened=True):
-    """Whether `who` may open an item of a renewal of `name`."""
+def opens(team, who, name, kind="renew"):
+    """Whether `who` may open an item of a renewal of `name`, or of an issue."""
     text = (
         "INSERT INTO ymgr.operations (request_id, kind, target, state, inputs, inputs_sha256, actor, item_count, created_at, updated_at)"
-        f" VALUES ('op-1', 'renew', 't', 'open', '{{}}', '', '{who}', 1, 0, 0);"
-        f" INSERT INTO ymgr.operation_items VALUES ('op-1', 0, 'renew', '{name}', 'open', 'planned', '{{}}', NULL, 0)"
+        f" VALUES ('op-1', '{kind}', 't', 'open', '{{}}', '', '{who}', 1, 0, 0);"
+        f" INSERT INTO ymgr.operation_items VALUES ('op-1', 0, '{kind}', '{name}', 'open', 'planned', '{{}}', NULL, 0)"
     )
     worked, said = team.member(who).try_sql(text)
     return worked or "row-level security" not in said
@@ -221,6 +221,7 @@ def test_a_name_that_was_told_is_that_persons_whatever_others_enter(team, enter,
     assert opens(team, "uma", mail)
     told("una", "una", mail)
     assert opens(team, "una", mail) and not opens(team, "uma", mail) and not opens(team, "uma", mail.title())
+    assert opens(team, "una", mail, "issue") and not opens(team, "uma", mail, "issue") and opens(team, "uma", "shop.corp.test", "issue")
     told("uma", "uma", mail)  # a mailbox of both
     assert opens(team, "una", mail) and opens(team, "uma", mail)
     enter("oscar", "own-2", mail, "oscar", profile="tls-server")  # a service's certificate is no person's word
@@ -244,6 +245,17 @@ def test_an_address_that_was_told_does_not_belong_to_the_account_before_its_at(t
     enter("una", "own-1", "uma@corp.test", "una")
     enter("uma", "forged-1", "uma@corp.test", "uma")
     assert opens(team, "una", "uma@corp.test") and not opens(team, "uma", "uma@corp.test")
+
+
+def test_what_a_user_holds_an_operator_gives_up_at_once(team):
+    uma, oscar = team.member("uma"), team.person_box("oscar")
+    forge_operation(uma, "req-held", "held.corp.test")
+    lease = "lease_holder = 'elsewhere 1 1', lease_until = floor(extract(epoch FROM now()) * 1000000)::bigint + 600000000"
+    uma.sql(f"UPDATE ymgr.operations SET {lease} WHERE request_id = 'req-held'")
+    oscar("login", "--user", "oscar")
+    assert oscar.json("issue", "held.corp.test", exit=None)["code"] == "operation-open"
+    assert oscar.json("operation", "abandon", "req-held", "--yes")["state"] == "abandoned"
+    oscar("issue", "held.corp.test")
 
 
 def beats(team, who, host):

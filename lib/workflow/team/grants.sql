@@ -38,6 +38,13 @@ SET search_path = pg_catalog, pg_temp AS $$
     AND EXISTS (SELECT FROM ymgr.users u WHERE u.name = c.issued_by AND u.role = 'user')
 $$;
 
+-- An admin told of others that Vault signs by this name for them, and not of whoever asks.
+CREATE OR REPLACE FUNCTION is_told_of_others(name TEXT) RETURNS BOOLEAN LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(bool_and(u.name <> ymgr.actor()), false) FROM ymgr.users u
+  WHERE string_to_array(u.certificate_names, ' ') @> ARRAY[lower(is_told_of_others.name COLLATE "C")]
+$$;
+
 -- Active certificates have this name, and all that count are those of whoever asks: this binds the role user alone. A name that an admin told
 -- of somebody is no other user's, and no row of a people's profile counts against that person whose owner was not told the name: who entered
 -- it as a user may have another role by now. Of a name that nobody told, what people entered counts against other users where the account
@@ -46,7 +53,7 @@ CREATE OR REPLACE FUNCTION is_own_alone(name TEXT) RETURNS BOOLEAN LANGUAGE sql 
 SET search_path = pg_catalog, pg_temp AS $$
   WITH told AS (SELECT array_agg(u.name) AS people FROM ymgr.users u
                 WHERE string_to_array(u.certificate_names, ' ') @> ARRAY[lower(is_own_alone.name COLLATE "C")])
-  SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) AND (SELECT people IS NULL OR ymgr.actor() = ANY (people) FROM told)
+  SELECT coalesce(bool_and(c.owner = ymgr.actor()), false) AND NOT ymgr.is_told_of_others(is_own_alone.name)
   FROM ymgr.certificates c
   WHERE c.name = is_own_alone.name AND c.status = 'active'
     AND (c.owner = ymgr.actor()
@@ -315,10 +322,10 @@ CREATE POLICY {{policy}} ON operation_items FOR SELECT TO {{to}} USING (EXISTS (
 CREATE POLICY {{policy}} ON operation_items FOR UPDATE TO {{to}} USING (EXISTS (
   SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor())));
 -- An open item keeps everybody else from its target.
-GRANT EXECUTE ON FUNCTION is_own_alone(TEXT) TO {{to}};
+GRANT EXECUTE ON FUNCTION is_own_alone(TEXT), is_told_of_others(TEXT) TO {{to}};
 CREATE POLICY {{policy}} ON operation_items FOR INSERT TO {{to}} WITH CHECK (
   EXISTS (SELECT FROM operations o WHERE o.request_id = operation_items.request_id AND o.actor = (SELECT actor()))
-  AND CASE kind WHEN 'issue' THEN true WHEN 'renew' THEN is_own_alone(target)
+  AND CASE kind WHEN 'issue' THEN NOT is_told_of_others(target) WHEN 'renew' THEN is_own_alone(target)
       WHEN 'device' THEN EXISTS (SELECT FROM devices d WHERE d.serial = target AND d.owner = (SELECT actor())) ELSE false END);
 -- [auditor] see what was begun, and how far it came
 GRANT SELECT ON operations, operation_items TO {{to}};
