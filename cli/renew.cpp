@@ -92,7 +92,7 @@ constexpr Field fields[] = {
     {"due", "?integer", "with --due: how many were due"},
     {"elsewhere", "?integer",
      "with --due: how many were left: a renewal of the same name is open, by another process just now, or stopped or "
-     "waiting"},
+     "waiting; or three of the name failed"},
     {"waiting", "?integer", "with --due: how many need somebody"},
     {"waits", "?array of object", "which of them, and for what"},
     {"waits.name", "string", "name of the lineage"},

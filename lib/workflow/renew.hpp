@@ -53,7 +53,8 @@ struct Waiting {
 
 struct RenewAnswer : CertificateAnswer {
   hooks::Outcome hooks;
-  std::int64_t elsewhere = 0;  // left: a renewal of the same name is open, of another process, stopped or waiting
+  std::int64_t elsewhere =
+      0;  // left: of a name whose renewal is open, elsewhere, stopped or waiting, or that failed thrice
   std::vector<Waiting> waiting;
   CaUpkeep upkeep;
   std::optional<Time> next_expiry;  // of any active certificate

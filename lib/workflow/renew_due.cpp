@@ -85,10 +85,11 @@ void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged
 
 /// Of a run that renews certificates of one name one after the other, each round with an operation of its own.
 struct Rounds {
-  Behind behind;          // the next round's, and those after it
-  int operation = 1;      // which operation of the run the next one is
-  bool is_first = true;   // it takes everything that is due
-  bool repeated = false;  // the request id is that of an earlier run
+  Behind behind;                        // the next round's, and those after it
+  int operation = 1;                    // which operation of the run the next one is
+  bool is_first = true;                 // it takes everything that is due
+  bool repeated = false;                // the request id is that of an earlier run
+  std::map<std::string, int> failures;  // by name
 
   std::string request_id(const std::string& given) const {
     return given.empty() || operation == 1 ? given : numbered_id(given, operation);
@@ -247,6 +248,18 @@ void take_round(Workbench& bench, DueGround& ground, Rounds& rounds, DueRun& run
   }
 }
 
+/// What people enter must not keep a run busy: of a name that fails again and again the rest is left to the next run.
+void leave_failing(const std::vector<Json>& items, Rounds& rounds, RenewAnswer& answer) {
+  constexpr int most_failures = 3;
+  for (const auto& item : items) {
+    const auto behind = rounds.behind.find(item.text_or("name", ""));
+    if (behind == rounds.behind.end() || item.boolean_or("success", true)) continue;
+    if (++rounds.failures[behind->first] < most_failures) continue;
+    answer.elsewhere += std::ssize(behind->second);
+    rounds.behind.erase(behind);
+  }
+}
+
 /// Each that a round had begun or had yet to begin when something stopped it.
 void tell_stopped(const NewOperation& op, const Behind& behind, const Error& error, RenewAnswer& part) {
   const auto tell = [&](Json who) {
@@ -276,6 +289,7 @@ void renew_behind(Workbench& bench, DueGround& ground, PluggedIn& plugged, Round
       tell_stopped(run.op, rounds.behind, error, part);
       rounds.behind.clear();
     }
+    for (const auto* items : {&run.plan.failed, &part.items}) leave_failing(*items, rounds, answer);
     add_behind(answer, std::move(part), std::move(run.plan));
   }
 }
@@ -323,6 +337,7 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
   rounds.is_first = false;
   rounds.repeated = run.earlier.has_value();
   rounds.behind = run.earlier ? behind_of(bench, run.earlier->request_id) : std::move(run.plan.behind);
+  for (const auto* items : {&run.plan.failed, &answer.items}) leave_failing(*items, rounds, answer);
   renew_behind(bench, ground, plugged, std::move(rounds), answer);
   const auto prepend = [&](const std::vector<Json>& items, const std::vector<int>& exits) {
     answer.items.insert(answer.items.begin(), items.begin(), items.end());

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.hpp"
 #include "workflow/genuine.hpp"
 #include "workflow/issue.hpp"
 #include "workflow/renew_run.hpp"
@@ -13,13 +14,19 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const DueGround& 
   const auto& [due, options, cards, refused] = ground;
   if (!bench.session.may_touch(row.owner) || (!options.force && renewed_recently(bench, row, at))) return;
   if (plan.names.contains(row.name)) return plan.behind[row.name].push_back(row.cert_id);
-  if (operations::find_open(bench.db, "renew", row.name)) {
+  const auto open = operations::find_open(bench.db, "renew", row.name);
+  const bool is_kept = open && open->actor != row.owner && operations::outranks(bench, *open);
+  if (open && !is_kept) {
     ++plan.elsewhere;  // of the same name as one whose renewal is open: the next run takes it
     return;
   }
   auto item = renewal_of(row);
   try {
     require_genuine(bench, row);
+    if (is_kept)
+      throw Error(Code::operation_open,
+                  "a user whose certificate it is not, " + open->actor + ", keeps it from being renewed",
+                  "ymgr operation abandon " + shell_quote(open->request_id), {{"request_id", open->request_id}});
     find_place(bench, item, row);
     for (const auto* errors : {&cards.unreadable, &refused})
       if (const auto known = errors->find(row.cert_id); known != errors->end()) throw Error(known->second);
@@ -31,6 +38,7 @@ void plan_due_row(Workbench& bench, const CertificateRow& row, const DueGround& 
     }
     plan_item(bench, item, options, choice_for(bench, item, row, options, at),
               look == cards.looks.end() ? nullptr : &look->second, at);
+    if (item.key_reused) item.key_box = bench.stores.key_box(item.key_reference);
   } catch (const Error& error) {  // one certificate that can't be planned must not keep the others from being renewed
     plan.failed.push_back(failed_item(Json::object({{"name", row.name}, {"cert_id", row.cert_id}}), error));
     plan.exits.push_back(exit_status(error.kind()));

@@ -47,7 +47,7 @@ NewOperation operation_of(const std::vector<CertificateItem>& items, const Renew
 void run_with_hooks(Workbench& bench, const NewOperation& op, std::vector<CertificateItem> items, RenewAnswer& answer) {
   for (std::size_t i = 0; i < items.size(); ++i) items[i].position = i;
   for (auto& item : items)
-    if (item.key_reused) item.key_box = bench.stores.key_box(item.key_reference);
+    if (item.key_reused && item.key_box.empty()) item.key_box = bench.stores.key_box(item.key_reference);
   hooks::around(bench, op.request_id, places_of(items), answer.hooks, [&](const auto& before_end) {
     run_certificate_items(bench, op.request_id, items);
     before_end();

@@ -111,6 +111,24 @@ def test_behind_one_that_stays_open_no_other_of_its_name_is_begun(timer):
     assert later.json("renew", "--due", "--select", "name=www.corp.test")["summary"] == {"total": 2, "renewed": 2, "failed": 0}
 
 
+def test_a_key_that_is_lost_keeps_no_other_certificate_from_being_renewed(timer):
+    with sqlite3.connect(timer.box.profile / "ymgr.db") as db:
+        db.execute("UPDATE certificates SET key_reference = 'sealed:lost' WHERE name = 'www.corp.test'")
+    for _ in range(2):
+        told = after(timer, 70).json("renew", "--due", exit=None)
+        assert [(item["name"], item["code"]) for item in told["items"] if not item["success"]] == [("www.corp.test", "key-not-found")], told
+    assert [row["name"] for row in after(timer, 70).json("cert", "list", "--select", "status=superseded")["certificates"]] == ["api.corp.test"]
+
+
+def test_of_a_name_that_fails_again_and_again_the_rest_is_left(timer):
+    for _ in range(5):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    policy = timer.box.profile / "policy.yaml"
+    policy.write_text(policy.read_text().replace("version: v", "version: v9", 1).replace("denied: []\n  wild", "denied: [www.corp.test]\n  wild"))
+    failed = after(timer, 70).json("renew", "--due", "--select", "name=www.corp.test", exit=None)
+    assert (failed["summary"], failed["elsewhere"]) == ({"total": 3, "failed": 3}, 3), failed
+
+
 def renew_under(ymgr, night, **expected):
     return ymgr.json("renew", "--due", "--request-id", night, **expected)
 

@@ -258,6 +258,22 @@ def test_what_a_user_holds_an_operator_gives_up_at_once(team):
     oscar("issue", "held.corp.test")
 
 
+def test_a_renewal_that_a_user_keeps_from_others_is_told_of(team, enter):
+    """Entered and opened before the certificate was there, when nobody else had the name."""
+    uma, oscar, name = team.member("uma"), team.person_box("oscar"), "payroll.corp.test"
+    uma.sql(entered("pre-1", name, "uma", "uma"))
+    forge_operation(uma, "req-kept", name, "renew")
+    uma.sql("UPDATE ymgr.certificates SET status = 'superseded' WHERE cert_id = 'pre-1'")
+    oscar("login", "--user", "oscar")
+    oscar("issue", name, "--validity", "2d")
+    team.pg.sql(f"SET session_replication_role = replica; UPDATE ymgr.certificates SET renew_at = 0 WHERE name = '{name}'")
+    run = ["renew", "--due", "--select", f"name={name}", "--scope", "all"]
+    (kept,) = oscar.json(*run, exit=None)["items"]
+    assert (kept["code"], kept["suggestion"]) == ("operation-open", "ymgr operation abandon req-kept"), kept
+    oscar("operation", "abandon", "req-kept", "--yes")
+    assert oscar.json(*run)["summary"]["renewed"] == 1
+
+
 def beats(team, who, host):
     worked, said = team.member(who).try_sql(f"INSERT INTO ymgr.heartbeats VALUES ('{host}', '{who}', 1) RETURNING 1")
     assert worked, said
