@@ -393,8 +393,10 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
     return op.kind == wanted.kind && inputs_hash(op.inputs) == inputs_hash(wanted.inputs);
   };
   if (const auto op = wanted.request_id.empty() ? std::nullopt : find(bench.db, wanted.request_id)) {
-    if (!same(*op))
-      throw Error(Code::request_id_used, "the request id " + wanted.request_id + " was used with other inputs",
+    if (!same(*op) || outranks(bench, *op))  // a user's, who says that it was done
+      throw Error(Code::request_id_used,
+                  "the request id " + wanted.request_id + " was used " +
+                      (same(*op) ? "by " + op->actor : std::string("with other inputs")),
                   "ymgr operation show " + shell_quote(wanted.request_id));
     require_touch(bench.session, *op);
     if (is_open(*op)) take_over(bench, op->request_id);

@@ -258,6 +258,16 @@ def test_what_a_user_holds_an_operator_gives_up_at_once(team):
     oscar("issue", "held.corp.test")
 
 
+def test_what_a_user_enters_is_no_earlier_run_of_an_operator(team):
+    oscar = team.person_box("oscar")
+    oscar("login", "--user", "oscar")
+    for _ in range(2):
+        assert oscar.json("issue", "once.corp.test", "--request-id", "once-1")["success"]
+    team.pg.sql("SET session_replication_role = replica; UPDATE ymgr.operations SET actor = 'uma' WHERE request_id = 'once-1'")
+    refused = oscar.json("issue", "once.corp.test", "--request-id", "once-1", exit=None)
+    assert (refused["code"], refused["error"]) == ("request-id-used", "the request id once-1 was used by uma"), refused
+
+
 def test_a_renewal_that_a_user_keeps_from_others_is_told_of(team, enter):
     """Entered and opened before the certificate was there, when nobody else had the name."""
     uma, oscar, name = team.member("uma"), team.person_box("oscar"), "payroll.corp.test"
