@@ -10,6 +10,7 @@ from team import Team, forge_operation
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
     with Team(tmp_path_factory.mktemp("team")) as team:
+        team.person_box("ada")("login", "--user", "ada")  # which makes the CA known
         yield team
 
 
@@ -80,7 +81,6 @@ def test_nobody_goes_on_with_what_others_may_not_do(team):
 
 
 def test_a_refused_name_leaves_no_key(team):
-    team.person_box("ada")("login", "--user", "ada")  # which makes the CA known
     refused = team.person_box("oscar").json("issue", "www.bank.test", exit=1, env={"YMGR_USER": "oscar"})
     assert "not allowed by this role" in refused["error"]
     assert team.member("operator").vault("GET", "transit/keys/www-bank-test")[0] == 404

@@ -123,6 +123,7 @@ def sign_for(team, who, *names):
 def test_somebody_without_mail_whom_the_script_added_has_the_one_name_and_is_told(team, admin):
     team.script("person.sh", "cory", "user", "cory", "-", "-")
     assert admin.json("user", "show", "cory")["vault"]["names"] == ["cory"] and told(team, "cory") == "cory"
+    assert team.bao.api("GET", f"pki/roles/piv-{entity(team, 'cory')['id']}")["data"]["allowed_other_sans"] == []
     sign_for(team, "cory", "cory", "cory")  # as earlier scripts wrote it
     team.pg.sql("UPDATE ymgr.users SET certificate_names = NULL WHERE name = 'cory'")
     assert admin.json("user", "set-names", "cory")["changed"] is True
