@@ -189,8 +189,8 @@ void serve(const Options& options) {
   wait_for_end(agent.sessions(), *server, changed);
   systemd::notify("STOPPING=1");
   log::info("stopping");
-  listeners.file.reset();
   server->stop_listening();
+  listeners.file.reset();
   // Another agent may be started from here on, and finds nothing of this one in its way.
   end_cards(agent, std::move(server));
 }

@@ -143,7 +143,10 @@ constinit const Command operation_abandon_command = {
     .description =
         "Ends an operation that shall not be resumed and frees its names. What it has done stays done: certificates "
         "that were issued "
-        "stay in the inventory and can be revoked.",
+        "stay in the inventory and can be revoked. In a team, operators and admins end what a user began also while a "
+        "process of the "
+        "user's, or of an operator who approves it, works on it: what that has signed just then, `ymgr reconcile "
+        "--revoke-orphans` finds.",
     .arguments = id_argument,
     .options = abandon_options,
     .fields = abandon_fields,

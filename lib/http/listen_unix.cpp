@@ -18,7 +18,7 @@
 namespace ymgr::http {
 namespace {
 
-constexpr std::chrono::seconds lock_patience{10};
+constexpr std::chrono::seconds lock_patience{5};
 
 sockaddr_un unix_address(const std::string& path) {
   sockaddr_un to{};

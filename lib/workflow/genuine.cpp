@@ -93,4 +93,26 @@ void require_genuine(Workbench& bench, const CertificateRow& row) {
   if (!what.empty()) refuse(row, "other " + what + " than its certificate's");
 }
 
+void require_own_place(Workbench& bench, const CertificateRow& row, const Installation& place) {
+  if (is_believed(bench)) return;
+  const bool other_key =
+      place.with_key && !place.out.empty() && row.key_reference != "file:" + place.out + "/privkey.pem";
+  if (place.name != row.name || other_key)
+    throw Error(Code::installation_invalid,
+                "the installation " + printable(row.installation) + " of this host is not that of " + row.cert_id +
+                    " (" + printable(row.name) + ")",
+                "ymgr reconcile tells what is wrong with the inventory");
+}
+
+std::optional<Error> against_place(Workbench& bench, const CertificateRow& row, const Installation& place) {
+  try {
+    require_own_place(bench, row, place);
+    require_genuine(bench, row);
+    return std::nullopt;
+  } catch (const Error& error) {
+    if (error.code() != Code::certificate_state && error.code() != Code::installation_invalid) throw;
+    return error;
+  }
+}
+
 }  // namespace ymgr

@@ -1,6 +1,7 @@
 // Rows of a team's inventory are written by whoever owns them; what a CA signed is not.
 #pragma once
 #include "inventory/inventory.hpp"
+#include "workflow/installation.hpp"
 #include "workflow/workbench.hpp"
 
 namespace ymgr {
@@ -12,5 +13,10 @@ void require_signed(Workbench&, const CertificateRow&);
 std::optional<Error> against_signed(Workbench&, const CertificateRow&);
 /// Also what a renewal takes from the row: names, usages of the profile, the request of somebody else's key.
 void require_genuine(Workbench&, const CertificateRow&);
+/// Rows of a team name the places of this host: none gets what is not its own, neither files nor hooks.
+/// @throws Error installation-invalid: `place` is not that of the row
+void require_own_place(Workbench&, const CertificateRow&, const Installation& place);
+/// What require_genuine and require_own_place say of them; nullopt: nothing.
+std::optional<Error> against_place(Workbench&, const CertificateRow&, const Installation& place);
 
 }  // namespace ymgr

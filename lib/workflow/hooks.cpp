@@ -6,6 +6,7 @@
 #include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/operation.hpp"
 
 namespace ymgr::hooks {
@@ -47,6 +48,21 @@ bool claim(Workbench& bench, const CertificateRow& row) {
     });
   });
   return ours;
+}
+
+/// Of rows that people write: none runs a hook with words that no certificate has. Of what can't be told `deploy` says why.
+bool is_owed(Workbench& bench, const CertificateRow& row) {
+  std::optional<Error> against;
+  try {
+    if (const auto place = installation::load(bench.installations, row.installation))
+      against = against_place(bench, row, *place);
+    else if (!bench.session.has_data_key())
+      require_genuine(bench, row);
+  } catch (const Error& error) {
+    if (error.code() == Code::certificate_state) against = error;
+  }
+  if (against) bench.notices.warn("no hook is run: " + std::string(against->what()));
+  return !against;
 }
 
 struct Deployed {
@@ -102,16 +118,18 @@ Outcome& Outcome::operator+=(const Outcome& other) {
   run += other.run;
   failed += other.failed;
   messages.insert(messages.end(), other.messages.begin(), other.messages.end());
+  tried.insert(other.tried.begin(), other.tried.end());
   return *this;
 }
 
-Outcome run_pending(Workbench& bench, const std::function<void()>& before_each) {
+Outcome run_pending(Workbench& bench, const std::function<void()>& before_each, const std::set<std::string>& but) {
   Outcome outcome;
   for (const auto& row : inventory::with_pending_hooks(bench.db, bench.self.host)) {
-    if (!claim(bench, row)) continue;
+    if (but.contains(row.cert_id) || !is_owed(bench, row) || !claim(bench, row)) continue;
     if (before_each) before_each();
     const auto deployed = deploy(bench, row);
     add(outcome, row.name, deployed.argv, deployed.failure);
+    outcome.tried.insert(row.cert_id);
     const bool done = deployed.failure.empty();
     bench.db.transaction(sql::Access::write, [&] {
       inventory::set_hook_result(bench.db, row.cert_id, done ? "ok" : "pending", deployed.failure, now());
@@ -132,7 +150,7 @@ void around(Workbench& bench, const std::string& request_id, const std::vector<I
     within_operation(request_id, [&] {
       run_all(bench, "pre-hook", before, keep, outcome);
       work([&] {
-        outcome += run_pending(bench, keep);
+        outcome += run_pending(bench, keep, outcome.tried);
         run_all(bench, "post-hook", after, keep, outcome);
       });
     });

@@ -335,10 +335,12 @@ void take(Workbench& bench, std::string_view id, const std::function<void(const 
 void end_as(Workbench& bench, const std::string& request_id, std::string_view state, const Json& result) {
   const auto at = to_micros(now());
   const std::string text = result.is_null() ? std::string() : dump_json(result);
-  bench.db.run(
+  const auto ended = bench.db.run(
       "UPDATE operations SET state = $1, lease_holder = NULL, lease_until = NULL, updated_at = $2, result = $3 WHERE "
       "request_id = $4",
       {state, at, result.is_null() ? sql::Value() : sql::Value(std::string_view(text)), request_id});
+  if (ended == 0)
+    throw Error(Code::role_denied, "your role may not end the operation " + request_id, "ask an operator");
   bench.db.run(
       "UPDATE operation_items SET status = $1, updated_at = $2 WHERE request_id = $3 AND status IN ('open', 'waiting')",
       {state, at, request_id});
@@ -359,14 +361,21 @@ void drop_keys(Workbench& bench, const StoredOperation& op) {
   for (const auto& stored : items(bench.db, op.request_id)) drop_key_of(bench, stored);
 }
 
-/// Ends an open operation that nobody works on whose lease counts. @param event  of the audit trail
+bool holds_targets(sql::Connection& db, const StoredOperation& op) {
+  return std::ranges::any_of(items(db, op.request_id),
+                             [](const StoredItem& item) { return item.status == "open" || item.status == "waiting"; });
+}
+
+/// Ends an open operation that nobody works on. @param holds  whose lease counts
+/// @param event  of the audit trail
 void give_up(Workbench& bench, std::string_view id, std::string_view state, const Json& result, std::string_view event,
-             std::string_view note) {
+             std::string_view note, const std::function<bool(const StoredOperation&)>& holds) {
   StoredOperation op;
   bench.db.transaction(sql::Access::write, [&] {
     op = get(bench.db, id);
-    require_open(op);
-    if (!outranks(bench, op)) require_free(op, bench.self);
+    if (!holds_targets(bench.db, op))
+      require_open(op);  // past ymgr a user may end an operation, and leave its items open
+    if (holds(op)) require_free(op, bench.self);
     end_as(bench, op.request_id, state, result);
     audit::append(bench.db, bench.session.identity().user,
                   {{op.request_id, op.kind + "." + std::string(event), op.target, Json::object({{"note", note}})}},
@@ -408,7 +417,7 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
     return Earlier{op->request_id, false};
   }
   const auto stopped = find_unended(bench.db, wanted.kind, wanted.target);
-  if (!stopped || !same(*stopped)) return std::nullopt;
+  if (!stopped || !same(*stopped) || outranks(bench, *stopped)) return std::nullopt;
   take_over(bench, stopped->request_id);
   return Earlier{stopped->request_id, false};
 }
@@ -474,11 +483,13 @@ std::string end(Workbench& bench, const std::string& request_id, const std::stri
 }
 
 void abandon(Workbench& bench, std::string_view id, std::string_view note) {
-  give_up(bench, id, "abandoned", Json(), "abandoned", note);
+  give_up(bench, id, "abandoned", Json(), "abandoned", note,
+          [&](const StoredOperation& op) { return !outranks(bench, op); });
 }
 
 void deny(Workbench& bench, std::string_view id, const Error& reason, std::string_view note) {
-  give_up(bench, id, "refused", stored_failure(reason), "denied", note);
+  give_up(bench, id, "refused", stored_failure(reason), "denied", note,
+          [](const StoredOperation&) { return true; });  // somebody may approve it just now
 }
 
 }  // namespace ymgr::operations

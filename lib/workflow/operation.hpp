@@ -69,6 +69,8 @@ void require_same_rights(Workbench&, const StoredOperation&);
 /// In a team: it is a user's, who may ask for any name and hold it by a lease for good, and this session's role is another. It need not
 /// wait for the lease to give that up.
 bool outranks(Workbench&, const StoredOperation&);
+/// Open operations of that kind that this session may go on with, the newest first: however many those are that users entered.
+std::vector<StoredOperation> unfinished(Workbench&, std::string_view kind);
 
 /// `id`: req-… or resume-…. @throws Error operation-not-found
 StoredOperation get(sql::Connection&, std::string_view id);

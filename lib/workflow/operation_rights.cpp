@@ -29,4 +29,20 @@ bool outranks(Workbench& bench, const StoredOperation& op) {
          role_of(bench.db, op.actor) == Role::user;
 }
 
+std::vector<StoredOperation> unfinished(Workbench& bench, std::string_view kind) {
+  const Identity& self = bench.session.identity();
+  std::string whose;
+  if (self.role == Role::user)
+    whose = " AND actor = $2";
+  else if (!bench.session.has_data_key())
+    whose = " AND (actor = $2 OR actor NOT IN (SELECT name FROM users WHERE role = 'user'))";
+  std::vector<std::string> ids;
+  bench.db.run("SELECT request_id FROM operations WHERE kind = $1 AND ($2 <> '') AND state IN ('open', 'waiting')" +
+                   whose + " ORDER BY created_at DESC, request_id",
+               {kind, self.user}, [&](const sql::Row& row) { ids.emplace_back(row.text(0)); });
+  std::vector<StoredOperation> found;
+  for (const auto& id : ids) found.push_back(get(bench.db, id));
+  return found;
+}
+
 }  // namespace ymgr::operations

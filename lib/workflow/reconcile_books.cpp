@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t told_at_most = 100;
 /// A host that could not reach the database delivers within that what it renewed meanwhile.
 constexpr Duration delivery_time = std::chrono::days(7);
+/// So long a certificate may wait for the operation that had it signed.
+constexpr Duration waiting_time = std::chrono::hours(1);
 
 /// nullopt: no serial number, so nobody's.
 std::optional<KeptSerials::Entry> entry_of(std::string_view text) {
@@ -96,8 +98,7 @@ class Strangers {
     const auto& requested = asked_keys();
     const auto found = requested.find(key);
     if (found != requested.end() && (found->second.status == "open" || found->second.status == "waiting")) {
-      run_.note("certificate_waiting", certificate.serial,
-                "the CA signed " + name_of(certificate) + " for " + found->second.request_id + ", which has not ended");
+      tell_waiting(certificate, found->second.request_id);
     } else if (const auto before = may_be_renewal_of(certificate, key); issuer != nullptr && before) {
       run_.note("certificate_waiting", certificate.serial,
                 "the CA signed " + name_of(certificate) + ", which may be the renewal of " + before->cert_id +
@@ -109,6 +110,17 @@ class Strangers {
       run_.report("certificate_orphaned", certificate.serial,
                   "the CA signed " + name_of(certificate) + ", which nobody asked for by ymgr", advice);
     }
+  }
+
+  /// By the CA's clock: whoever has it signed past ymgr can keep an operation waiting.
+  void tell_waiting(const Certificate& certificate, const std::string& request_id) {
+    const auto id = printable(request_id);
+    const auto message = "the CA signed " + name_of(certificate) + " for " + id + ", which has not ended";
+    if (certificate.not_before + waiting_time < run_.at)
+      run_.report("certificate_waiting", certificate.serial, message,
+                  "go on with ymgr resume " + id + ", or give it up with ymgr operation abandon " + id);
+    else
+      run_.note("certificate_waiting", certificate.serial, message);
   }
 
   void settle_orphan(const Certificate& certificate, const CaInfo& issuer) {

@@ -10,6 +10,7 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "keys/key_file.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/reconciliation.hpp"
 
 namespace ymgr::reconciling {
@@ -132,6 +133,11 @@ void look_at_installation(Reconciliation& run, const CertificateRow& row) {
     run.report("installation_missing", row.name,
                "there is no installation file for " + row.installation + " in " + run.bench.installations,
                "ymgr issue " + row.name + " --out DIR --ensure writes one");
+    return;
+  }
+  if (const auto against = against_place(run.bench, row, *place)) {
+    run.report("installation_differs", row.name, against->what(),
+               "whoever owns the row changed it: ymgr cert show " + shell_quote(row.cert_id));
     return;
   }
   if (!mend_modes(run, *place)) return;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
@@ -14,7 +15,8 @@ namespace ymgr {
 namespace {
 
 /// `round_of`: the request id that the run was given, of an operation that is not its first.
-Json inputs_of(const DueOptions& due, const RenewOptions& options, const std::string& round_of) {
+Json inputs_of(const DueOptions& due, const RenewOptions& options, const std::string& host,
+               const std::string& round_of) {
   auto inputs =
       Json::object({{"due", true},
                     {"manner", manner_of(options)},
@@ -22,6 +24,7 @@ Json inputs_of(const DueOptions& due, const RenewOptions& options, const std::st
                     {"select", Json::texts(texts_of(due.selection))},
                     {"renew_before", due.renew_before ? Json(format_renew_before(*due.renew_before)) : Json()},
                     {"scope", due.scope == Scope::all ? "all" : "host"},
+                    {"host", due.scope == Scope::all ? Json() : Json(host)},
                     {"limit", due.limit}});
   if (!round_of.empty()) inputs.set("round_of", round_of);
   return inputs;
@@ -58,8 +61,8 @@ void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged
     answer.items.push_back(stuck_item(op, error));
     answer.exits.push_back(exit_status(error.kind()));
   };
-  for (const auto& op : operations::list(bench.db, bench.session, true, 1000)) {
-    if (op.kind != "renew" || op.request_id == but) continue;
+  for (const auto& op : operations::unfinished(bench, "renew")) {
+    if (op.request_id == but) continue;
     if (!but.empty() && text_in(op.inputs, "round_of") == but) continue;
     try {
       if (!takes_over(bench, op, plugged, answer)) continue;
@@ -121,8 +124,9 @@ void try_begin_due(Workbench& bench, const DueGround& ground, const Rounds& roun
     RenewOptions options = ground.options;
     options.request_id = rounds.request_id(given);
     run = DueRun();
-    run.op =
-        operation_of({}, options, inputs_of(ground.due, options, rounds.operation == 1 ? std::string() : given), at);
+    run.op = operation_of(
+        {}, options, inputs_of(ground.due, options, bench.self.host, rounds.operation == 1 ? std::string() : given),
+        at);
     if (!given.empty() && (run.earlier = operations::find_earlier(bench, run.op))) return;
     run.plan = rounds.is_first ? plan_due(bench, ground, at) : plan_behind(bench, rounds.behind, ground, at);
     std::vector<audit::Event> events;
@@ -248,8 +252,8 @@ void take_round(Workbench& bench, DueGround& ground, Rounds& rounds, DueRun& run
   }
 }
 
-/// What people enter must not keep a run busy: of a name that fails again and again the rest is left to the next run.
-void leave_failing(const std::vector<Json>& items, Rounds& rounds, RenewAnswer& answer) {
+/// Of a name that fails again and again the rest is left to the next run. What can't be planned costs no round, and does not count.
+void leave_failing(std::span<const Json> items, Rounds& rounds, RenewAnswer& answer) {
   constexpr int most_failures = 3;
   for (const auto& item : items) {
     const auto behind = rounds.behind.find(item.text_or("name", ""));
@@ -278,6 +282,7 @@ void renew_behind(Workbench& bench, DueGround& ground, PluggedIn& plugged, Round
   while (!rounds.behind.empty()) {
     DueRun run;
     RenewAnswer part;
+    part.hooks.tried = answer.hooks.tried;
     try {
       if (rounds.repeated && !operations::find(bench.db, rounds.request_id(ground.options.request_id))) {
         ground.cards = look_at_cards_behind(bench, rounds.behind, ground.options, plugged);
@@ -289,7 +294,8 @@ void renew_behind(Workbench& bench, DueGround& ground, PluggedIn& plugged, Round
       tell_stopped(run.op, rounds.behind, error, part);
       rounds.behind.clear();
     }
-    for (const auto* items : {&run.plan.failed, &part.items}) leave_failing(*items, rounds, answer);
+    leave_failing(std::span(run.plan.failed).subspan(run.plan.unplanned), rounds, answer);
+    leave_failing(part.items, rounds, answer);
     add_behind(answer, std::move(part), std::move(run.plan));
   }
 }
@@ -325,6 +331,7 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
   finish_orphans(bench, options.request_id, plugged, orphans);
   take_tracked(bench, due, Rehearsal::no, orphans);
   DueGround ground{due, options, look_at_due_cards(bench, due, options, plugged)};
+  answer.hooks.tried = orphans.hooks.tried;
   Rounds rounds;
   auto run = begin_due(bench, ground, rounds);
   if (run.earlier || !run.plan.items.empty()) ++rounds.operation;
@@ -333,11 +340,12 @@ RenewAnswer run_due(Workbench& bench, const DueOptions& due, const RenewOptions&
   else if (!run.plan.items.empty())
     run_with_hooks(bench, run.op, std::move(run.plan.items), answer);
   else
-    answer.hooks += hooks::run_pending(bench);
+    answer.hooks += hooks::run_pending(bench, {}, answer.hooks.tried);
   rounds.is_first = false;
   rounds.repeated = run.earlier.has_value();
   rounds.behind = run.earlier ? behind_of(bench, run.earlier->request_id) : std::move(run.plan.behind);
-  for (const auto* items : {&run.plan.failed, &answer.items}) leave_failing(*items, rounds, answer);
+  leave_failing(std::span(run.plan.failed).subspan(run.plan.unplanned), rounds, answer);
+  leave_failing(answer.items, rounds, answer);
   renew_behind(bench, ground, plugged, std::move(rounds), answer);
   const auto prepend = [&](const std::vector<Json>& items, const std::vector<int>& exits) {
     answer.items.insert(answer.items.begin(), items.begin(), items.end());

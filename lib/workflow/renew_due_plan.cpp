@@ -150,6 +150,7 @@ DuePlan plan_all(Workbench& bench, const DueGround& ground, Time at) {
 
 /// Each item alone before the policy: what it refuses fails, the rest goes on.
 void drop_refused(Workbench& bench, DuePlan& plan, const std::string& request_id, std::vector<audit::Event>& events) {
+  plan.unplanned = plan.failed.size();
   std::vector<CertificateItem> approved;
   for (auto& item : plan.items) {
     const auto refused = ask_policy(bench, {item}, PolicyRequest::Action::renew, request_id, events);

@@ -41,7 +41,8 @@ struct DuePlan {
   std::set<std::string> names;               // of the items: each is in the plan once
   Behind behind;                             // the others of these names: the next plan's
   std::map<std::string, std::size_t> taken;  // by name: how many of those that were behind this plan has dealt with
-  std::vector<Json> failed;                  // could not be planned
+  std::vector<Json> failed;                  // could not be planned, or the policy refused it
+  std::size_t unplanned = 0;                 // so many of these, which stand first, could not be planned
   std::vector<int> exits;
   std::int64_t elsewhere = 0;
   std::vector<Waiting> waiting;

@@ -1,6 +1,7 @@
 #include "workflow/renew_plan.hpp"
 
 #include "base/text.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/explain.hpp"
 #include "workflow/issue.hpp"
 #include "workflow/key_names.hpp"
@@ -93,15 +94,7 @@ void find_place(Workbench& bench, CertificateItem& item, const CertificateRow& r
     throw Error(Code::installation_invalid,
                 "no installation file for " + row.installation + " in " + bench.installations,
                 "write it again, or issue the certificate anew");
-  if (bench.session.has_data_key()) return;
-  // Rows of a team name the places of this host: none gets what is not its own.
-  const std::string& out = item.place->out;
-  const bool other_key = item.place->with_key && !out.empty() && row.key_reference != "file:" + out + "/privkey.pem";
-  if (item.place->name != row.name || other_key)
-    throw Error(Code::installation_invalid,
-                "the installation " + row.installation + " of this host is not that of " + row.cert_id + " (" +
-                    printable(row.name) + ")",
-                "ymgr reconcile tells what is wrong with the inventory");
+  require_own_place(bench, row, *item.place);
 }
 
 bool renewed_recently(const Workbench& bench, const CertificateRow& row, Time at) {

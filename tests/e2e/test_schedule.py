@@ -95,6 +95,18 @@ def test_all_of_the_same_name_are_renewed_in_one_run_one_after_the_other(timer):
         assert sorted(db.execute("SELECT item_count FROM operations WHERE kind = 'renew'")) == [(1,), (1,), (2,)]
 
 
+def test_a_hook_that_fails_is_tried_once_in_a_run_however_many_are_of_one_name(timer):
+    hook = timer.box.file("hook", "#!/bin/sh\necho tried >> tried\nexit 1\n")
+    hook.chmod(0o700)
+    timer("issue", "hooked.corp.test", "--validity", "90d", "--out", "tls", "--deploy-hook", hook)
+    for _ in range(2):
+        timer("issue", "www.corp.test", "--another", "--validity", "90d")
+    later = after(timer, 70)
+    for run in (1, 2):
+        told = later.json("renew", "--due", exit=None)
+        assert told["hooks"]["failed"] == 1 and (timer.box.work / "tried").read_text() == run * "tried\n", told
+
+
 def test_of_the_same_name_no_more_are_renewed_than_a_limit_takes(timer):
     for _ in range(2):
         timer("issue", "www.corp.test", "--another", "--validity", "90d")

@@ -211,6 +211,7 @@ SQL = {
         ("a revocation's step", step("revoke", "c-uma"), NO_ROW),
         ("another's YubiKey, kept from operators", step("device", "2001"), NO_ROW),
         ("no operation", "DELETE FROM ymgr.operations", NO_RIGHT),
+        ("a step again that has ended", "UPDATE ymgr.operation_items SET status = 'open' WHERE request_id = 'op-ended'", "does not begin again"),
         ("another's step", "UPDATE ymgr.operation_items SET state = 'x' WHERE request_id = 'op-oscar' RETURNING 1", NOTHING),
         ("a changed trail", "UPDATE ymgr.audit_events SET event = 'x'", NO_RIGHT),
         ("a shorter trail", "DELETE FROM ymgr.audit_events", NO_RIGHT),
@@ -328,6 +329,8 @@ def fill(team):
         team.pg.sql(f"INSERT INTO ymgr.operation_items VALUES ('op-{name}', 0, 'issue', '{name}', 'open', 'planned', '{{}}', NULL, 0)")
         done(team.member(name), session(f"s-{name}", name, 8))
         done(team.member(name), AUDIT.format(name))
+    team.pg.sql(OPERATION.format(id="op-ended", who="uma"))
+    team.pg.sql("INSERT INTO ymgr.operation_items VALUES ('op-ended', 0, 'issue', 'ended', 'abandoned', 'planned', '{}', NULL, 0)")
     team.pg.sql(OPERATION.replace("'issue'", "'revoke'").format(id="op-revoke", who="oscar"))
     team.pg.sql("INSERT INTO ymgr.operation_items VALUES ('op-revoke', 0, 'revoke', 'c-uma', 'open', 'planned', '{}', NULL, 0)")
     done(team.member("user"), session("s-ended", "uma", 1))

@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "support/test_clock.hpp"
 #include "support/thrown.hpp"
 #include "support/vault_team.hpp"
 #include "workflow/issue.hpp"
@@ -103,6 +104,11 @@ TEST_CASE(
   const auto lost = signed_past_us(team, "b.example.com", key);
   CHECK(reconciled(*team.bench) ==
         "noted certificate_waiting " + lost.serial + "\nreported operation_open " + op.request_id);
+  {
+    const test::TestClock clock(now() + std::chrono::hours(2));
+    CHECK(reconciled(*team.bench) ==
+          "reported certificate_waiting " + lost.serial + "\nreported operation_open " + op.request_id);
+  }
   operations::abandon(*team.bench, op.request_id, "a test");
   CHECK(reconciled(*team.bench) == "reported certificate_orphaned " + lost.serial);
   const auto repaired = reconciled(*team.bench, {.revoke_orphans = true});

@@ -72,6 +72,11 @@ END $$;
 CREATE OR REPLACE TRIGGER check_lease BEFORE INSERT OR UPDATE OF lease_until ON operations
 FOR EACH ROW WHEN (NEW.lease_until IS NOT NULL) EXECUTE FUNCTION check_lease();
 
+-- What has ended keeps nobody from its target again.
+CREATE OR REPLACE TRIGGER check_ended BEFORE UPDATE OF status ON operation_items
+FOR EACH ROW WHEN (OLD.status NOT IN ('open', 'waiting') AND NEW.status IN ('open', 'waiting'))
+EXECUTE FUNCTION refuse_change('what has ended does not begin again');
+
 -- A revocation stays, but for a hold that is lifted; what was superseded stays so.
 CREATE OR REPLACE FUNCTION check_certificate() RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -18,3 +18,9 @@ TEST_CASE("a folder has one who locks it at a time, and nothing is left in it") 
   CHECK(list_folder(folder.path()).empty());
   CHECK(code_of([&] { lock_folder(folder.path() + "/absent"); }) == Code::file_not_found);
 }
+
+TEST_CASE("who waits for a limited time goes on without the lock") {
+  const TemporaryFolder folder("ymgr-test");
+  const Fd held = lock_folder(folder.path());
+  CHECK_FALSE(lock_folder(folder.path(), std::chrono::seconds(0)));
+}
