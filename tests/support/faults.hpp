@@ -41,10 +41,13 @@ class Faults {
   void disarm() { call_ = 0; }
   /// False: there were fewer calls since `arm`.
   bool has_struck() const { return has_struck_; }
+  /// How many recoveries met a fault.
+  int struck_again() const { return struck_again_; }
 
   template <class Effect>
   std::invoke_result_t<Effect> pass(const Effect& effect) {
     const bool strikes = ++calls_ == call_;
+    if (strikes && is_again_) ++struck_again_;
     if (strikes && !is_again_) has_struck_ = true;
     if (strikes && fault_ == Fault::before) throw Error(code_, "injected: nobody answers");
     if constexpr (std::is_void_v<std::invoke_result_t<Effect>>) {
@@ -63,7 +66,7 @@ class Faults {
   Code code_;
   Fault fault_ = Fault::before;
   bool is_again_ = false;
-  std::atomic<int> calls_ = 0, call_ = 0;
+  std::atomic<int> calls_ = 0, call_ = 0, struck_again_ = 0;
   std::atomic<bool> has_struck_ = false;
 };
 

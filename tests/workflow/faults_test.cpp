@@ -114,6 +114,7 @@ struct Team {
 
   /// What the CA signed is what the inventory has, and the audit trail is whole.
   void check_books() {
+    CHECK(database.struck_again() + keys.struck_again() + ca.struck_again() > 0);
     std::set<std::string> issued, known;
     real.pki().serials(vault::PkiList::issued, [&](const std::string& serial) { issued.insert(serial); });
     issued.erase(real.pki().chain().front().serial);
@@ -136,6 +137,14 @@ void renew_once(Team& team, const std::string& name, KeyChoice key) {
   options.force = true;
   options.key = key;
   renew(team.bench, name, options);
+}
+
+/// All of that name: several are renewed one after the other.
+void renew_all_due(Team& team, const std::string& name) {
+  DueOptions due;
+  due.selection = parse_selection("name=" + name);
+  due.renew_before = RenewBefore{std::chrono::hours(24 * 3650), 0};
+  renew_due(team.bench, due, {});
 }
 
 void revoke_compromised(Team& team, const std::string& name) {
@@ -199,6 +208,31 @@ TEST_CASE("a renewal of which any call fails ends with one successor") {
 
 TEST_CASE("a renewal with a new key of which any call fails ends with one successor") {
   renews_under_each_fault(KeyChoice::fresh);
+}
+
+TEST_CASE("a scheduled run of which any call fails leaves as many as there were, and none with two successors") {
+  Team team;
+  team.each_fault([&](const std::string& name, const auto& arm) {
+    IssueRequest wanted;
+    wanted.name = name;
+    IssueOptions another;
+    another.when_active = WhenActive::another;
+    for (int i = 0; i < 2; ++i) issue(team.bench, {wanted}, another);
+    arm();
+    team.stop_and_resume([&] { renew_all_due(team, name); });
+    renew_all_due(team, name);
+    std::set<std::string> renewed;
+    int active = 0;
+    for (const auto& row : team.rows(name)) {
+      if (!row.renewed_from.empty()) CHECK(renewed.insert(row.renewed_from).second);
+      if (row.status != CertificateStatus::active) continue;
+      ++active;
+      CHECK_FALSE(row.renewed_from.empty());
+      CHECK(team.has_key(row));
+    }
+    CHECK(active == 2);
+  });
+  team.check_books();
 }
 
 TEST_CASE("a revocation of which any call fails ends on the CA's list, with the key denied and destroyed") {
