@@ -33,8 +33,9 @@ std::vector<Installation> places_of(Workbench& bench, const std::string& request
 /// The same renewal begun before: by the same command, or by a `renew --due` that did not live to end it.
 std::optional<operations::Earlier> find_earlier_renewal(Workbench& bench, const NewOperation& wanted) {
   const auto open = operations::find_open(bench.db, wanted.kind, wanted.items.front().target);
-  const bool same =
-      open && open->inputs.boolean_or("due", false) && open->inputs.at("manner") == wanted.inputs.at("manner");
+  const auto* manner = open ? open->inputs.find("manner") : nullptr;
+  const bool same = manner != nullptr && *manner == wanted.inputs.at("manner") &&
+                    open->inputs.boolean_or("due", false) && !operations::outranks(bench, *open);
   if (!same) return operations::find_earlier(bench, wanted);
   operations::take_over(bench, open->request_id);
   return operations::Earlier{open->request_id, false};

@@ -262,6 +262,18 @@ def test_what_a_user_holds_an_operator_gives_up_at_once(team):
     assert ended["code"] == "operation-ended"
 
 
+def test_a_renewal_that_a_user_left_is_no_operators_to_go_on_with(team, enter):
+    oscar = team.person_box("oscar")
+    oscar("login", "--user", "oscar")
+    enter("una", "own-1", "una@corp.test", "una")
+    manner = {"new_key": False, "key": None, "validity": None, "csr": None}
+    for nr, inputs in enumerate(({"due": True}, {"due": True, "manner": manner})):
+        forge_operation(team.member("una"), f"req-una-{nr}", "una@corp.test", "renew", json.dumps(inputs))
+        refused = oscar.json("renew", "una@corp.test", "--force", exit=None)
+        assert refused["code"] == "operation-open" and f"operation abandon req-una-{nr}" in json.dumps(refused), refused
+        oscar("operation", "abandon", f"req-una-{nr}", "--yes")
+
+
 def test_an_item_left_open_by_an_operation_that_has_ended_is_given_up(team):
     uma, oscar = team.member("uma"), team.person_box("oscar")
     forge_operation(uma, "req-done", "done.corp.test")
