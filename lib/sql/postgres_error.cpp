@@ -38,8 +38,10 @@ std::string last_name(std::string_view message, std::string_view statement) {
 Error privilege_error(const pg_result* result, const std::string& message, std::string_view statement) {
   const std::string sqlstate(field(result, PG_DIAG_SQLSTATE));
   if (field(result, PG_DIAG_SOURCE_FUNCTION) != "aclcheck_error")
-    return {
-        Code::database_denied, message, "row security shows and takes your own rows only", {{"sqlstate", sqlstate}}};
+    return {Code::database_denied,
+            message,
+            "row security shows and takes what is yours and of your role: ymgr whoami tells it",
+            {{"sqlstate", sqlstate}}};
   const auto table = last_name(field(result, PG_DIAG_MESSAGE_PRIMARY), statement);
   const std::string privilege(first_word(statement));
   return {Code::database_denied,

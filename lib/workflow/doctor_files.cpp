@@ -76,12 +76,13 @@ void look_at_key(std::vector<Finding>& findings, const Patient& patient, const I
 }
 
 /// A program of a hook that is gone.
-void look_at_hooks_of(std::vector<Finding>& findings, const Patient& patient, const Installation& place) {
+void look_at_hooks_of(std::vector<Finding>& findings, const Patient& patient, const Installation& place,
+                      const std::string& file) {
   for (const auto* hook : {&place.pre_hook, &place.deploy_hook, &place.post_hook})
     if (!hook->empty() && !is_program(hook->front(), patient.path))
       findings.push_back(
           warning("the hook of " + patient.named(place.name) + " can't be run: " + patient.named(hook->front()),
-                  "put the program there, or: ymgr issue " + shell_quote(place.name) + " --deploy-hook, with --force"));
+                  "put the program there, or name another in " + patient.named(file)));
 }
 
 /// What the inventory says against the certificate that is installed.
@@ -123,14 +124,22 @@ void look_at_installation(std::vector<Finding>& findings, const Patient& patient
     return;
   }
   if (!place) return;
-  look_at_hooks_of(findings, patient, *place);
+  look_at_hooks_of(findings, patient, *place, folder + "/" + file);
   if (place->out.empty()) return;
   const auto pem = installation::delivered_pem(*place);
   if (!pem && awaits_successor(patient, place->name)) return;
   if (!pem) {
     findings.push_back(
         warning("nothing is installed in " + place->out + ", where " + patient.named(place->name) + " should be",
-                "ymgr cert export " + shell_quote(patient.named(place->name)) + ", or remove " + folder + "/" + file));
+                "ymgr reconcile writes it or says how; or remove " + folder + "/" + file));
+    return;
+  }
+  try {
+    parse_certificate(*pem);
+  } catch (const Error& error) {
+    findings.push_back(failed(
+        "the certificate in " + place->out + " of " + patient.named(place->name) + " can't be read: " + error.what(),
+        "ymgr reconcile writes it anew"));
     return;
   }
   if (auto finding = outdated(patient, *place, *pem, folder + "/" + file)) {

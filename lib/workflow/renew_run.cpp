@@ -61,10 +61,12 @@ void set_exit(RenewAnswer& answer) {
 }
 
 void repeat_renewal(Workbench& bench, const operations::Earlier& earlier, RenewAnswer& answer) {
-  if (earlier.ended)
-    static_cast<CertificateAnswer&>(answer) = stored_answer(bench, earlier.request_id, "renewed");
-  else
+  if (!earlier.ended) {
     answer = resume_renewal(bench, earlier.request_id);
+    return;
+  }
+  static_cast<CertificateAnswer&>(answer) = stored_answer(bench, earlier.request_id, "renewed");
+  answer.hooks += hooks::run_pending(bench, {}, answer.hooks.tried);  // owed until they succeed
 }
 
 std::optional<Time> next_expiry(sql::Connection& db) {

@@ -131,6 +131,16 @@ def test_a_hook_whose_program_is_gone(ymgr, box):
     finds(ymgr, "installations", "warning", "can't be run", exit=0)
 
 
+def test_files_that_are_damaged_or_gone_are_named_and_reconcile_mends_them(ymgr, box):
+    ymgr("issue", "web1.example.com", "--out", box.work / "web1", "--key-store", "sealed")
+    ymgr("issue", "web2.example.com", "--out", box.work / "web2")
+    (box.work / "web1/current/cert.pem").write_text("nothing")
+    (box.work / "web2/current/cert.pem").unlink()
+    finds(ymgr, "installations", "failed", f"the certificate in {box.work / 'web1'} of web1.example.com can't be read", exit=1)
+    ymgr("reconcile", exit=None)
+    assert look(ymgr, "installations")["state"] == "ok"
+
+
 def test_a_hook_that_can_t_be_run_is_told_at_once(ymgr, box):
     made = ymgr("issue", "web1.example.com", "--out", box.work / "web1", "--deploy-hook", "reload-what-is-not-there now")
     assert "reload-what-is-not-there is not there" in made.stderr

@@ -103,7 +103,7 @@ def test_a_hook_that_fails_is_tried_once_in_a_run_however_many_are_of_one_name(t
         timer("issue", "www.corp.test", "--another", "--validity", "90d")
     later = after(timer, 70)
     for run in (1, 2):
-        told = later.json("renew", "--due", exit=None)
+        told = later.json("renew", "--due", "--request-id", "night", exit=10)
         assert told["hooks"]["failed"] == 1 and (timer.box.work / "tried").read_text() == run * "tried\n", told
 
 
