@@ -41,7 +41,9 @@ class SocketFile {
   explicit SocketFile(std::string path) : path_(std::move(path)), made_(look()) {}
   ~SocketFile() {
     const struct stat now = look();
-    if (now.st_dev == made_.st_dev && now.st_ino == made_.st_ino) ::unlink(path_.c_str());
+    const bool is_ours = now.st_dev == made_.st_dev && now.st_ino == made_.st_ino &&  // a number may be used again
+                         now.st_ctim.tv_sec == made_.st_ctim.tv_sec && now.st_ctim.tv_nsec == made_.st_ctim.tv_nsec;
+    if (is_ours) ::unlink(path_.c_str());
   }
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;

@@ -71,6 +71,14 @@ Certificate signed_one(Workbench& bench, const CertificateRow& row) {
   return certificate;
 }
 
+bool is_another_user(Workbench& bench, const std::string& who) {
+  bool is_user = false;
+  if (who != bench.session.identity().user)
+    bench.db.run("SELECT 1 FROM users WHERE name = $1 AND role = 'user'", {who},
+                 [&](const sql::Row&) { is_user = true; });
+  return is_user;
+}
+
 }  // namespace
 
 void require_signed(Workbench& bench, const CertificateRow& row) {
@@ -104,13 +112,23 @@ void require_own_place(Workbench& bench, const CertificateRow& row, const Instal
                 "ymgr reconcile tells what is wrong with the inventory");
 }
 
-std::optional<Error> against_place(Workbench& bench, const CertificateRow& row, const Installation& place) {
+std::optional<Error> against_place(Workbench& bench, const CertificateRow& row) {
+  if (is_believed(bench)) return std::nullopt;
+  const bool entered = is_another_user(bench, row.issued_by);
+  if (!entered && !is_another_user(bench, row.owner)) return std::nullopt;
+  const auto invalid = [](const std::string& why) {
+    return Error(Code::installation_invalid, why, "ymgr reconcile tells what is wrong with the inventory");
+  };
+  if (entered)
+    return invalid("a user, " + row.issued_by + ", entered " + row.cert_id + " (" + printable(row.name) +
+                   "), and has no place on this host");
   try {
-    require_own_place(bench, row, place);
-    require_genuine(bench, row);
+    const auto place = installation::load(bench.installations, row.installation);
+    if (!place) return invalid("no installation file for " + printable(row.installation) + ", of " + row.cert_id);
+    require_own_place(bench, row, *place);
     return std::nullopt;
   } catch (const Error& error) {
-    if (error.code() != Code::certificate_state && error.code() != Code::installation_invalid) throw;
+    if (error.code() == Code::interrupted || error.retryable()) throw;
     return error;
   }
 }

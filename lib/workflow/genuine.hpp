@@ -16,7 +16,8 @@ void require_genuine(Workbench&, const CertificateRow&);
 /// Rows of a team name the places of this host: none gets what is not its own, neither files nor hooks.
 /// @throws Error installation-invalid: `place` is not that of the row
 void require_own_place(Workbench&, const CertificateRow&, const Installation& place);
-/// What require_genuine and require_own_place say of them; nullopt: nothing.
-std::optional<Error> against_place(Workbench&, const CertificateRow&, const Installation& place);
+/// Why a row that names a place of this host gets neither its hook nor its files: somebody else with the role user entered it, or owns it
+/// and named a place that is not its own. nullopt: nothing is known against it, whatever else may be wrong.
+std::optional<Error> against_place(Workbench&, const CertificateRow&);
 
 }  // namespace ymgr

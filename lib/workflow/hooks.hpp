@@ -29,7 +29,7 @@ std::vector<std::pair<std::string, std::string>> variables(sql::Connection&, con
 struct Outcome {
   std::int64_t run = 0, failed = 0;
   std::vector<std::string> messages;  // "web1: systemctl reload nginx: exit status 1"
-  std::set<std::string> tried;        // certificates whose deploy hook was run: cert_ids
+  std::set<std::string> tried;        // certificates whose deploy hook was run, or refused: cert_ids
   void fail(std::string message);
   Outcome& operator+=(const Outcome&);
 };

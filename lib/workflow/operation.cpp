@@ -221,15 +221,18 @@ std::optional<StoredOperation> find_open(sql::Connection& db, std::string_view k
   return first == targets.end() ? std::nullopt : find(db, open.find(*first)->second);
 }
 
-std::optional<StoredOperation> find_unended(sql::Connection& db, std::string_view kind, std::string_view target) {
-  std::string id;
+std::optional<StoredOperation> find_unended(sql::Connection& db, std::string_view kind, std::string_view target,
+                                            const std::function<bool(const StoredOperation&)>& fits) {
+  std::vector<std::string> ids;
   db.run(
       "SELECT request_id FROM operations WHERE kind = $1 AND target = $2 AND state IN ('open', 'waiting') AND NOT "
       "EXISTS "
       "(SELECT 1 FROM operation_items i WHERE i.request_id = operations.request_id AND i.status IN ('open', "
       "'waiting'))",
-      {kind, target}, [&](const sql::Row& row) { id = row.text(0); });
-  return id.empty() ? std::nullopt : find(db, id);
+      {kind, target}, [&](const sql::Row& row) { ids.emplace_back(row.text(0)); });
+  for (const auto& id : ids)
+    if (auto op = find(db, id); op && (!fits || fits(*op))) return op;
+  return std::nullopt;
 }
 
 std::vector<StoredItem> items(sql::Connection& db, std::string_view request_id) {
@@ -416,8 +419,9 @@ std::optional<Earlier> find_earlier(Workbench& bench, const NewOperation& wanted
     take_over(bench, op->request_id);
     return Earlier{op->request_id, false};
   }
-  const auto stopped = find_unended(bench.db, wanted.kind, wanted.target);
-  if (!stopped || !same(*stopped) || outranks(bench, *stopped)) return std::nullopt;
+  const auto stopped = find_unended(bench.db, wanted.kind, wanted.target,
+                                    [&](const StoredOperation& op) { return same(op) && !outranks(bench, op); });
+  if (!stopped) return std::nullopt;
   take_over(bench, stopped->request_id);
   return Earlier{stopped->request_id, false};
 }

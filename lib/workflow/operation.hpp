@@ -81,7 +81,8 @@ std::optional<StoredOperation> find_open(sql::Connection&, std::string_view kind
 std::optional<StoredOperation> find_open(sql::Connection&, std::string_view kind,
                                          const std::vector<std::string>& targets);
 /// Of that kind and target, open although none of its items is: a run was stopped before it could end it.
-std::optional<StoredOperation> find_unended(sql::Connection&, std::string_view kind, std::string_view target);
+std::optional<StoredOperation> find_unended(sql::Connection&, std::string_view kind, std::string_view target,
+                                            const std::function<bool(const StoredOperation&)>& fits = {});
 std::vector<StoredItem> items(sql::Connection&, std::string_view request_id);
 /// Newest first. `open_only`: open and waiting; `actor`: only what that user began.
 std::vector<StoredOperation> list(sql::Connection&, bool open_only, std::int64_t limit, std::string_view actor = {});

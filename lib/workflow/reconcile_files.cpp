@@ -106,7 +106,7 @@ void deliver_again(Reconciliation& run, const CertificateRow& row, const Install
   const Secret key = place.with_key ? fitting_key(place, row.cert_id, certificate) : Secret();
   if (!run.is_ours(certificate) || place.out.empty() || (place.with_key && key.empty())) {
     run.report("installation_differs", row.name, fault + ", and its key is not there",
-               "ymgr renew " + row.name + " --new-key");
+               "ymgr renew " + shell_quote(row.name) + " --new-key");
     return;
   }
   run.repair_outside("installation_differs", row.name, fault + ": delivered again", [&] {
@@ -132,10 +132,10 @@ void look_at_installation(Reconciliation& run, const CertificateRow& row) {
   if (!place) {
     run.report("installation_missing", row.name,
                "there is no installation file for " + row.installation + " in " + run.bench.installations,
-               "ymgr issue " + row.name + " --out DIR --ensure writes one");
+               "ymgr issue " + shell_quote(row.name) + " --out DIR --ensure writes one");
     return;
   }
-  if (const auto against = against_place(run.bench, row, *place)) {
+  if (const auto against = against_place(run.bench, row)) {
     run.report("installation_differs", row.name, against->what(),
                "whoever owns the row changed it: ymgr cert show " + shell_quote(row.cert_id));
     return;

@@ -113,8 +113,9 @@ RenewAnswer renew(Workbench& bench, const std::string& argument, const RenewOpti
   return answer;
 }
 
-RenewAnswer resume_renewal(Workbench& bench, const std::string& request_id) {
+RenewAnswer resume_renewal(Workbench& bench, const std::string& request_id, const std::set<std::string>& tried) {
   RenewAnswer answer;
+  answer.hooks.tried = tried;
   const auto places = places_of(bench, request_id, answer.hooks);
   hooks::around(bench, request_id, places, answer.hooks, [&](const auto& before_end) {
     static_cast<CertificateAnswer&>(answer) = resume_certificates(bench, request_id, "renew", "renewed", before_end);

@@ -67,7 +67,8 @@ struct RenewAnswer : CertificateAnswer {
 /// device-not-found, key-not-found, slot-used and what require_pin throws: of a key on a card
 RenewAnswer renew(Workbench&, const std::string& argument, const RenewOptions&);
 /// Goes on with a renewal that this process has taken over, pre- and post-hooks included. @throws Error as resume
-RenewAnswer resume_renewal(Workbench&, const std::string& request_id);
+/// @param tried  deploy hooks that the command has tried already: cert_ids
+RenewAnswer resume_renewal(Workbench&, const std::string& request_id, const std::set<std::string>& tried = {});
 /// What is due now, by one plan; unfinished renewals of processes that died are finished first. What needs a card that is not
 /// plugged in, or a PIN that nobody can be asked for, is counted as waiting. Nothing due: an empty answer, exit 0.
 /// Certificates of one name follow one another, each in an operation of its own: ID, ID-2, ID-3, …, and ID given again tells or

@@ -73,7 +73,7 @@ void finish_orphans(Workbench& bench, const std::string& but, PluggedIn& plugged
     }
     RenewAnswer resumed;
     try {
-      resumed = resume_renewal(bench, op.request_id);
+      resumed = resume_renewal(bench, op.request_id, answer.hooks.tried);
     } catch (const Error& error) {  // what can't be finished must not keep the others from being renewed
       if (error.code() == Code::interrupted) throw;
       is_stuck(op, error);

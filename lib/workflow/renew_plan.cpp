@@ -1,8 +1,8 @@
 #include "workflow/renew_plan.hpp"
 
 #include "base/text.hpp"
-#include "workflow/genuine.hpp"
 #include "workflow/explain.hpp"
+#include "workflow/genuine.hpp"
 #include "workflow/issue.hpp"
 #include "workflow/key_names.hpp"
 

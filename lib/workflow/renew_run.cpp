@@ -62,7 +62,7 @@ void set_exit(RenewAnswer& answer) {
 
 void repeat_renewal(Workbench& bench, const operations::Earlier& earlier, RenewAnswer& answer) {
   if (!earlier.ended) {
-    answer = resume_renewal(bench, earlier.request_id);
+    answer = resume_renewal(bench, earlier.request_id, answer.hooks.tried);
     return;
   }
   static_cast<CertificateAnswer&>(answer) = stored_answer(bench, earlier.request_id, "renewed");

@@ -324,6 +324,12 @@ def test_what_people_enter_runs_no_hook_and_gets_no_files(team, enter):
     told = oscar("renew", "--due", exit=None)
     assert ran.read_text() == "hooked.corp.test\n"
     assert "no hook is run" in told.stderr and "forged-7" in told.stderr
+    for installation in ("nope", "a" * 300):
+        changed = f"UPDATE ymgr.certificates SET installation = '{installation}' WHERE cert_id = '{real['cert_id']}'"
+        assert team.member("una").sql(changed)[0]
+        told = oscar("renew", "--due", "--json", exit=None)
+        assert json.loads(told.stdout)["hooks"] == {"run": 0, "failed": 0, "messages": []} and real["cert_id"] in told.stderr, told
+    assert team.member("una").sql(f"UPDATE ymgr.certificates SET {place} WHERE cert_id = '{real['cert_id']}'")[0]
     found = oscar.json("reconcile", exit=None)
     assert real["name"] in {item["subject"] for item in found["items"] if item["kind"] == "installation_differs" and item["action"] == "reported"}
     assert (out / "cert.pem").read_text() == before
